@@ -1,0 +1,66 @@
+"""Accuracies: how often the prediction is right."""
+
+from torch import Tensor
+
+from ..core import BadShape
+from .mean import SampleMean
+from .metric import same_shape
+
+
+class BinaryAccuracy(SampleMean):
+    """How often a probability is on the right side of the threshold; of (N, K) values each sample's mean counts."""
+
+    def __init__(self, name: str = "binary_accuracy", *, threshold: float = 0.5) -> None:
+        super().__init__(name)
+        self.threshold = threshold
+
+    def values(self, targets: Tensor, predictions: Tensor) -> Tensor:
+        targets, predictions = same_shape(self.name, targets, predictions)
+        return (predictions > self.threshold) == targets
+
+
+class CategoricalAccuracy(SampleMean):
+    """How often the likeliest class is that of the one-hot target.  targets and predictions: (N, K)."""
+
+    def __init__(self, name: str = "categorical_accuracy") -> None:
+        super().__init__(name)
+
+    def values(self, targets: Tensor, predictions: Tensor) -> Tensor:
+        if targets.shape != predictions.shape:
+            raise BadShape(
+                f"{self.name}: targets have shape {tuple(targets.shape)}, predictions {tuple(predictions.shape)}; "
+                "they must be equal, or use sparse_categorical_accuracy with integer targets."
+            )
+        return predictions.argmax(-1) == targets.argmax(-1)
+
+
+class SparseCategoricalAccuracy(SampleMean):
+    """How often the likeliest class is the target.  targets: integers (N,) or (N, 1); predictions: (N, K)."""
+
+    def __init__(self, name: str = "sparse_categorical_accuracy") -> None:
+        super().__init__(name)
+
+    def values(self, targets: Tensor, predictions: Tensor) -> Tensor:
+        targets, classes = same_shape(self.name, targets, predictions.argmax(-1))
+        return classes == targets
+
+
+class Accuracy(SampleMean):
+    """How often the prediction is right, in the sense that fits the shapes of targets and predictions, as in Keras.
+
+    Binary (threshold 0.5) when predictions have one value a sample, (N, 1) or (N,); sparse when targets are class
+    indices, (N,) or (N, 1); else categorical.  Keras takes predictions (N,) for one sample of N classes; we do not.
+    """
+
+    def __init__(self, name: str = "accuracy") -> None:
+        super().__init__(name)
+        self._binary, self._sparse, self._categorical = (
+            kind(name) for kind in (BinaryAccuracy, SparseCategoricalAccuracy, CategoricalAccuracy)
+        )
+
+    def values(self, targets: Tensor, predictions: Tensor) -> Tensor:
+        if predictions.ndim == 1 or predictions.shape[-1] == 1:
+            return self._binary.values(targets, predictions)
+        if targets.ndim < predictions.ndim or targets.shape[-1] == 1:
+            return self._sparse.values(targets, predictions)
+        return self._categorical.values(targets, predictions)
