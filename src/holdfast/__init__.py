@@ -1,0 +1,1 @@
+"""holdfast: train convolutional classifiers fast, and believe the score."""

@@ -1,0 +1,25 @@
+"""What every floor uses: errors, registries of names, optional imports, seeds and paths.  Imports nothing of ours."""
+
+from .errors import BadData, BadFile, BadShape, BadValue, HoldfastError, MissingExtra, NotReady, UnknownName
+from .optional import need
+from .paths import whole_file
+from .registry import Registry, snake_case, suggestion
+from .seeds import derive, generator
+
+__all__ = [
+    "BadData",
+    "BadFile",
+    "BadShape",
+    "BadValue",
+    "HoldfastError",
+    "MissingExtra",
+    "NotReady",
+    "Registry",
+    "UnknownName",
+    "derive",
+    "generator",
+    "need",
+    "snake_case",
+    "suggestion",
+    "whole_file",
+]

@@ -1,0 +1,29 @@
+"""Paths: files that appear whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import BadFile
+
+
+@contextmanager
+def whole_file(path: Path | str) -> Iterator[Path]:
+    """Gives a temporary path beside `path`; what was written there takes its place when the block ends well.
+
+    Raises:
+        BadFile: the folder cannot be written to.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        if isinstance(error, BadFile):
+            raise
+        raise BadFile(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

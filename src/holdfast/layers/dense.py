@@ -1,0 +1,59 @@
+"""The fully connected layer."""
+
+import math
+from dataclasses import dataclass
+
+from torch import nn
+
+from .activations import activation_module, activation_name
+from .initializers import get_initializer
+from .layer import (
+    REQUIRED,
+    ActivationSetting,
+    InitializerSetting,
+    Layer,
+    RegularizerSetting,
+    Shape,
+    Weight,
+    blank,
+    chain,
+    integer,
+    last,
+    optional,
+    positive,
+    setting,
+)
+from .regularizers import ActivityPenalty, get_regularizer
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Layer):
+    """activation(x @ kernel + bias) on the last axis.  (..., I) -> (..., units)."""
+
+    units: int = setting(REQUIRED, convert=integer, check=positive)
+    activation: ActivationSetting = setting("linear", convert=activation_name)
+    use_bias: bool = setting(True, convert=bool)
+    kernel_initializer: InitializerSetting = setting("glorot_uniform", convert=get_initializer)
+    bias_initializer: InitializerSetting = setting("zeros", convert=get_initializer)
+    kernel_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+    bias_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+    activity_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        return (*shapes[0][:-1], self.units)
+
+    def weights(self) -> tuple[Weight, ...]:
+        kernel = Weight("kernel", "weight", "IO->OI", self.kernel_initializer, self.kernel_regularizer)
+        bias = Weight("bias", "bias", "", self.bias_initializer, self.bias_regularizer)
+        return (kernel, bias) if self.use_bias else (kernel,)
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        linear = blank(nn.Linear, shapes[0][-1], self.units, bias=self.use_bias)
+        return chain(
+            **last(linear, shapes[0]),
+            activation=activation_module(self.activation),
+            penalty=ActivityPenalty.wanted(self.activity_regularizer),
+        )
+
+    def flops(self, *shapes: Shape) -> int:
+        return math.prod(shapes[0][:-1]) * self.units * (2 * shapes[0][-1] + self.use_bias)

@@ -1,0 +1,79 @@
+"""Dropout.  What is dropped follows from a seed that training sets before each step."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .layer import REQUIRED, Layer, Shape, integer, optional, require_rank, setting, share
+
+
+class RandomModule(nn.Module):
+    """Base of modules that draw in training: `reseed` decides all that follows, on any device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seed = 0
+        self._generators: dict[torch.device, torch.Generator] = {}
+
+    def reseed(self, seed: int) -> None:
+        self.seed = seed
+        for generator in self._generators.values():
+            generator.manual_seed(seed)
+
+    def generator(self, device: torch.device) -> torch.Generator:
+        if device not in self._generators:
+            self._generators[device] = torch.Generator(device).manual_seed(self.seed)
+        return self._generators[device]
+
+
+class DropoutModule(RandomModule):
+    """In training, zeroes values with probability `rate` and scales the rest by 1 / (1 - rate).
+
+    Args:
+        rate: 0 <= rate < 1.
+        shared_axes: axes of the channels-first tensor along which one draw serves all.
+    """
+
+    def __init__(self, rate: float, shared_axes: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self.rate, self.shared_axes = rate, shared_axes
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        sizes = [1 if axis in self.shared_axes else size for axis, size in enumerate(x.shape)]
+        kept = torch.empty(sizes, dtype=x.dtype, device=x.device)
+        kept.bernoulli_(1 - self.rate, generator=self.generator(x.device)).div_(1 - self.rate)
+        return x * kept
+
+
+@dataclass(frozen=True, eq=False)
+class Dropout(Layer):
+    """In training, zeroes a share `rate` of the values and scales up the rest; otherwise hands its input on.
+
+    Args:
+        rate: 0 <= rate < 1.
+        seed: draws of its own; None: they follow from the training's seed.
+    """
+
+    rate: float = setting(REQUIRED, convert=float, check=share)
+    seed: int | None = setting(None, convert=optional(integer))
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        return shapes[0]
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        return DropoutModule(self.rate)
+
+
+@dataclass(frozen=True, eq=False)
+class SpatialDropout2D(Dropout):
+    """Dropout of whole channels.  (H, W, C) -> (H, W, C)."""
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        require_rank(self, shapes[0], 3, form="(H, W, C)")
+        return shapes[0]
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        return DropoutModule(self.rate, shared_axes=(2, 3))

@@ -1,0 +1,246 @@
+"""Normalization: of a batch, of a layer, and of the data as it comes in."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..core import BadShape, BadValue, NotReady
+from .initializers import get_initializer
+from .layer import (
+    REQUIRED,
+    InitializerSetting,
+    Layer,
+    RegularizerSetting,
+    Setting,
+    Shape,
+    Weight,
+    chain,
+    integer,
+    last,
+    optional,
+    positive,
+    setting,
+)
+from .regularizers import get_regularizer
+
+Numbers: TypeAlias = float | tuple[float, ...]
+NumbersSetting: TypeAlias = Setting[object, Numbers]  # a number, or whatever NumPy can make an array of
+
+
+def _momentum(value: float) -> str | None:
+    return None if 0 <= value <= 1 else "must be between 0 and 1"
+
+
+@dataclass(frozen=True, eq=False)
+class BatchNormalization(Layer):
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, a channel at a time.
+
+    In training, mean and variance are the batch's, and the moving ones follow them:
+    moving * momentum + batch * (1 - momentum).  Otherwise they are the moving ones.  The batch's variance is the plain
+    one (divided by n), as in Keras.
+    """
+
+    axis: int = setting(-1, convert=integer)
+    momentum: float = setting(0.99, convert=float, check=_momentum)
+    epsilon: float = setting(1e-3, convert=float, check=positive)
+    center: bool = setting(True, convert=bool)
+    scale: bool = setting(True, convert=bool)
+    beta_initializer: InitializerSetting = setting("zeros", convert=get_initializer)
+    gamma_initializer: InitializerSetting = setting("ones", convert=get_initializer)
+    moving_mean_initializer: InitializerSetting = setting("zeros", convert=get_initializer)
+    moving_variance_initializer: InitializerSetting = setting("ones", convert=get_initializer)
+    beta_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+    gamma_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        _last_axis_only(self, self.axis, shapes[0])
+        return shapes[0]
+
+    def weights(self) -> tuple[Weight, ...]:
+        gamma = Weight("gamma", "weight", "", self.gamma_initializer, self.gamma_regularizer)
+        beta = Weight("beta", "bias", "", self.beta_initializer, self.beta_regularizer)
+        mean = Weight("moving_mean", "running_mean", "", self.moving_mean_initializer)
+        variance = Weight("moving_variance", "running_var", "", self.moving_variance_initializer)
+        return (*((gamma,) if self.scale else ()), *((beta,) if self.center else ()), mean, variance)
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        module = BatchNorm(shapes[0][-1], eps=self.epsilon, momentum=1 - self.momentum)
+        if not self.scale:
+            module.register_parameter("weight", None)
+        if not self.center:
+            module.register_parameter("bias", None)
+        return module
+
+    def flops(self, *shapes: Shape) -> int:
+        return 2 * math.prod(shapes[0])
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """torch's batch norm for any rank; the moving variance takes the plain variance, without torch's n / (n - 1)."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        return
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(input)
+        mean, variance = self.running_mean, self.running_var
+        assert mean is not None
+        assert variance is not None
+        assert self.momentum is not None
+        before = variance.clone()
+        n = input.numel() // input.shape[1]
+        y = torch.batch_norm(
+            input, self.weight, self.bias, mean, variance, True, self.momentum, self.eps, torch.backends.cudnn.enabled
+        )
+        if n > 1:
+            kept = before * (1 - self.momentum)
+            variance.sub_(kept).mul_((n - 1) / n).add_(kept)
+        else:  # the unbiased variance of one value is not a number
+            variance.copy_(before * (1 - self.momentum))
+        return y
+
+
+@dataclass(frozen=True, eq=False)
+class LayerNormalization(Layer):
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta over the last axis of each sample."""
+
+    axis: int = setting(-1, convert=integer)
+    epsilon: float = setting(1e-3, convert=float, check=positive)
+    center: bool = setting(True, convert=bool)
+    scale: bool = setting(True, convert=bool)
+    beta_initializer: InitializerSetting = setting("zeros", convert=get_initializer)
+    gamma_initializer: InitializerSetting = setting("ones", convert=get_initializer)
+    beta_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+    gamma_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        _last_axis_only(self, self.axis, shapes[0])
+        return shapes[0]
+
+    def weights(self) -> tuple[Weight, ...]:
+        gamma = Weight("gamma", "weight", "", self.gamma_initializer, self.gamma_regularizer)
+        beta = Weight("beta", "bias", "", self.beta_initializer, self.beta_regularizer)
+        return (*((gamma,) if self.scale else ()), *((beta,) if self.center else ()))
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        module = nn.LayerNorm(shapes[0][-1], eps=self.epsilon)
+        if not self.scale:
+            module.register_parameter("weight", None)
+        if not self.center:
+            module.register_parameter("bias", None)
+        return chain(**last(module, shapes[0]))
+
+    def flops(self, *shapes: Shape) -> int:
+        return 7 * math.prod(shapes[0])
+
+
+def _last_axis_only(layer: Layer, axis: int, shape: Shape) -> None:
+    if axis not in (-1, len(shape)):
+        raise BadShape(
+            f"{layer.label}: axis={axis} is not supported for an input {shape}; it must be -1, the channels."
+        )
+
+
+def _numbers(value: Any) -> Numbers:  # Any: a number, or whatever NumPy can make an array of
+    array = np.asarray(value, dtype=np.float64)
+    return float(array) if array.ndim == 0 else tuple(array.ravel().tolist())
+
+
+def _per_channel(value: Numbers, shape: Shape) -> Tensor:
+    """A tensor that broadcasts over the channels of a channels-first batch of `shape`."""
+    tensor = torch.tensor(value)
+    return tensor if tensor.dim() == 0 else tensor.reshape(-1, *[1] * (len(shape) - 1))
+
+
+def _check_channels(layer: Layer, value: Numbers | None, shape: Shape) -> None:
+    if isinstance(value, tuple) and len(value) not in (1, shape[-1]):
+        raise BadShape(f"{layer.label}: has {len(value)} numbers, the input {shape} has {shape[-1]} channels.")
+
+
+class Affine(nn.Module):
+    """x * scale + offset, with constants that follow from the layer, hence are not part of the weights."""
+
+    scale: Tensor
+    offset: Tensor
+
+    def __init__(self, scale: Tensor, offset: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale, persistent=False)
+        self.register_buffer("offset", offset, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale + self.offset
+
+
+@dataclass(frozen=True, eq=False)
+class Rescaling(Layer):
+    """x * scale + offset; numbers, or one for each channel.  `Rescaling(1/255)` takes pictures to [0, 1]."""
+
+    scale: NumbersSetting = setting(REQUIRED, convert=_numbers)
+    offset: NumbersSetting = setting(0.0, convert=_numbers)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        _check_channels(self, self.scale, shapes[0])
+        _check_channels(self, self.offset, shapes[0])
+        return shapes[0]
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        return Affine(_per_channel(self.scale, shapes[0]), _per_channel(self.offset, shapes[0]))
+
+    def flops(self, *shapes: Shape) -> int:
+        return 2 * math.prod(shapes[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Normalization(Layer):
+    """(x - mean) / sqrt(variance), per channel (axis -1) or over all (axis None).
+
+    Mean and variance are given, or found by `adapt`; with neither they are 0 and 1.  `invert` undoes it.
+    """
+
+    axis: int | None = setting(-1, convert=optional(integer))
+    mean: Setting[object, Numbers | None] = setting(None, convert=optional(_numbers))
+    variance: Setting[object, Numbers | None] = setting(None, convert=optional(_numbers))
+    invert: bool = setting(False, convert=bool)
+    used: list[bool] = field(default_factory=list, init=False, repr=False)  # filled by the first `build`
+
+    def validate(self) -> None:
+        if (self.mean is None) != (self.variance is None):
+            raise BadValue("Normalization: give mean and variance together, or neither.")
+
+    def adapt(self, data: Any) -> "Normalization":  # Any: whatever NumPy can make an array of
+        """Takes mean and variance from `data` (N, ..., C), training data only; to be called before the first use.
+
+        Raises:
+            NotReady: a model was already built with this layer; it would not see the change.
+        """
+        if self.used:
+            raise NotReady("Normalization: adapt comes before the model is first used; make the model anew after it.")
+        array = np.asarray(data, dtype=np.float64)
+        axes = None if self.axis is None else tuple(range(array.ndim - 1))
+        object.__setattr__(self, "mean", _numbers(array.mean(axes)))
+        object.__setattr__(self, "variance", _numbers(array.var(axes)))
+        return self
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        if self.axis is not None:
+            _last_axis_only(self, self.axis, shapes[0])
+        _check_channels(self, self.mean, shapes[0])
+        return shapes[0]
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        self.used.append(True)
+        mean = _per_channel(0.0 if self.mean is None else self.mean, shapes[0])
+        variance = _per_channel(1.0 if self.variance is None else self.variance, shapes[0])
+        deviation = variance.sqrt().clamp(min=1e-7)  # Keras's guard against constant channels
+        if self.invert:
+            return Affine(deviation, mean)
+        return Affine(1 / deviation, -mean / deviation)
+
+    def flops(self, *shapes: Shape) -> int:
+        return 2 * math.prod(shapes[0])

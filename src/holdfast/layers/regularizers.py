@@ -1,0 +1,88 @@
+"""Regularizers: what is added to the loss for large weights or activations."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..core import BadValue, Registry
+
+
+@dataclass(frozen=True)
+class Regularizer(ABC):
+    """Base of all regularizers: `regularizer(tensor)` gives the penalty, a tensor of no axes."""
+
+    def __post_init__(self) -> None:
+        for name, factor in vars(self).items():
+            if not factor >= 0:
+                raise BadValue(f"{type(self).__name__}({name}={factor}): must not be negative.")
+
+    @abstractmethod
+    def __call__(self, tensor: Tensor) -> Tensor: ...
+
+
+regularizers: Registry[type[Regularizer]] = Registry("regularizer")
+
+
+def get_regularizer(value: Any) -> Regularizer:  # Any: a name, Keras's JSON form or a Regularizer
+    """The regularizer that `value` describes."""
+    return regularizers.make(value, Regularizer)  # type: ignore[type-abstract]  # only asked about
+
+
+@regularizers.register("l1")
+@dataclass(frozen=True)
+class L1(Regularizer):
+    """l1 * sum |w|."""
+
+    l1: float = 0.01
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        return self.l1 * tensor.abs().sum()
+
+
+@regularizers.register("l2")
+@dataclass(frozen=True)
+class L2(Regularizer):
+    """l2 * sum w²."""
+
+    l2: float = 0.01
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        return self.l2 * tensor.square().sum()
+
+
+@regularizers.register("l1_l2")
+@dataclass(frozen=True)
+class L1L2(Regularizer):
+    """l1 * sum |w| + l2 * sum w²."""
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        return self.l1 * tensor.abs().sum() + self.l2 * tensor.square().sum()
+
+
+class ActivityPenalty(nn.Module):
+    """Hands its input on and keeps its penalty, divided by the batch size as in Keras, until the loss takes it."""
+
+    def __init__(self, regularizer: Regularizer) -> None:
+        super().__init__()
+        self.regularizer = regularizer
+        self.penalty: Tensor | None = None
+
+    @classmethod
+    def wanted(cls, regularizer: Regularizer | None) -> "ActivityPenalty | None":
+        """The module for a layer's `activity_regularizer`; None when it has none."""
+        return None if regularizer is None else cls(regularizer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.penalty = self.regularizer(x) / x.shape[0]
+        return x
+
+    def take(self) -> Tensor:
+        """The penalty of the last forward pass, which is forgotten here so that its graph can be freed."""
+        penalty, self.penalty = self.penalty, None
+        assert penalty is not None
+        return penalty

@@ -1,0 +1,65 @@
+"""Layers that only arrange values anew.  They see channels-last tensors, so the order is Keras's."""
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from ..core import BadShape
+from .layer import REQUIRED, Layer, Shape, ShapeSetting, ToFirst, ToLast, chain, integer, setting
+
+
+@dataclass(frozen=True, eq=False)
+class Flatten(Layer):
+    """All values in one row, channels last.  (H, W, C) -> (H * W * C,)."""
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        return (math.prod(shapes[0]),)
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        return chain(to_last=ToLast() if len(shapes[0]) > 1 else None, main=nn.Flatten())
+
+    def flops(self, *shapes: Shape) -> int:
+        return 0
+
+
+def _target(value: object) -> Shape:
+    sides = tuple(integer(side) for side in value) if isinstance(value, (list, tuple)) else (integer(value),)
+    if sides.count(-1) > 1 or any(side < 1 and side != -1 for side in sides):
+        raise ValueError("sides must be positive; one of them may be -1")
+    return sides
+
+
+@dataclass(frozen=True, eq=False)
+class Reshape(Layer):
+    """The same values in another shape; one side may be -1, which stands for what is left."""
+
+    target_shape: ShapeSetting = setting(REQUIRED, convert=_target)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        size, known = math.prod(shapes[0]), math.prod(side for side in self.target_shape if side != -1)
+        if size % known or (-1 not in self.target_shape and size != known):
+            raise BadShape(f"{self.label}: {size} values of {shapes[0]} do not fit into {self.target_shape}.")
+        return tuple(size // known if side == -1 else side for side in self.target_shape)
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        target = self.out_shape(*shapes)
+        return chain(
+            to_last=ToLast() if len(shapes[0]) > 1 else None,
+            main=View(target),
+            to_first=ToFirst() if len(target) > 1 else None,
+        )
+
+    def flops(self, *shapes: Shape) -> int:
+        return 0
+
+
+class View(nn.Module):
+    """(N, ...) -> (N, *shape)."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0], *self.shape)
