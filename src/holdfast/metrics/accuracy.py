@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from ..core import BadShape
+from ..core import BadShape, BadValue
 from .mean import SampleMean
-from .metric import same_shape
+from .metric import class_indices, same_shape
 
 
 class BinaryAccuracy(SampleMean):
@@ -41,8 +41,7 @@ class SparseCategoricalAccuracy(SampleMean):
         super().__init__(name)
 
     def values(self, targets: Tensor, predictions: Tensor) -> Tensor:
-        targets, classes = same_shape(self.name, targets, predictions.argmax(-1))
-        return classes == targets
+        return predictions.argmax(-1) == class_indices(self.name, targets, predictions)
 
 
 class Accuracy(SampleMean):
@@ -54,13 +53,31 @@ class Accuracy(SampleMean):
 
     def __init__(self, name: str = "accuracy") -> None:
         super().__init__(name)
-        self._binary, self._sparse, self._categorical = (
-            kind(name) for kind in (BinaryAccuracy, SparseCategoricalAccuracy, CategoricalAccuracy)
-        )
 
     def values(self, targets: Tensor, predictions: Tensor) -> Tensor:
         if predictions.ndim == 1 or predictions.shape[-1] == 1:
-            return self._binary.values(targets, predictions)
-        if targets.ndim < predictions.ndim or targets.shape[-1] == 1:
-            return self._sparse.values(targets, predictions)
-        return self._categorical.values(targets, predictions)
+            targets, predictions = same_shape(self.name, targets, predictions)
+            return (predictions > 0.5) == targets
+        return predictions.argmax(-1) == class_indices(self.name, targets, predictions)
+
+
+class TopKCategoricalAccuracy(SampleMean):
+    """How often the target is among the k likeliest classes; one as likely as the k-th counts, as in Keras.
+
+    targets: class indices (N,) or (N, 1), or one-hot (N, K); so this is Keras's SparseTopKCategoricalAccuracy, too.
+    """
+
+    def __init__(self, k: int = 5, *, name: str = "top_k_categorical_accuracy") -> None:
+        super().__init__(name)
+        if k < 1:
+            raise BadValue(f"{name}(k={k}): must be positive.")
+        self.k = k
+
+    def values(self, targets: Tensor, predictions: Tensor) -> Tensor:
+        if predictions.ndim != 2 or predictions.shape[1] <= self.k:
+            raise BadShape(
+                f"{self.name}: predictions have shape {tuple(predictions.shape)}; k={self.k} needs (N, K) with "
+                f"K of at least {self.k + 1}, else every prediction is right; choose a smaller k."
+            )
+        targets = class_indices(self.name, targets, predictions)
+        return predictions.gather(1, targets[:, None]) >= predictions.topk(self.k).values[:, -1:]

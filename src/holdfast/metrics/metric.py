@@ -109,5 +109,44 @@ def same_shape(name: str, targets: Tensor, predictions: Tensor) -> tuple[Tensor,
     return targets, predictions
 
 
+def class_indices(name: str, targets: Tensor, predictions: Tensor) -> Tensor:
+    """The class of each sample, int64 (N,), from indices (N,) or (N, 1) or one-hot (N, K), for predictions (N, K).
+
+    Raises:
+        BadShape: the shapes do not fit each other.
+    """
+    if targets.ndim == 2 and targets.shape[1] == predictions.shape[1] > 1:
+        return targets.argmax(1)
+    if targets.ndim == 1 or targets.shape[1:] == (1,):
+        return targets.reshape(-1).long()
+    raise BadShape(
+        f"{name}: targets have shape {tuple(targets.shape)}, predictions {tuple(predictions.shape)}; "
+        "the metric takes class indices (N,) or one-hot targets (N, K) with predictions (N, K)."
+    )
+
+
+def flags(name: str, targets: Tensor, predictions: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether each class is true, (N, K) bool, and its probability, (N, K); K is 1 for binary predictions.
+
+    Class indices become one-hot.  Keras has that done by the user and fails without.
+
+    Raises:
+        BadShape: the shapes do not fit each other.
+    """
+    if predictions.ndim == 1:
+        predictions = predictions[:, None]
+    classes = predictions.shape[-1]
+    if targets.ndim == 1:
+        targets = targets[:, None]
+    if targets.shape[-1] == 1 and classes > 1:
+        targets = targets == torch.arange(classes, device=targets.device)
+    if targets.shape != predictions.shape or targets.ndim != 2:
+        raise BadShape(
+            f"{name}: targets have shape {tuple(targets.shape)}, predictions {tuple(predictions.shape)}; "
+            "the metric takes class indices (N,) or one-hot targets (N, K) with predictions (N, K)."
+        )
+    return targets.bool(), predictions
+
+
 def _samples(tensor: Tensor) -> str:
     return str(len(tensor)) if tensor.ndim else "no batch of"
