@@ -20,6 +20,7 @@ from .layer import (
     Setting,
     Shape,
     Weight,
+    blank,
     chain,
     integer,
     one_of,
