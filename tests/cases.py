@@ -1,0 +1,191 @@
+"""The one table of layers: what every general test walks, and what the golden script builds in real Keras.
+
+Plain data: it imports neither holdfast nor Keras, and names, settings and shapes mean the same in both.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer with its settings and the shapes it is called on.
+
+    Args:
+        name: unique; the id of the test and the key in `golden/layers.npz`.
+        layer: the class, the same in both worlds.
+        settings: its keyword arguments, JSON values only, the same in both worlds.
+        shapes: one input shape for each input, channels-last, without the batch axis.
+        random: its training output is random (dropout).
+    """
+
+    name: str
+    layer: str
+    settings: dict[str, Any]  # Any: JSON values
+    shapes: tuple[tuple[int, ...], ...]
+    random: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def case(name: str, layer: str, *shapes: tuple[int, ...], random: bool = False, **settings: Any) -> Case:  # Any: JSON
+    """A case in one line: its name, the class, the input shapes, then the settings."""
+    return Case(name, layer, settings, shapes, random)
+
+
+ACTIVATIONS = (
+    "linear",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "swish",
+    "sigmoid",
+    "tanh",
+    "softmax",
+    "softplus",
+    "softsign",
+    "exponential",
+    "hard_sigmoid",
+)
+
+L1 = {"class_name": "L1", "config": {"l1": 0.02}}
+L2 = {"class_name": "L2", "config": {"l2": 0.03}}
+L1L2 = {"class_name": "L1L2", "config": {"l1": 0.01, "l2": 0.02}}
+SCALED = {"class_name": "VarianceScaling", "config": {"scale": 2.0, "mode": "fan_out", "distribution": "uniform"}}
+
+DENSE = (
+    case("dense", "Dense", (5,), units=4),
+    case("dense_rank3", "Dense", (3, 4, 5), units=2),
+    case("dense_no_bias", "Dense", (5,), units=4, use_bias=False),
+    *(case(f"dense_{name}", "Dense", (5,), units=4, activation=name) for name in ACTIVATIONS),
+    case("dense_rank3_softmax", "Dense", (3, 2, 5), units=4, activation="softmax"),
+    case("dense_kernel_regularizer", "Dense", (5,), units=4, kernel_regularizer=L2),
+    case("dense_bias_regularizer", "Dense", (5,), units=4, bias_regularizer=L1),
+    case("dense_activity_regularizer", "Dense", (5,), units=4, activation="tanh", activity_regularizer=L1L2),
+    case("dense_named_regularizers", "Dense", (5,), units=4, kernel_regularizer="l1", bias_regularizer="l2"),
+    case("dense_initializers", "Dense", (5,), units=4, kernel_initializer=SCALED, bias_initializer="ones"),
+    case("dense_frozen", "Dense", (5,), units=4, activation="tanh", trainable=False),
+)
+
+CONV2D = (
+    case("conv2d", "Conv2D", (7, 6, 2), filters=3, kernel_size=3),
+    case("conv2d_1x1", "Conv2D", (4, 3, 2), filters=3, kernel_size=1),
+    case("conv2d_same", "Conv2D", (7, 6, 2), filters=3, kernel_size=3, padding="same"),
+    case("conv2d_same_kernel2", "Conv2D", (5, 6, 2), filters=3, kernel_size=2, padding="same"),
+    case("conv2d_same_kernel4", "Conv2D", (5, 6, 2), filters=2, kernel_size=4, padding="same"),
+    case("conv2d_stride2_odd", "Conv2D", (7, 7, 2), filters=3, kernel_size=3, strides=2),
+    case("conv2d_stride2_even", "Conv2D", (8, 8, 2), filters=3, kernel_size=3, strides=2),
+    case("conv2d_same_stride2_odd", "Conv2D", (7, 7, 2), filters=3, kernel_size=3, strides=2, padding="same"),
+    case("conv2d_same_stride2_even", "Conv2D", (8, 8, 2), filters=3, kernel_size=3, strides=2, padding="same"),
+    case("conv2d_same_stride2_mixed", "Conv2D", (7, 8, 1), filters=2, kernel_size=5, strides=2, padding="same"),
+    case("conv2d_same_stride2_1x1", "Conv2D", (6, 5, 2), filters=3, kernel_size=1, strides=2, padding="same"),
+    case("conv2d_same_stride3", "Conv2D", (8, 7, 1), filters=2, kernel_size=4, strides=3, padding="same"),
+    case("conv2d_stride_pair", "Conv2D", (7, 6, 2), filters=3, kernel_size=3, strides=[2, 1], padding="same"),
+    case("conv2d_dilation2", "Conv2D", (7, 8, 2), filters=3, kernel_size=3, dilation_rate=2),
+    case("conv2d_same_dilation2", "Conv2D", (7, 6, 2), filters=3, kernel_size=3, dilation_rate=2, padding="same"),
+    case("conv2d_dilation_pair", "Conv2D", (7, 5, 1), filters=2, kernel_size=2, dilation_rate=[3, 1]),
+    case("conv2d_groups", "Conv2D", (5, 5, 4), filters=6, kernel_size=3, groups=2),
+    case("conv2d_depthwise_groups", "Conv2D", (5, 5, 3), filters=6, kernel_size=3, groups=3, padding="same"),
+    case("conv2d_no_bias", "Conv2D", (5, 6, 2), filters=3, kernel_size=3, use_bias=False),
+    case("conv2d_relu", "Conv2D", (5, 6, 2), filters=3, kernel_size=3, activation="relu"),
+    case("conv2d_softmax", "Conv2D", (5, 4, 2), filters=3, kernel_size=3, activation="softmax"),
+    case("conv2d_non_square", "Conv2D", (6, 6, 2), filters=3, kernel_size=[3, 2]),
+    case("conv2d_same_non_square", "Conv2D", (6, 5, 2), filters=3, kernel_size=[1, 4], padding="same"),
+    case("conv2d_kernel_regularizer", "Conv2D", (5, 5, 2), filters=3, kernel_size=3, kernel_regularizer=L1L2),
+    case("conv2d_bias_regularizer", "Conv2D", (5, 5, 2), filters=3, kernel_size=3, bias_regularizer=L2),
+    case("conv2d_activity_regularizer", "Conv2D", (5, 5, 2), filters=3, kernel_size=3, activity_regularizer=L2),
+    case("conv2d_initializers", "Conv2D", (5, 5, 2), filters=3, kernel_size=3, kernel_initializer="he_normal"),
+)
+
+POOLING = (
+    case("max_pooling2d", "MaxPooling2D", (6, 6, 2)),
+    case("max_pooling2d_odd", "MaxPooling2D", (7, 5, 2)),
+    case("max_pooling2d_same_odd", "MaxPooling2D", (7, 5, 2), padding="same"),
+    case("max_pooling2d_same_stride2", "MaxPooling2D", (6, 7, 2), pool_size=3, strides=2, padding="same"),
+    case("max_pooling2d_overlapping", "MaxPooling2D", (6, 7, 2), pool_size=[3, 2], strides=[1, 2]),
+    case("max_pooling2d_same_stride1", "MaxPooling2D", (4, 5, 2), pool_size=2, strides=1, padding="same"),
+    case("average_pooling2d", "AveragePooling2D", (6, 6, 2), pool_size=2),
+    case("average_pooling2d_odd", "AveragePooling2D", (7, 5, 2), pool_size=2),
+    case("average_pooling2d_same_odd", "AveragePooling2D", (7, 5, 2), pool_size=2, padding="same"),
+    case("average_pooling2d_same_stride2", "AveragePooling2D", (5, 7, 2), pool_size=3, strides=2, padding="same"),
+    case("average_pooling2d_overlapping", "AveragePooling2D", (6, 7, 2), pool_size=[3, 2], strides=[1, 2]),
+    case("average_pooling2d_same_stride1", "AveragePooling2D", (4, 5, 2), pool_size=2, strides=1, padding="same"),
+    case("global_average_pooling2d", "GlobalAveragePooling2D", (4, 5, 3)),
+    case("global_average_pooling2d_keepdims", "GlobalAveragePooling2D", (4, 5, 3), keepdims=True),
+    case("global_max_pooling2d", "GlobalMaxPooling2D", (4, 5, 3)),
+    case("global_max_pooling2d_keepdims", "GlobalMaxPooling2D", (4, 5, 3), keepdims=True),
+)
+
+SHAPES = (
+    case("flatten", "Flatten", (3, 4, 2)),
+    case("flatten_rank1", "Flatten", (5,)),
+    case("reshape_rank3_to_rank1", "Reshape", (3, 4, 2), target_shape=[24]),
+    case("reshape_rank1_to_rank3", "Reshape", (12,), target_shape=[2, 3, 2]),
+    case("reshape_rank3_to_rank3", "Reshape", (3, 4, 2), target_shape=[4, 2, 3]),
+    case("reshape_rank3_to_rank2", "Reshape", (3, 4, 2), target_shape=[6, 4]),
+    case("reshape_unknown", "Reshape", (3, 4, 2), target_shape=[-1, 2, 2]),
+    case("reshape_unknown_rank1", "Reshape", (3, 4, 2), target_shape=[-1]),
+    case("zero_padding2d", "ZeroPadding2D", (3, 4, 2)),
+    case("zero_padding2d_int", "ZeroPadding2D", (3, 4, 2), padding=2),
+    case("zero_padding2d_pair", "ZeroPadding2D", (3, 4, 2), padding=[1, 2]),
+    case("zero_padding2d_pairs", "ZeroPadding2D", (3, 4, 2), padding=[[1, 2], [0, 3]]),
+)
+
+RANDOM = (
+    case("dropout", "Dropout", (12,), rate=0.4, random=True),
+    case("dropout_rank3", "Dropout", (4, 4, 3), rate=0.4, random=True),
+    case("spatial_dropout2d", "SpatialDropout2D", (3, 4, 6), rate=0.4, random=True),
+)
+
+ELEMENTWISE = (
+    *(case(f"activation_{name}", "Activation", (12,), activation=name) for name in ACTIVATIONS),
+    case("activation_rank3", "Activation", (3, 4, 2), activation="gelu"),
+    case("activation_rank3_softmax", "Activation", (3, 4, 3), activation="softmax"),
+    case("relu", "ReLU", (12,)),
+    case("relu_rank3", "ReLU", (3, 4, 2)),
+    case("relu_max_value", "ReLU", (12,), max_value=2.5),
+    case("relu_negative_slope", "ReLU", (12,), negative_slope=0.1),
+    case("relu_threshold", "ReLU", (12,), threshold=1.5),
+    case("relu_all", "ReLU", (12,), max_value=4.0, negative_slope=0.2, threshold=1.0),
+    case("softmax", "Softmax", (7,)),
+    case("softmax_rank3", "Softmax", (3, 4, 5)),
+    case("softmax_axis1", "Softmax", (3, 4, 2), axis=1),
+    case("softmax_axis2", "Softmax", (3, 4, 2), axis=-2),
+    case("rescaling", "Rescaling", (4, 4, 3), scale=0.00392156862745098),
+    case("rescaling_offset", "Rescaling", (5,), scale=2.0, offset=-1.0),
+)
+
+NORMALIZATION = (
+    case("batch_normalization", "BatchNormalization", (5,)),
+    case("batch_normalization_rank3", "BatchNormalization", (4, 3, 2)),
+    case("batch_normalization_no_center", "BatchNormalization", (4, 3, 2), center=False),
+    case("batch_normalization_no_scale", "BatchNormalization", (4, 3, 2), scale=False),
+    case("batch_normalization_bare", "BatchNormalization", (5,), center=False, scale=False),
+    case("batch_normalization_momentum", "BatchNormalization", (4, 3, 2), momentum=0.8),
+    case("batch_normalization_epsilon", "BatchNormalization", (5,), epsilon=0.1),
+    case("batch_normalization_frozen", "BatchNormalization", (4, 3, 2), trainable=False),
+    case("layer_normalization", "LayerNormalization", (6,)),
+    case("layer_normalization_rank3", "LayerNormalization", (3, 4, 5)),
+    case("layer_normalization_no_center", "LayerNormalization", (3, 2, 5), center=False),
+    case("layer_normalization_no_scale", "LayerNormalization", (6,), scale=False),
+    case("layer_normalization_epsilon", "LayerNormalization", (6,), epsilon=0.1),
+    case("normalization", "Normalization", (3,), mean=[0.5, -1.0, 2.0], variance=[0.25, 4.0, 1.5]),
+    case("normalization_rank3", "Normalization", (4, 3, 2), mean=[0.5, -1.0], variance=[0.25, 4.0]),
+    case("normalization_scalar", "Normalization", (4, 3, 2), axis=None, mean=0.3, variance=2.0),
+)
+
+MERGING = (
+    case("add", "Add", (5,), (5,)),
+    case("add_rank3", "Add", (3, 4, 2), (3, 4, 2), (3, 4, 2)),
+    case("concatenate", "Concatenate", (4,), (3,)),
+    case("concatenate_rank3", "Concatenate", (3, 4, 2), (3, 4, 1), (3, 4, 3)),
+    case("concatenate_height", "Concatenate", (3, 4, 2), (2, 4, 2), axis=1),
+    case("concatenate_width", "Concatenate", (3, 4, 2), (3, 1, 2), axis=2),
+)
+
+CASES: tuple[Case, ...] = (*DENSE, *CONV2D, *POOLING, *SHAPES, *RANDOM, *ELEMENTWISE, *NORMALIZATION, *MERGING)
