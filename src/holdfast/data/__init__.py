@@ -1,0 +1,25 @@
+"""Data: read from files or arrays, checked, split into train, validation and a sealed test part."""
+
+from .arrays import from_arrays
+from .batches import Batch, Batches, order
+from .dataset import BadFileFound, Dataset, Facts
+from .image import read_image
+from .labels import encode_labels
+from .load import load
+from .part import Part
+from .sealed import Sealed
+
+__all__ = [
+    "BadFileFound",
+    "Batch",
+    "Batches",
+    "Dataset",
+    "Facts",
+    "Part",
+    "Sealed",
+    "encode_labels",
+    "from_arrays",
+    "load",
+    "order",
+    "read_image",
+]

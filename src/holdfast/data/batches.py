@@ -1,0 +1,93 @@
+"""Batches of data that lies in memory: on the device, without workers, in an order that follows from (seed, epoch)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..core import BadData, BadValue, generator
+
+
+def order(n: int, seed: int, epoch: int) -> Tensor:
+    """A permutation of 0 ... n-1, int64, that follows from (seed, epoch)."""
+    return torch.randperm(n, generator=generator(seed, "order", epoch))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples: all tensors have the same length.
+
+    Attributes:
+        inputs: one an input of the model, channels last.
+        targets: one an output of the model.
+        weights: one an output of the model, (N,), or None.
+    """
+
+    inputs: tuple[Tensor, ...]
+    targets: tuple[Tensor, ...] = ()
+    weights: tuple[Tensor | None, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.inputs[0])
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """The same with every tensor changed."""
+        weights = tuple(None if weight is None else change(weight) for weight in self.weights)
+        return Batch(tuple(map(change, self.inputs)), tuple(map(change, self.targets)), weights)
+
+
+class Batches:
+    """Batches of tensors in memory.
+
+    Args:
+        data: all samples.
+        batch_size: samples a batch; the last one of a pass may be smaller.
+        shuffle: a new order each pass, following from (seed, pass); otherwise as they lie.
+        seed: of the order.
+        steps: batches an epoch; None: one pass.  Fewer than a pass has: the next epoch goes on where this one ended.
+        device: where batches are wanted; the data is moved there once.
+    """
+
+    def __init__(
+        self,
+        data: Batch,
+        *,
+        batch_size: int,
+        shuffle: bool = False,
+        seed: int = 0,
+        steps: int | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if batch_size < 1:
+            raise BadValue(f"batch_size={batch_size}: must be positive.")
+        if steps is not None and steps < 1:
+            raise BadValue(f"steps={steps}: must be positive.")
+        if len(data) == 0:
+            raise BadData("there are no samples to make batches of.")
+        self.data = data.map(lambda tensor: tensor.to(device))
+        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
+        self.steps_a_pass = -(-len(data) // batch_size)
+        self.steps = steps or self.steps_a_pass
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return self.steps
+
+    @property
+    def samples(self) -> int:
+        """Samples an epoch; exact when an epoch is one pass."""
+        return len(self.data) if self.steps == self.steps_a_pass else self.steps * self.batch_size
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from number `start` on."""
+        places, loaded = torch.empty(0), -1
+        for step in range(epoch * self.steps + start, (epoch + 1) * self.steps):
+            number, index = divmod(step, self.steps_a_pass)
+            if self.shuffle and number != loaded:
+                places, loaded = order(len(self.data), self.seed, number).to(self.data.inputs[0].device), number
+            piece = slice(index * self.batch_size, (index + 1) * self.batch_size)
+            yield self._take(places[piece] if self.shuffle else piece)
+
+    def _take(self, places: Tensor | slice) -> Batch:
+        return self.data.map(lambda tensor: tensor[places])

@@ -1,0 +1,211 @@
+"""Training as an iterator of events: the loop yields, everybody else listens."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..core import derive
+from ..data import Batch, Batches
+from ..layers import RandomModule
+from ..metrics import Mean, Metric
+from .events import Begin, Callback, End, EpochEnd, Event, StepEnd, Stop
+from .program import Program
+from .state import State
+
+
+def train(
+    state: State,
+    program: Program,
+    batches: Batches,
+    *,
+    epochs: int,
+    first: int | None = None,
+    validation: Batches | None = None,
+    validation_freq: int = 1,
+) -> Iterator[Event]:
+    """Trains, yielding an event at every moment that somebody may want to hear of.
+
+    Args:
+        state: what is trained; goes on where it stands, in the middle of an epoch, too.  Who begins a new fit, rather
+            than resuming one, sets `state.begin = state.step`.
+        program: what to minimise and how.
+        batches: training data.
+        epochs: label after that of the last epoch: labels run from `first` to `epochs` - 1.
+        first: label of the first epoch; None: the number of epochs that `state` has completed.
+        validation: data to judge on after every `validation_freq`-th epoch.
+
+    Yields:
+        Begin, then StepEnd after every step and EpochEnd after every epoch.
+    """
+    first = state.epoch if first is None else first
+    steps = len(batches)
+    end = state.step - state.batch + steps * (epochs - first)
+    runner = Runner(state, program)
+    yield Begin(state, program, first, epochs, steps, batches.samples)
+    try:
+        for epoch in range(first, epochs):
+            state.model.train()
+            began, seen = time.perf_counter(), state.batch * batches.batch_size
+            for batch in batches.epoch(state.epoch, state.batch):
+                runner.step(batch, end)
+                seen += len(batch)
+                yield StepEnd(state, program, epoch, state.batch, seen, runner.read)
+            seconds = time.perf_counter() - began
+            logs = runner.finish_epoch()
+            if validation is not None and (epoch + 1) % validation_freq == 0:
+                judged = evaluate(state.model, program, validation)
+                logs |= {f"val_{key}": value for key, value in judged.items()}
+            yield EpochEnd(state, program, epoch, logs, seconds, seen)
+    finally:
+        state.model.eval()
+
+
+def fit(events: Iterator[Event], callbacks: Sequence[Callback]) -> Stop | None:
+    """Runs training to its end: every callback hears each event, then the first Stop among their answers ends it.
+
+    Whatever happens, callbacks that heard of a beginning hear an `End`, so that they can close what they opened.
+    """
+    stop: Stop | None = None
+    last: Event | None = None
+    try:
+        for last in events:
+            answers = [callback(last) for callback in callbacks]
+            stop = next((answer for answer in answers if answer is not None), None)
+            if stop is not None:
+                break
+    except BaseException as error:
+        stop = Stop("interrupted" if isinstance(error, KeyboardInterrupt) else f"failed: {error}")
+        raise
+    finally:
+        if hasattr(events, "close"):
+            events.close()
+        if last is not None:
+            for callback in callbacks:
+                callback(End(last.state, last.program, stop))
+    return stop
+
+
+class Runner:
+    """What a training needs at hand for its steps; all that counts is in the state."""
+
+    def __init__(self, state: State, program: Program) -> None:
+        self.state, self.program = state, program
+        self.parameters = state.parameters()
+        self.random = [module for module in state.model.modules() if isinstance(module, RandomModule)]
+        self.device = self.parameters[0].device if self.parameters else torch.device("cpu")
+        if not state.running:
+            state.running = accumulators(program)
+
+    def step(self, batch: Batch, end: int) -> None:
+        """One update of the model; loss and metrics are added up on the device."""
+        state, program = self.state, self.program
+        for number, module in enumerate(self.random):
+            module.reseed(derive(program.seed, "dropout", state.epoch, state.step, number))
+        if program.schedule is not None:
+            state.learning_rate = program.schedule(state.step, state.begin, end)
+        with program.autocast(self.device):
+            outputs = forward(state.model, batch)
+        loss = total_loss(state.model, program, outputs, batch, state.running)
+        if self.parameters:
+            gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True, materialize_grads=True)
+            program.optimizer.step(self.parameters, gradients, state.slots, rate=state.learning_rate, step=state.step)
+        state.step += 1
+        state.batch += 1
+
+    def read(self) -> dict[str, float]:
+        """Loss and metrics of the epoch so far; waits for the device."""
+        return read(self.state.running)
+
+    def finish_epoch(self) -> dict[str, float]:
+        """The epoch's logs; the state moves on to the next epoch."""
+        logs = self.read()
+        for metric in self.state.running.values():
+            metric.reset()
+        self.state.epoch += 1
+        self.state.batch = 0
+        return logs
+
+
+def accumulators(program: Program) -> dict[str, Metric]:
+    """Fresh accumulators for all that a program measures, by their keys in the logs: Keras's keys and order."""
+    several = len(program.heads) > 1
+    running: dict[str, Metric] = {"loss": Mean("loss")}
+    if several:
+        running |= {f"{head.name}_loss": Mean(f"{head.name}_loss") for head in program.heads}
+    for head in program.heads:
+        prefix = f"{head.name}_" if several else ""
+        running |= {prefix + metric.name: metric.copy() for metric in (*head.metrics, *head.weighted_metrics)}
+    return running
+
+
+def read(running: dict[str, Metric]) -> dict[str, float]:
+    """The values of accumulators, as numbers; waits for the device."""
+    return {key: float(metric.compute()) for key, metric in running.items()}
+
+
+def forward(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
+    """The model's outputs as a tuple of float32 tensors."""
+    outputs = model(*batch.inputs)
+    several = outputs if isinstance(outputs, tuple) else (outputs,)
+    return tuple(output.float() if output.dtype in (torch.bfloat16, torch.float16) else output for output in several)
+
+
+def total_loss(
+    model: nn.Module, program: Program, outputs: tuple[Tensor, ...], batch: Batch, running: dict[str, Metric]
+) -> Tensor:
+    """The loss that is minimised: weighted sum over the outputs, each a mean over samples, plus the penalty.
+
+    As in Keras, weights multiply the losses of samples, and the sum is divided by the number of samples.
+    """
+    several = len(program.heads) > 1
+    n = len(batch)
+    total = outputs[0].new_zeros(())
+    for number, (head, output) in enumerate(zip(program.heads, outputs, strict=True)):
+        target = batch.targets[number]
+        weight = batch.weights[number] if batch.weights else None
+        values = head.loss(target, output)
+        loss = (values if weight is None else values * weight).sum() / n
+        total = total + head.weight * loss
+        prefix = ""
+        if several:
+            prefix = f"{head.name}_"
+            add(running[f"{head.name}_loss"], loss, n)
+        if head.metrics or head.weighted_metrics:
+            predictions = head.predictions(output.detach())
+            for metric in head.metrics:
+                running[prefix + metric.name].update(target, predictions)
+            for metric in head.weighted_metrics:
+                running[prefix + metric.name].update(target, predictions, weight)
+    if program.penalty is not None:
+        total = total + program.penalty(model)
+    add(running["loss"], total, n)
+    return total
+
+
+def add(mean: Metric, loss: Tensor, n: int) -> None:
+    """Counts a batch's mean loss for its n samples."""
+    mean.update(loss.detach().reshape(1), loss.new_full((1,), n))
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, program: Program, batches: Batches) -> dict[str, float]:
+    """Loss and metrics of a model in evaluation mode over one epoch of `batches`, with the keys of the training logs."""
+    was_training = model.training
+    model.eval()
+    running = accumulators(program)
+    for batch in batches.epoch(0):
+        total_loss(model, program, forward(model, batch), batch, running)
+    model.train(was_training)
+    return read(running)
+
+
+@torch.no_grad()
+def predict(model: nn.Module, batches: Batches) -> tuple[Tensor, ...]:
+    """The outputs of a model in evaluation mode, each (N, ...), on the CPU."""
+    was_training = model.training
+    model.eval()
+    pieces = [forward(model, batch) for batch in batches.epoch(0)]
+    model.train(was_training)
+    return tuple(torch.cat(output).cpu() for output in zip(*pieces, strict=True))

@@ -1,0 +1,185 @@
+"""Losses with Keras 3's names, settings and formulas: one value a sample, whose mean is minimised."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..core import BadShape, BadValue, Registry
+
+EPSILON = 1e-7  # Keras's: probabilities are kept this far from 0 and 1
+
+
+@dataclass(frozen=True)
+class Loss(ABC):
+    """Base of all losses: `loss(targets, outputs)` gives one value a sample, (N,).
+
+    Targets and outputs have one shape, (N, ...), unless a loss says otherwise; (N,) and (N, 1) count as the same.
+    """
+
+    @abstractmethod
+    def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor: ...
+
+
+losses: Registry[type[Loss]] = Registry("loss")
+
+
+def get_loss(value: Any) -> Loss:  # Any: a name, Keras's JSON form or a Loss
+    """The loss that `value` describes."""
+    return losses.make(value, Loss)  # type: ignore[type-abstract]  # only asked about
+
+
+def _aligned(loss: Loss, targets: Tensor, outputs: Tensor) -> Tensor:
+    """The targets in the shape and dtype of the outputs."""
+    if targets.numel() != outputs.numel() or targets.shape[0] != outputs.shape[0]:
+        raise BadShape(
+            f"{type(loss).__name__}: targets have shape {tuple(targets.shape)}, the model gives {tuple(outputs.shape)}."
+        )
+    return targets.reshape(outputs.shape).to(outputs.dtype)
+
+
+def _per_sample(values: Tensor) -> Tensor:
+    return values.flatten(1).mean(1) if values.dim() > 1 else values
+
+
+@dataclass(frozen=True)
+class Crossentropy(Loss):
+    """Base of the cross-entropies over classes; takes integer targets (N, ...) and one-hot ones (N, ..., K).
+
+    Args:
+        from_logits: whether outputs are logits rather than probabilities.
+        label_smoothing: share of each target that is spread evenly over the classes, 0 <= share < 1.
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            name = type(self).__name__
+            raise BadValue(f"{name}(label_smoothing={self.label_smoothing}): must be at least 0 and less than 1.")
+
+    def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        log_p = F.log_softmax(outputs, -1) if self.from_logits else _log_probabilities(outputs)
+        if targets.shape == outputs.shape:
+            values = -(targets * log_p).sum(-1)
+        elif targets.numel() * outputs.shape[-1] == outputs.numel():
+            places = targets.long().reshape(*outputs.shape[:-1], 1)
+            values = -log_p.gather(-1, places).squeeze(-1)
+        else:
+            raise BadShape(
+                f"{type(self).__name__}: targets have shape {tuple(targets.shape)}, "
+                f"the model gives {tuple(outputs.shape)}, i.e. {outputs.shape[-1]} classes."
+            )
+        if self.label_smoothing:
+            values = (1 - self.label_smoothing) * values - self.label_smoothing * log_p.mean(-1)
+        return _per_sample(values)
+
+
+def _log_probabilities(probabilities: Tensor) -> Tensor:
+    """log p as Keras takes it: made to add up to 1, then kept EPSILON away from 0 and 1."""
+    shares = probabilities / probabilities.sum(-1, keepdim=True)
+    return shares.clamp(EPSILON, 1 - EPSILON).log()
+
+
+@losses.register("categorical_crossentropy")
+@dataclass(frozen=True)
+class CategoricalCrossentropy(Crossentropy):
+    """-sum target * log p over the classes, for one-hot targets (integers are taken, too)."""
+
+
+@losses.register("sparse_categorical_crossentropy")
+@dataclass(frozen=True)
+class SparseCategoricalCrossentropy(Crossentropy):
+    """-log p of the target's class, for integer targets (one-hot ones are taken, too)."""
+
+
+@losses.register("binary_crossentropy")
+@dataclass(frozen=True)
+class BinaryCrossentropy(Loss):
+    """-(y log p + (1 - y) log(1 - p)), the mean over the outputs of a sample.
+
+    Args:
+        from_logits: whether outputs are logits rather than probabilities.
+        label_smoothing: how far targets are drawn towards 1/2, 0 <= share < 1.
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        y = _aligned(self, targets, outputs)
+        if self.label_smoothing:
+            y = y * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+        if self.from_logits:
+            return _per_sample(F.binary_cross_entropy_with_logits(outputs, y, reduction="none"))
+        p = outputs.clamp(EPSILON, 1 - EPSILON)
+        return _per_sample(-(y * p.log() + (1 - y) * (1 - p).log()))
+
+
+@losses.register("mean_squared_error", "mse")
+@dataclass(frozen=True)
+class MeanSquaredError(Loss):
+    """Mean of (y - f)²."""
+
+    def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        return _per_sample((outputs - _aligned(self, targets, outputs)).square())
+
+
+@losses.register("mean_absolute_error", "mae")
+@dataclass(frozen=True)
+class MeanAbsoluteError(Loss):
+    """Mean of |y - f|."""
+
+    def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        return _per_sample((outputs - _aligned(self, targets, outputs)).abs())
+
+
+@losses.register("hinge")
+@dataclass(frozen=True)
+class Hinge(Loss):
+    """Mean of max(0, 1 - y * f); y is -1 or 1, and a batch of 0 and 1 is read as such."""
+
+    def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        y = _aligned(self, targets, outputs)
+        binary = ((y == 0) | (y == 1)).all()
+        y = torch.where(binary, 2 * y - 1, y)
+        return _per_sample((1 - y * outputs).clamp(min=0))
+
+
+@losses.register("huber")
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Mean of e²/2 where the error is at most `delta`, delta * |e| - delta²/2 beyond."""
+
+    delta: float = 1.0
+
+    def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        return _per_sample(F.huber_loss(outputs, _aligned(self, targets, outputs), reduction="none", delta=self.delta))
+
+
+@losses.register("kl_divergence", "kullback_leibler_divergence", "kld")
+@dataclass(frozen=True)
+class KLDivergence(Loss):
+    """sum y * log(y / p) over the last axis, both kept within [EPSILON, 1]."""
+
+    def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        y = _aligned(self, targets, outputs).clamp(EPSILON, 1)
+        return _per_sample((y * (y / outputs.clamp(EPSILON, 1)).log()).sum(-1))
+
+
+@losses.register("cosine_similarity")
+@dataclass(frozen=True)
+class CosineSimilarity(Loss):
+    """Minus the cosine of the angle between y and f along the last axis: -1 is best."""
+
+    def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        y = _aligned(self, targets, outputs)
+        return _per_sample(-(_unit(y) * _unit(outputs)).sum(-1))
+
+
+def _unit(x: Tensor) -> Tensor:
+    return x / x.norm(dim=-1, keepdim=True).clamp(min=EPSILON)

@@ -1,0 +1,303 @@
+"""Optimizers with Keras 3's formulas, defaults and epsilons, as frozen descriptions.
+
+What they remember (`slots`) belongs to the state.  All parameters are updated by torch's `_foreach` operations, a handful
+of calls a step however many parameters there are.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ..core import BadValue, Registry
+from .schedules import Schedule, schedules
+
+Tensors: TypeAlias = list[Tensor]
+Slots: TypeAlias = dict[str, Tensors]
+
+
+@dataclass(frozen=True)
+class Optimizer(ABC):
+    """Base of all optimizers.
+
+    Args:
+        learning_rate: a number, or a schedule of the step.
+        weight_decay: before each update every weight loses this share times the learning rate.
+        clipnorm: largest norm of each gradient.  At most one of the three clips may be given.
+        clipvalue: largest absolute value in a gradient.
+        global_clipnorm: largest norm of all gradients together.
+        gradient_accumulation_steps: at least 2; update only every so many steps, with the mean gradient.
+    """
+
+    learning_rate: float | Schedule = 0.001
+    weight_decay: float | None = field(default=None, kw_only=True)
+    clipnorm: float | None = field(default=None, kw_only=True)
+    clipvalue: float | None = field(default=None, kw_only=True)
+    global_clipnorm: float | None = field(default=None, kw_only=True)
+    gradient_accumulation_steps: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        rate = self.learning_rate
+        if isinstance(rate, dict):  # Keras's JSON form, as in a saved compile configuration
+            object.__setattr__(self, "learning_rate", schedules.make(rate, Schedule))  # type: ignore[type-abstract]
+        elif not isinstance(rate, Schedule) and not (isinstance(rate, (int, float)) and rate >= 0):
+            raise BadValue(f"{name}(learning_rate={rate!r}): must be a number of at least 0, or a schedule.")
+        clips = [clip for clip in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, clip) is not None]
+        if len(clips) > 1:
+            raise BadValue(f"{name}: {' and '.join(clips)} exclude each other; give one.")
+        if self.gradient_accumulation_steps is not None and self.gradient_accumulation_steps < 2:
+            raise BadValue(
+                f"{name}(gradient_accumulation_steps={self.gradient_accumulation_steps}): must be at least 2, or None."
+            )
+
+    @abstractmethod
+    def start(self, parameters: Tensors) -> Slots:
+        """What is remembered before the first step."""
+
+    @abstractmethod
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+        """One update in place, number `t` (from 1)."""
+
+    def slots(self, parameters: Tensors) -> Slots:
+        """All that is remembered, before the first step."""
+        slots = self.start(parameters)
+        if self.gradient_accumulation_steps:
+            slots["accumulated"] = zeros(parameters)
+        return slots
+
+    @torch.no_grad()
+    def step(self, parameters: Tensors, gradients: Sequence[Tensor], slots: Slots, *, rate: float, step: int) -> None:
+        """Accumulation, clipping, decay and update for step `step` (from 0), in Keras's order."""
+        grads = list(gradients)
+        every = self.gradient_accumulation_steps or 1
+        if every > 1:
+            total = slots["accumulated"]
+            torch._foreach_add_(total, grads)
+            if (step + 1) % every:
+                return
+            grads = list(torch._foreach_div(total, every))
+            torch._foreach_zero_(total)
+        grads = self.clip(grads)
+        if self.weight_decay:
+            torch._foreach_mul_(parameters, 1 - self.weight_decay * rate)
+        self.update(parameters, grads, slots, rate=rate, t=step // every + 1)
+
+    def clip(self, gradients: Tensors) -> Tensors:
+        if self.clipvalue is not None:
+            return [gradient.clamp(-self.clipvalue, self.clipvalue) for gradient in gradients]
+        if self.clipnorm is not None:
+            norms = torch._foreach_norm(gradients)
+            return [g * (self.clipnorm / n.clamp(min=self.clipnorm)) for g, n in zip(gradients, norms, strict=True)]
+        if self.global_clipnorm is not None:
+            norm = torch.stack(list(torch._foreach_norm(gradients))).norm()
+            return list(torch._foreach_mul(gradients, self.global_clipnorm / norm.clamp(min=self.global_clipnorm)))
+        return gradients
+
+
+def zeros(parameters: Tensors) -> Tensors:
+    return [torch.zeros_like(parameter) for parameter in parameters]
+
+
+optimizers: Registry[type[Optimizer]] = Registry("optimizer")
+
+
+def get_optimizer(value: Any) -> Optimizer:  # Any: a name, Keras's JSON form or an Optimizer
+    """The optimizer that `value` describes."""
+    return optimizers.make(value, Optimizer)  # type: ignore[type-abstract]  # only asked about
+
+
+@optimizers.register("sgd")
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """w - rate * g; with momentum v = momentum * v - rate * g, w + v (nesterov: w + momentum * v - rate * g)."""
+
+    learning_rate: float | Schedule = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def start(self, parameters: Tensors) -> Slots:
+        return {"momentum": zeros(parameters)} if self.momentum else {}
+
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+        if not self.momentum:
+            torch._foreach_add_(parameters, gradients, alpha=-rate)
+            return
+        velocity = slots["momentum"]
+        torch._foreach_mul_(velocity, self.momentum)
+        torch._foreach_add_(velocity, gradients, alpha=-rate)
+        if self.nesterov:
+            torch._foreach_add_(parameters, velocity, alpha=self.momentum)
+            torch._foreach_add_(parameters, gradients, alpha=-rate)
+        else:
+            torch._foreach_add_(parameters, velocity)
+
+
+@optimizers.register("rmsprop")
+@dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """w - rate * g / sqrt(v + epsilon), v being the running mean of g²; `centered`: the running variance.
+
+    Source: Hinton 2012, lecture 6; Graves 2013 for `centered`.
+    """
+
+    rho: float = 0.9
+    momentum: float = 0.0
+    epsilon: float = 1e-7
+    centered: bool = False
+
+    def start(self, parameters: Tensors) -> Slots:
+        slots = {"velocity": zeros(parameters)}
+        if self.momentum:
+            slots["momentum"] = zeros(parameters)
+        if self.centered:
+            slots["average"] = zeros(parameters)
+        return slots
+
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+        velocity = slots["velocity"]
+        torch._foreach_mul_(velocity, self.rho)
+        torch._foreach_addcmul_(velocity, gradients, gradients, 1 - self.rho)
+        denominator = list(torch._foreach_add(velocity, self.epsilon))
+        if self.centered:
+            torch._foreach_lerp_(slots["average"], gradients, 1 - self.rho)
+            torch._foreach_addcmul_(denominator, slots["average"], slots["average"], -1)
+        torch._foreach_sqrt_(denominator)
+        if self.momentum:
+            torch._foreach_mul_(slots["momentum"], self.momentum)
+            torch._foreach_addcdiv_(slots["momentum"], gradients, denominator, rate)
+            torch._foreach_sub_(parameters, slots["momentum"])
+        else:
+            torch._foreach_addcdiv_(parameters, gradients, denominator, -rate)
+
+
+@optimizers.register("adam")
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam with Keras's placing of epsilon: outside the bias correction ("epsilon hat" of Kingma & Ba 2014, section 2)."""
+
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    amsgrad: bool = False
+
+    def start(self, parameters: Tensors) -> Slots:
+        slots = {"momentum": zeros(parameters), "velocity": zeros(parameters)}
+        if self.amsgrad:
+            slots["largest"] = zeros(parameters)
+        return slots
+
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+        momentum, velocity = slots["momentum"], slots["velocity"]
+        torch._foreach_lerp_(momentum, gradients, 1 - self.beta_1)
+        torch._foreach_mul_(velocity, self.beta_2)
+        torch._foreach_addcmul_(velocity, gradients, gradients, 1 - self.beta_2)
+        if self.amsgrad:
+            torch._foreach_maximum_(slots["largest"], velocity)
+            velocity = slots["largest"]
+        denominator = list(torch._foreach_sqrt(velocity))
+        torch._foreach_add_(denominator, self.epsilon)
+        alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        torch._foreach_addcdiv_(parameters, momentum, denominator, -alpha)
+
+
+@optimizers.register("adamw")
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2017)."""
+
+    weight_decay: float | None = field(default=0.004, kw_only=True)
+
+
+@optimizers.register("adagrad")
+@dataclass(frozen=True)
+class Adagrad(Optimizer):
+    """w - rate * g / sqrt(sum of g² + epsilon).  Source: Duchi et al. 2011."""
+
+    initial_accumulator_value: float = 0.1
+    epsilon: float = 1e-7
+
+    def start(self, parameters: Tensors) -> Slots:
+        return {"sum": [torch.full_like(parameter, self.initial_accumulator_value) for parameter in parameters]}
+
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+        torch._foreach_addcmul_(slots["sum"], gradients, gradients)
+        denominator = list(torch._foreach_add(slots["sum"], self.epsilon))
+        torch._foreach_sqrt_(denominator)
+        torch._foreach_addcdiv_(parameters, gradients, denominator, -rate)
+
+
+@optimizers.register("adadelta")
+@dataclass(frozen=True)
+class Adadelta(Optimizer):
+    """Steps in the ratio of the running size of past steps to that of past gradients.  Source: Zeiler 2012."""
+
+    rho: float = 0.95
+    epsilon: float = 1e-7
+
+    def start(self, parameters: Tensors) -> Slots:
+        return {"gradients": zeros(parameters), "steps": zeros(parameters)}
+
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+        seen, taken = slots["gradients"], slots["steps"]
+        torch._foreach_mul_(seen, self.rho)
+        torch._foreach_addcmul_(seen, gradients, gradients, 1 - self.rho)
+        ratio = list(torch._foreach_add(taken, self.epsilon))
+        torch._foreach_div_(ratio, torch._foreach_add(seen, self.epsilon))
+        torch._foreach_sqrt_(ratio)
+        torch._foreach_mul_(ratio, gradients)  # the step, but for its sign
+        torch._foreach_mul_(taken, self.rho)
+        torch._foreach_addcmul_(taken, ratio, ratio, 1 - self.rho)
+        torch._foreach_add_(parameters, ratio, alpha=-rate)
+
+
+@optimizers.register("nadam")
+@dataclass(frozen=True)
+class Nadam(Optimizer):
+    """Adam with Nesterov momentum on a warming schedule.  Source: Dozat 2016."""
+
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+    def start(self, parameters: Tensors) -> Slots:
+        product = torch.ones((), dtype=torch.float64)  # of the momentum factors so far; kept on the CPU
+        return {"momentum": zeros(parameters), "velocity": zeros(parameters), "product": [product]}
+
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+        now, later = (self.beta_1 * (1 - 0.5 * 0.96**step) for step in (t, t + 1))
+        slots["product"][0].mul_(now)
+        product = float(slots["product"][0])
+        momentum, velocity = slots["momentum"], slots["velocity"]
+        torch._foreach_lerp_(momentum, gradients, 1 - self.beta_1)
+        torch._foreach_mul_(velocity, self.beta_2)
+        torch._foreach_addcmul_(velocity, gradients, gradients, 1 - self.beta_2)
+        ahead = list(torch._foreach_mul(momentum, later / (1 - product * later)))
+        torch._foreach_add_(ahead, gradients, alpha=(1 - now) / (1 - product))
+        denominator = list(torch._foreach_div(velocity, 1 - self.beta_2**t))
+        torch._foreach_sqrt_(denominator)
+        torch._foreach_add_(denominator, self.epsilon)
+        torch._foreach_addcdiv_(parameters, ahead, denominator, -rate)
+
+
+@optimizers.register("lion")
+@dataclass(frozen=True)
+class Lion(Optimizer):
+    """w - rate * sign(beta_1 * m + (1 - beta_1) * g).  Source: Chen et al. 2023."""
+
+    beta_1: float = 0.9
+    beta_2: float = 0.99
+
+    def start(self, parameters: Tensors) -> Slots:
+        return {"momentum": zeros(parameters)}
+
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+        direction = list(torch._foreach_mul(slots["momentum"], self.beta_1))
+        torch._foreach_add_(direction, gradients, alpha=1 - self.beta_1)
+        torch._foreach_sign_(direction)
+        torch._foreach_add_(parameters, direction, alpha=-rate)
+        torch._foreach_lerp_(slots["momentum"], gradients, 1 - self.beta_2)

@@ -1,0 +1,72 @@
+"""What to minimise and how: everything about training that does not change while it runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..core import BadValue
+from ..metrics import Metric
+from .losses import Loss
+from .optimizers import Optimizer
+from .schedules import Schedule
+
+
+@dataclass(frozen=True)
+class Head:
+    """What one output of the model is trained and judged by.
+
+    Attributes:
+        loss: of this output.
+        name: prefix of its keys in the logs when there are several outputs.
+        weight: its share in the total loss.
+        metrics: templates; each training works on copies.
+        weighted_metrics: the same, but with class and sample weights taken into account.
+        activation: from the outputs that the model gives in training to the predictions that metrics take.
+    """
+
+    loss: Loss
+    name: str = ""
+    weight: float = 1.0
+    metrics: tuple[Metric, ...] = ()
+    weighted_metrics: tuple[Metric, ...] = ()
+    activation: Literal["linear", "softmax", "sigmoid"] = "linear"
+
+    def predictions(self, outputs: Tensor) -> Tensor:
+        if self.activation == "softmax":
+            return outputs.softmax(-1)
+        return outputs.sigmoid() if self.activation == "sigmoid" else outputs
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to minimise and how.
+
+    Attributes:
+        optimizer: and in it the learning rate or its schedule.
+        heads: one an output of the model.
+        precision: "bfloat16" computes under autocast; weights and losses stay float32.
+        penalty: regularization, from the model to a tensor of no axes; None without any.
+        seed: of the order of samples and of dropout.
+    """
+
+    optimizer: Optimizer
+    heads: tuple[Head, ...]
+    precision: Literal["float32", "bfloat16"] = "float32"
+    penalty: Callable[[nn.Module], Tensor] | None = field(default=None, compare=False)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("float32", "bfloat16"):
+            raise BadValue(f"precision {self.precision!r}: must be 'float32' or 'bfloat16'.")
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The learning rate's schedule, if it has one."""
+        rate = self.optimizer.learning_rate
+        return rate if isinstance(rate, Schedule) else None
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
