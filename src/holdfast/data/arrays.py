@@ -1,0 +1,141 @@
+"""Samples that are in memory already: lists, NumPy arrays and torch tensors."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..core import BadData, BadShape
+from .dataset import Dataset
+from .labels import indices, label_array
+from .source import TEST, TRAIN, Source, row_digests
+from .split import split
+
+
+def from_arrays(
+    images: object,
+    labels: object,
+    *,
+    name: str = "arrays",
+    classes: Sequence[str] | None = None,
+    groups: object = None,
+    validation: float = 0.15,
+    test: float = 0.15,
+    seed: int = 0,
+    test_images: object = None,
+    test_labels: object = None,
+) -> Dataset:
+    """A dataset from arrays; `load` does the same for files.
+
+    Args:
+        images: (N, H, W, C), (N, H, W) which gets a channel axis, or (N, features).  Whole numbers in 0..255 become
+            uint8, all others float32 as they are.
+        labels: (N,) integers or strings.
+        name: how messages and people call the data.
+        classes: names of the classes 0, 1, ... of integer labels, or the order that string labels are to have;
+            None takes the labels themselves, sorted.
+        groups: (N,) integers or strings; samples of one group stay in one part.
+        validation: share of the samples, 0 < validation < 1.
+        test: share of the samples, 0 for none; not used when `test_images` are given.
+        seed: of the split.
+        test_images: the test part, if it is given; samples of `images` that stand in it too are removed.
+        test_labels: the labels of these.
+
+    Raises:
+        BadShape: arrays that do not fit each other.
+        BadData: NaN or infinite values, labels out of range, one class only, a class with too few samples.
+        BadValue: shares that leave nothing for training.
+
+    Example:
+        >>> data = from_arrays([[[index]] for index in range(20)], [0, 1] * 10)
+        >>> len(data.train), len(data.validation), len(data.test)
+        (14, 3, 3)
+    """
+    source = array_source(
+        images, labels, classes=classes, groups=groups, test_images=test_images, test_labels=test_labels
+    )
+    return split(source, name=name, validation=validation, test=test, seed=seed)
+
+
+def array_source(
+    images: object,
+    labels: object,
+    *,
+    classes: Sequence[str] | None = None,
+    groups: object = None,
+    test_images: object = None,
+    test_labels: object = None,
+    prefix: str | None = None,
+) -> Source:
+    """The samples of arrays, checked.  Their names are "images[17]", or "train[17]" and "test[17]" with a test part."""
+    if (test_images is None) != (test_labels is None):
+        raise BadData(f"test_{'labels' if test_labels is None else 'images'} are missing: give both or neither.")
+    prefix = prefix or ("images" if test_images is None else "train")
+    pixels, words = _samples(images, prefix), label_array(labels)
+    _check_counts(prefix, len(pixels), len(words))
+    names, parts = _names(prefix, len(pixels)), np.full(len(pixels), TRAIN, np.int8)
+    together = None if groups is None else _groups(groups, len(pixels))
+    if test_images is not None:
+        more_pixels, more_words = _samples(test_images, "test"), label_array(test_labels)
+        _check_counts("test", len(more_pixels), len(more_words))
+        _check_alike(pixels, more_pixels, words, more_words)
+        names += _names("test", len(more_pixels))
+        parts = np.append(parts, np.full(len(more_pixels), TEST, np.int8))
+        if together is not None:  # the groups of the test part are not known; each sample counts as one
+            together = np.append(together, together.max() + 1 + np.arange(len(more_pixels)))
+        pixels, words = np.concatenate([pixels, more_pixels]), np.concatenate([words, more_words])
+    codes, known = indices(words, classes)
+    return Source(pixels, codes, names, known, row_digests(pixels), parts, together)
+
+
+def _samples(values: object, name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """(N, ...) uint8 or float32, with a channel axis behind (N, H, W)."""
+    try:
+        array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+    except ValueError as error:
+        raise BadShape(f"{name}: the samples have different shapes; stack samples of one shape.") from error
+    if array.dtype.kind not in "buif":
+        raise BadData(f"{name}: is an array of {array.dtype}, accepted are numbers.")
+    if array.ndim < 2 or array.size == 0:
+        raise BadShape(f"{name}: has shape {array.shape}, accepted are (N, H, W, C), (N, H, W) and (N, features).")
+    array = array[..., np.newaxis] if array.ndim == 3 else array
+    if array.dtype.kind in "ui" and array.min() >= 0 and array.max() <= 255:
+        return array.astype(np.uint8, copy=False)
+    with np.errstate(over="ignore"):  # what is too large for float32 is found below
+        array = array.astype(np.float32)
+    finite = np.isfinite(array).reshape(len(array), -1).all(1)
+    if not finite.all():
+        first = int(finite.argmin())
+        raise BadData(
+            f"{name}[{first}] holds NaN or infinite values ({(~finite).sum()} samples in all do); remove them."
+        )
+    return array
+
+
+def _check_counts(name: str, images: int, labels: int) -> None:
+    if images != labels:
+        raise BadShape(f"{name}: {images} images and {labels} labels; there must be one label for each image.")
+
+
+def _check_alike(
+    train: NDArray[np.generic], test: NDArray[np.generic], labels: NDArray[np.generic], more: NDArray[np.generic]
+) -> None:
+    """Raises unless samples and labels of train and test mean the same."""
+    if train.shape[1:] != test.shape[1:]:
+        raise BadShape(f"train images have shape {train.shape[1:]}, test images {test.shape[1:]}; make them the same.")
+    if train.dtype != test.dtype:
+        raise BadData(f"train images are {train.dtype}, test images {test.dtype}; scale them in the same way.")
+    if (labels.dtype.kind == "U") != (more.dtype.kind == "U"):
+        raise BadData("labels of train and test must both be integers or both be strings.")
+
+
+def _groups(groups: object, count: int) -> NDArray[np.int64]:
+    codes, _ = indices(label_array(groups), None)
+    if len(codes) != count:
+        raise BadShape(f"groups: {len(codes)} for {count} images; there must be one for each image.")
+    return codes
+
+
+def _names(prefix: str, count: int) -> list[str]:
+    return [f"{prefix}[{index}]" for index in range(count)]
