@@ -19,14 +19,17 @@ def recorded(*logs: dict[str, float], learning_rate: bool = False) -> History:
     moments, history = Moments(), History(learning_rate)
     history(moments.begin())
     for epoch, values in enumerate(logs):
+        moments.state.learning_rate = 0.1 ** (epoch + 1)
+        history(moments.step_end(epoch, 4))
+        moments.state.learning_rate = 7.0  # of the next epoch
         history(moments.epoch_end(epoch, **values))
     history(moments.end())
     return history
 
 
 TWO = (
-    {"loss": 2.0, "accuracy": 0.5, "val_loss": 1.5, "val_accuracy": 0.6, "learning_rate": 0.1},
-    {"loss": 1.0, "accuracy": 0.75, "val_loss": 1.75, "val_accuracy": 0.7, "learning_rate": 0.01},
+    {"loss": 2.0, "accuracy": 0.5, "val_loss": 1.5, "val_accuracy": 0.6, "learning_rate": 9.0},
+    {"loss": 1.0, "accuracy": 0.75, "val_loss": 1.75, "val_accuracy": 0.7, "learning_rate": 9.0},
 )
 
 
@@ -46,11 +49,11 @@ def test_the_lists_have_keras_s_keys() -> None:
 
 
 def test_the_rates_have_a_list_of_their_own() -> None:
-    assert recorded(*TWO).learning_rates == [0.1, 0.01]
+    assert recorded(*TWO).learning_rates == [0.1, 0.1**2]
 
 
 def test_the_rates_are_in_the_history_on_request() -> None:
-    assert recorded(*TWO, learning_rate=True).history["learning_rate"] == [0.1, 0.01]
+    assert recorded(*TWO, learning_rate=True).history["learning_rate"] == [0.1, 0.1**2]
 
 
 def test_validation_now_and_then_gives_shorter_lists() -> None:

@@ -1,14 +1,17 @@
 """History: what happened, epoch by epoch.  Drawing it is plot.py."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..training.events import Begin, End, EpochEnd, Event, Stop
+from ..training.events import Begin, End, EpochEnd, Event, StepEnd, Stop
 from .monitor import counted
 
 if TYPE_CHECKING:
     from .plot import Plot
+
+LISTS = ("epoch", "logs", "learning_rates", "seconds")  # what a history remembers: one entry an epoch
 
 
 @dataclass(eq=False, repr=False)
@@ -20,7 +23,8 @@ class History:
 
     Attributes:
         epoch: indices of the epochs, from 0.
-        logs: the logs of each, learning_rate included.
+        logs: the logs of each.
+        learning_rates: the learning rate of each, at its last step.
         seconds: how long each trained, validation not counted.
         stop: why training ended before its last epoch, or None.
         measured: loss and metrics ("loss", "accuracy", "val_loss", ...) of the final weights, train and validation both
@@ -30,9 +34,11 @@ class History:
     learning_rate: bool = False
     epoch: list[int] = field(default_factory=list, init=False)
     logs: list[dict[str, float]] = field(default_factory=list, init=False)
+    learning_rates: list[float] = field(default_factory=list, init=False)
     seconds: list[float] = field(default_factory=list, init=False)
     stop: Stop | None = field(default=None, init=False)
     measured: dict[str, float] = field(default_factory=dict, init=False)
+    _rate: float = field(default=0.0, init=False)
     _resumed: bool = field(default=False, init=False)
 
     @property
@@ -41,21 +47,20 @@ class History:
 
         A list is shorter than `epoch` when validation did not run each time, as in Keras.
         """
-        keys = dict.fromkeys(key for logs in self.logs for key in logs if key != "learning_rate" or self.learning_rate)
-        return {key: [logs[key] for logs in self.logs if key in logs] for key in keys}
-
-    @property
-    def learning_rates(self) -> list[float]:
-        """The learning rate of each epoch."""
-        return [logs["learning_rate"] for logs in self.logs if "learning_rate" in logs]
+        keys = dict.fromkeys(key for logs in self.logs for key in logs if key != "learning_rate")
+        lists = {key: [logs[key] for logs in self.logs if key in logs] for key in keys}
+        return lists | ({"learning_rate": list(self.learning_rates)} if self.learning_rate else {})
 
     def __call__(self, event: Event) -> Stop | None:
         match event:
+            case StepEnd(state=state):
+                self._rate = state.learning_rate  # now, because at the end of the epoch others may change it before us
             case Begin():
                 self._begin()
             case EpochEnd(epoch=epoch, logs=logs, seconds=seconds):
                 self.epoch.append(epoch)
                 self.logs.append(dict(logs))
+                self.learning_rates.append(self._rate)
                 self.seconds.append(seconds)
             case End(stop=stop):
                 self.stop = stop
@@ -87,14 +92,14 @@ class History:
         return plot(self, path)
 
     def state_dict(self) -> dict[str, Any]:  # Any: see Resumable
-        return {"epoch": list(self.epoch), "logs": [dict(logs) for logs in self.logs], "seconds": list(self.seconds)}
+        return deepcopy({name: getattr(self, name) for name in LISTS})
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:  # Any: see Resumable
-        self.epoch, self.seconds = list(state["epoch"]), list(state["seconds"])
-        self.logs = [dict(logs) for logs in state["logs"]]
+        for name in LISTS:
+            setattr(self, name, deepcopy(state[name]))
         self._resumed = True
 
     def _begin(self) -> None:
         if not self._resumed:
-            self.epoch, self.logs, self.seconds = [], [], []
+            self.epoch, self.logs, self.learning_rates, self.seconds = [], [], [], []
         self.stop, self.measured, self._resumed = None, {}, False
