@@ -10,7 +10,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for the table of cases
 
 import numpy as np
-from making import layers, losses, optimizers
+from making import fit, fit_options, initializers, layers, losses, metrics, optimizers
 from making.common import Arrays, keras, torch
 
 HERE = Path(__file__).parent
@@ -20,10 +20,16 @@ MAKERS: dict[str, Callable[[], Arrays]] = {
     "layers_adapt.npz": layers.make_adapt,
     "losses.npz": losses.make,
     "optimizers.npz": optimizers.make,
+    "metrics.npz": metrics.make,
+    "fit.npz": fit.make,
+    "fit_options.npz": fit_options.make,
 }
 TEXTS: dict[str, Callable[[], Any]] = {  # Any: JSON values
     "losses.json": losses.texts,
     "optimizers.json": optimizers.texts,
+    "metrics.json": metrics.texts,
+    "initializers.json": initializers.texts,
+    "fit_options.json": fit_options.texts,
 }
 
 

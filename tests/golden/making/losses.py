@@ -43,6 +43,7 @@ def crossentropy(
     ]
 
 
+CATEGORICAL, SPARSE = "CategoricalCrossentropy", "SparseCategoricalCrossentropy"
 LOSSES = [
     *crossentropy("categorical_crossentropy", "CategoricalCrossentropy", "one_hot", "softmax"),
     *crossentropy(
@@ -129,7 +130,7 @@ TARGETS: dict[str, Callable[[np.random.Generator], Array]] = {
 
 
 def predictions(rng: np.random.Generator, activation: str) -> Array:
-    """(N, 3): ordinary rows, then extreme ones: probabilities of 0 and 1, rows that do not add up to 1, large logits."""
+    """(N, 3): ordinary rows, then extreme ones: probabilities of 0 and 1, a row that adds up to 1.8, large logits."""
     if activation == "linear":
         found = 1.5 * rng.standard_normal((SAMPLES, CLASSES))
         found[-2:] = [[60.0, -60.0, 0.0], [-20.0, 10.0, 10.0]]

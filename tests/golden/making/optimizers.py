@@ -1,4 +1,4 @@
-"""optimizers.npz and optimizers.json: each optimizer and schedule on one small net, from the same weights on the same data.
+"""optimizers.npz and optimizers.json: each optimizer and schedule on one small net, from the same weights.
 
 The net: Dense(5, tanh) - Dense(3), mean squared error.  Two of its six features are so small that their gradients are
 near 1e-6 and 1e-8, and their weights begin at zero, so that what becomes of them shows where epsilon stands.
@@ -110,7 +110,7 @@ def texts() -> dict[str, Any]:  # Any: JSON values
 
 
 def make() -> Arrays:
-    """ "x" (2, 8, 6), "y" (2, 8, 3), "weight_i", then each case's steps, then "schedules/name": the rates of steps 0-15."""
+    """The shared "x" (2, 8, 6), "y" (2, 8, 3), "weight_i"; each case's steps; "schedules/name": rates of steps 0-15."""
     found = data()
     for one in OPTIMIZERS:
         found |= {f"{one.name}/{key}": value for key, value in of_case(one, found).items()}
