@@ -63,8 +63,9 @@ def read_header(path: Path) -> Header:
     """The header alone; a file that passes may still be truncated.  Raises BadFile with the bare reason."""
     with _opened(path) as image:
         width, height = image.size
-        # PNG looks for EXIF behind the pixels when there is none before them, and would decode them all.
-        turned = (image.format != "PNG" or "exif" in image.info) and image.getexif().get(ORIENTATION) in SWAPS_SIDES
+        # Pillow turns TIFF itself; for PNG without EXIF before the pixels it would decode them all to look behind them.
+        asked = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+        turned = asked and image.getexif().get(ORIENTATION) in SWAPS_SIDES
         return Header(width, height, _grey(image)) if turned else Header(height, width, _grey(image))
 
 

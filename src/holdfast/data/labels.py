@@ -59,7 +59,7 @@ def label_array(labels: object) -> NDArray[np.generic]:
         raise BadShape(f"labels have shape {values.shape}, accepted is (N,): one integer or string a sample.")
     if values.dtype.kind == "O" and all(isinstance(value, str) for value in values):
         return values.astype(str)
-    if values.dtype.kind == "f" and np.array_equal(values, np.rint(values)):  # NaN is equal to nothing
+    if values.dtype.kind == "f" and np.isfinite(values).all() and np.array_equal(values, np.rint(values)):
         return values.astype(np.int64)
     if values.dtype.kind == "S":
         return values.astype(str)

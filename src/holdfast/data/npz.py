@@ -21,7 +21,7 @@ def read_npz(path: Path) -> Source:
         BadData: it has none of the known pairs of names.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise BadFile(f"{path}: is not an .npz of plain arrays: {error}.") from error

@@ -179,9 +179,8 @@ def _copies(source: Source, where: NDArray[np.bool_], of: int) -> NDArray[np.boo
 def _check_classes(source: Source, pool: Indices, name: str, *, needed: int) -> None:
     """Raises BadData unless there are two classes, each with enough distinct samples to stand in `needed` parts."""
     if len(source.classes) < 2:
-        raise BadData(
-            f"{name}: all {len(source.labels)} samples are of one class, {source.classes[0]!r}; two are needed."
-        )
+        only = source.classes[0]
+        raise BadData(f"{name}: all {len(source.labels)} samples are of class {only!r}; two classes are needed.")
     digests, labels = source.digests[pool], source.labels[pool]
     counts = [len(np.unique(digests[labels == label])) for label in range(len(source.classes))]
     few = [label for label, count in enumerate(counts) if count < needed]

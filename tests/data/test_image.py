@@ -1,0 +1,235 @@
+"""The decoder: every kind of file to the same few shapes, with values checkable by hand."""
+
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from holdfast.core import BadFile, BadShape
+from holdfast.data import read_image
+from holdfast.data.image import read_header
+
+Pixels = NDArray[np.uint8]
+
+
+def grey(path: Path, height: int, width: int) -> list[list[int]]:
+    values: list[list[int]] = read_image(path, (height, width, 1))[..., 0].tolist()
+    return values
+
+
+def rgb(path: Path, height: int, width: int) -> list[list[list[int]]]:
+    values: list[list[list[int]]] = read_image(path, (height, width, 3)).tolist()
+    return values
+
+
+def test_grey_stays_as_it_is(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 100, 255]], np.uint8)).save(tmp_path / "a.png")
+
+    assert grey(tmp_path / "a.png", 1, 3) == [[0, 100, 255]]
+
+
+def test_grey_in_a_colour_set_has_three_equal_channels(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 100]], np.uint8)).save(tmp_path / "a.png")
+
+    assert rgb(tmp_path / "a.png", 1, 2) == [[[0, 0, 0], [100, 100, 100]]]
+
+
+def test_colour_in_a_grey_set_becomes_its_luma(tmp_path: Path) -> None:
+    Image.new("RGB", (1, 1), (100, 200, 50)).save(tmp_path / "a.png")
+
+    assert grey(tmp_path / "a.png", 1, 1) == [[153]]  # .299 * 100 + .587 * 200 + .114 * 50 = 153.0
+
+
+def test_one_bit_is_black_and_white(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1").save(tmp_path / "a.png")
+
+    assert grey(tmp_path / "a.png", 1, 2) == [[0, 255]]
+
+
+def test_sixteen_bit_grey_is_scaled_and_rounded(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 128, 129, 257, 32768, 65535]], np.uint16)).save(tmp_path / "a.png")
+
+    assert grey(tmp_path / "a.png", 1, 6) == [[0, 0, 1, 1, 128, 255]]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_transparent_grey_is_laid_on_white(tmp_path: Path, suffix: str) -> None:
+    Image.merge("LA", [Image.new("L", (1, 1), 0), Image.new("L", (1, 1), 51)]).save(tmp_path / f"a.{suffix}")
+
+    assert grey(tmp_path / f"a.{suffix}", 1, 1) == [[204]]  # a fifth black, four fifths white
+    assert read_header(tmp_path / f"a.{suffix}").grey
+
+
+def test_transparent_colour_is_laid_on_white(tmp_path: Path) -> None:
+    picture = Image.new("RGBA", (2, 1), (200, 0, 0, 0))
+    picture.putpixel((1, 0), (200, 0, 100, 255))
+    picture.save(tmp_path / "a.png")
+
+    assert rgb(tmp_path / "a.png", 1, 2) == [[[255, 255, 255], [200, 0, 100]]]
+
+
+def test_palettes_are_looked_up(tmp_path: Path) -> None:
+    palette(tmp_path / "a.png")
+
+    assert rgb(tmp_path / "a.png", 1, 2) == [[[10, 20, 30], [200, 100, 0]]]
+
+
+@pytest.mark.parametrize("transparency", [0, b"\x00\xff"], ids=["index", "table"])
+def test_the_transparent_colour_of_a_palette_is_white(tmp_path: Path, transparency: int | bytes) -> None:
+    palette(tmp_path / "a.png", transparency=transparency)
+
+    assert rgb(tmp_path / "a.png", 1, 2) == [[[255, 255, 255], [200, 100, 0]]]
+
+
+def test_the_transparent_shade_of_grey_is_white(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[7, 8]], np.uint8)).save(tmp_path / "a.png", transparency=7)
+
+    assert grey(tmp_path / "a.png", 1, 2) == [[255, 8]]
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    Image.new("CMYK", (1, 1), (255, 0, 51, 0)).save(tmp_path / "a.tif")
+
+    assert rgb(tmp_path / "a.tif", 1, 1) == [[[0, 255, 204]]]
+
+
+def test_cmyk_jpeg_is_not_inverted(tmp_path: Path) -> None:
+    Image.new("CMYK", (16, 16), (0, 0, 0, 0)).save(tmp_path / "a.jpg")
+
+    assert read_image(tmp_path / "a.jpg", (16, 16, 3)).min() >= 250
+
+
+@pytest.mark.parametrize(("orientation", "quarters"), [(1, 0), (3, 2), (6, -1), (8, 1)])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
+def test_exif_orientation_is_applied(tmp_path: Path, suffix: str, orientation: int, quarters: int) -> None:
+    pixels = np.kron(np.array([[0, 80, 160], [40, 120, 200]], np.uint8), np.ones((16, 16), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(pixels).save(path, exif=exif, quality=100)
+    upright = np.rot90(pixels, quarters)
+
+    shown = read_image(path, (*upright.shape, 1))[..., 0].numpy()
+
+    assert np.abs(shown.astype(int) - upright).max() <= 2  # JPEG and WebP are nearly exact on flat blocks
+    assert (read_header(path).height, read_header(path).width) == upright.shape
+
+
+def test_stretching_averages_instead_of_picking_pixels(tmp_path: Path) -> None:
+    Image.fromarray((np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)).save(tmp_path / "checkerboard.png")
+
+    values = read_image(tmp_path / "checkerboard.png", (4, 8, 1))
+
+    assert values.shape == (4, 8, 1)
+    assert values.float().sub(127.5).abs().max() <= 2
+
+
+def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (1, 1), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+
+    assert rgb(tmp_path / "a.gif", 1, 1) == [[[255, 0, 0]]]
+
+
+def test_the_content_counts_and_not_the_ending(tmp_path: Path) -> None:
+    Image.new("RGB", (2, 2), "red").save(tmp_path / "a.jpg", format="PNG")
+
+    assert rgb(tmp_path / "a.jpg", 1, 1) == [[[255, 0, 0]]]
+
+
+def test_paths_may_have_spaces_and_any_letters(tmp_path: Path) -> None:
+    path = tmp_path / "Größe 猫 🐈 'q'.png"
+    Image.new("L", (1, 1), 9).save(path)
+
+    assert grey(path, 1, 1) == [[9]]
+
+
+def test_broken_files_are_refused_with_path_and_reason(tmp_path: Path) -> None:
+    whole = noise(tmp_path / "whole.jpg").read_bytes()
+    png = noise(tmp_path / "whole.png").read_bytes()
+    floats = tmp_path / "f.tif"
+    Image.fromarray(np.zeros((2, 2), np.float32)).save(floats)
+    Image.fromarray(np.full((2, 2), 70000, np.int32)).save(tmp_path / "i.tif")
+    reasons = {
+        "missing.jpg": (None, "missing"),
+        "empty.jpg": (b"", "empty, 0 bytes"),
+        "text.jpg": (b"not a picture at all", "not a picture of a known format"),
+        "phone.heic": (b"\0\0\0\x18ftypheic", "HEIC is not supported, save it as JPEG"),
+        "half.jpg": (whole[: len(whole) // 2], "truncated"),
+        "half.png": (png[: len(png) // 2], "truncated"),
+        "head.jpg": (whole[:30], "not a picture of a known format|truncated"),
+        "f.tif": (floats.read_bytes(), "float pixels, save them as 8 or 16 bits"),
+        "i.tif": ((tmp_path / "i.tif").read_bytes(), "32-bit values outside 0..65535"),
+    }
+
+    for name, (content, reason) in reasons.items():
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(BadFile, match=f"^.*/{name}: ({reason})$"):
+            read_image(tmp_path / name, (8, 8, 3))
+
+
+def test_a_folder_is_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="is a directory"):
+        read_image(tmp_path, (8, 8, 3))
+
+
+def test_any_damage_in_the_middle_is_an_error_of_ours_or_none(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for suffix in ("png", "jpg", "gif", "tif", "webp", "bmp"):
+        whole = noise(tmp_path / f"whole.{suffix}").read_bytes()
+        for _ in range(30):
+            broken = bytearray(whole)
+            for place in random.integers(0, len(whole), 5):
+                broken[place] = int(random.integers(256))
+            (tmp_path / "broken").write_bytes(broken)
+            with suppress(BadFile):
+                assert read_image(tmp_path / "broken", (8, 8, 3)).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("limit", [100, 60])
+def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    noise(tmp_path / "a.png")  # 256 pixels: over each limit, and over twice the second
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+
+    with pytest.raises(BadFile, match=r"a\.png: more than 0 million pixels"):
+        read_image(tmp_path / "a.png", (8, 8, 3))
+
+
+def test_the_filters_of_warnings_are_left_as_they_were(tmp_path: Path) -> None:
+    before = list(warnings.filters)
+
+    read_image(noise(tmp_path / "a.png"), (8, 8, 3))
+
+    assert warnings.filters == before
+
+
+def test_other_numbers_of_channels_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadShape, match=r"shape=\(8, 8, 4\)\): the last number must be 1 \(grey\) or 3 \(RGB\)"):
+        read_image(noise(tmp_path / "a.png"), (8, 8, 4))
+
+
+def test_the_result_may_be_written_to(tmp_path: Path) -> None:
+    values = read_image(noise(tmp_path / "a.png"), (16, 16, 3))
+
+    values += 1
+
+    assert values.is_contiguous()
+
+
+def palette(path: Path, transparency: int | bytes | None = None) -> None:
+    """Two pixels with the colours 0 and 1 of a palette."""
+    picture = Image.new("P", (2, 1))
+    picture.putpalette([10, 20, 30, 200, 100, 0])
+    picture.putpixel((1, 0), 1)
+    picture.save(path, transparency=transparency)
+
+
+def noise(path: Path) -> Path:
+    pixels: Pixels = np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
