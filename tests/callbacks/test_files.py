@@ -2,6 +2,7 @@
 
 import csv
 import gc
+import sys
 import threading
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from safetensors.torch import load_file
 
 from callbacks.moments import Moments
 from holdfast.callbacks import CSVLogger, ModelCheckpoint, TensorBoard
-from holdfast.core import BadFile, BadValue, UnknownName
+from holdfast.core import BadFile, BadValue, MissingExtra, UnknownName
 from holdfast.training import State
 
 
@@ -189,3 +190,10 @@ def test_tensorboard_has_the_scalars_under_keras_s_names(tmp_path: Path) -> None
         values[part] = [(scalar.step, scalar.value) for scalar in reader.Scalars("epoch_loss")]
     assert values == {"train": [(0, 1.0), (1, 1.0)], "validation": [(0, 0.5), (1, 0.25)]}
     assert threading.active_count() == threads
+
+
+def test_tensorboard_that_is_not_installed_is_told_at_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)  # what importing a missing module looks like
+
+    with pytest.raises(MissingExtra, match=r"tensorboard is not installed; run: pip install 'holdfast\[tensorboard\]'"):
+        TensorBoard()(Moments().begin())
