@@ -5,9 +5,9 @@ from .activations import activations
 from .conv import Conv2D, ZeroPadding2D
 from .dense import Dense
 from .dropout import Dropout, RandomModule, SpatialDropout2D
-from .initializers import Initializer, get_initializer, initializers
+from .initializers import FromArray, Initializer, get_initializer, initializers
 from .input import Input, InputLayer
-from .layer import Call, Layer, Shape, Symbol, Weight
+from .layer import Call, Layer, Shape, Source, Symbol, Weight
 from .merge import Add, Concatenate
 from .norm import BatchNormalization, LayerNormalization, Normalization, Rescaling
 from .pool import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
@@ -29,6 +29,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "FromArray",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
     "Initializer",
@@ -45,6 +46,7 @@ __all__ = [
     "Reshape",
     "Shape",
     "Softmax",
+    "Source",
     "SpatialDropout2D",
     "Symbol",
     "Weight",

@@ -223,8 +223,12 @@ class Normalization(Layer):
             raise NotReady("Normalization: adapt comes before the model is first used; make the model anew after it.")
         array = np.asarray(data, dtype=np.float64)
         axes = None if self.axis is None else tuple(range(array.ndim - 1))
-        object.__setattr__(self, "mean", _numbers(array.mean(axes)))
-        object.__setattr__(self, "variance", _numbers(array.var(axes)))
+        return self.take(array.mean(axes), array.var(axes))
+
+    def take(self, mean: object, variance: object) -> "Normalization":
+        """Takes mean and variance that are known already; the one way in which a description changes, as in Keras."""
+        object.__setattr__(self, "mean", _numbers(mean))
+        object.__setattr__(self, "variance", _numbers(variance))
         return self
 
     def out_shape(self, *shapes: Shape) -> Shape:

@@ -2,7 +2,7 @@
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .events import Begin, Callback, End, EpochEnd, Event, StepEnd, Stop
-from .loop import evaluate, fit, predict, train
+from .loop import evaluate, fit, listen, predict, train
 from .losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -82,6 +82,7 @@ __all__ = [
     "fit",
     "get_loss",
     "get_optimizer",
+    "listen",
     "load_checkpoint",
     "losses",
     "optimizers",

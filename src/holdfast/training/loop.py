@@ -1,7 +1,7 @@
 """Training as an iterator of events: the loop yields, everybody else listens."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ def train(
     first: int | None = None,
     validation: Batches | None = None,
     validation_freq: int = 1,
+    measure: bool = False,
 ) -> Iterator[Event]:
     """Trains, yielding an event at every moment that somebody may want to hear of.
 
@@ -35,6 +36,7 @@ def train(
         epochs: label after that of the last epoch: labels run from `first` to `epochs` - 1.
         first: label of the first epoch; None: the number of epochs that `state` has completed.
         validation: data to judge on after every `validation_freq`-th epoch.
+        measure: whether to judge on the training data, too, in evaluation mode: logs train_loss and so on.
 
     Yields:
         Begin, then StepEnd after every step and EpochEnd after every epoch.
@@ -57,33 +59,49 @@ def train(
             if validation is not None and (epoch + 1) % validation_freq == 0:
                 judged = evaluate(state.model, program, validation)
                 logs |= {f"val_{key}": value for key, value in judged.items()}
+            if measure:
+                logs |= {f"train_{key}": value for key, value in evaluate(state.model, program, batches).items()}
             yield EpochEnd(state, program, epoch, logs, seconds, seen)
     finally:
         state.model.eval()
 
 
-def fit(events: Iterator[Event], callbacks: Sequence[Callback]) -> Stop | None:
-    """Runs training to its end: every callback hears each event, then the first Stop among their answers ends it.
+def listen(events: Iterator[Event], callbacks: Sequence[Callback]) -> Iterator[Event]:
+    """The same events, each after every callback has heard it; the first Stop among their answers ends them.
 
-    Whatever happens, callbacks that heard of a beginning hear an `End`, so that they can close what they opened.
+    Whatever happens, callbacks that heard of a beginning hear an `End`, which comes last, so that they can close what
+    they opened.
     """
-    stop: Stop | None = None
     last: Event | None = None
+    stop: Stop | None = Stop("interrupted")
     try:
         for last in events:
             answers = [callback(last) for callback in callbacks]
+            yield last
             stop = next((answer for answer in answers if answer is not None), None)
             if stop is not None:
                 break
-    except BaseException as error:
-        stop = Stop("interrupted" if isinstance(error, KeyboardInterrupt) else f"failed: {error}")
+            stop = Stop("interrupted")
+        else:
+            stop = None
+    except Exception as error:
+        stop = Stop(f"failed: {error}")
         raise
     finally:
-        if hasattr(events, "close"):
+        if isinstance(events, Generator):
             events.close()
-        if last is not None:
-            for callback in callbacks:
-                callback(End(last.state, last.program, stop))
+        end = None if last is None else End(last.state, last.program, stop)
+        for callback in callbacks if end is not None else ():
+            callback(end)
+    if end is not None:
+        yield end
+
+
+def fit(events: Iterator[Event], callbacks: Sequence[Callback]) -> Stop | None:
+    """Runs training to its end; the reason why it stopped early, if it did."""
+    stop = None
+    for event in listen(events, callbacks):
+        stop = event.stop if isinstance(event, End) else None
     return stop
 
 
@@ -191,7 +209,7 @@ def add(mean: Metric, loss: Tensor, n: int) -> None:
 
 @torch.no_grad()
 def evaluate(model: nn.Module, program: Program, batches: Batches) -> dict[str, float]:
-    """Loss and metrics of a model in evaluation mode over one epoch of `batches`, with the keys of the training logs."""
+    """Loss and metrics of a model in evaluation mode over one epoch of `batches`, with the logs' keys."""
     was_training = model.training
     model.eval()
     running = accumulators(program)

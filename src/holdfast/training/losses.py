@@ -182,4 +182,5 @@ class CosineSimilarity(Loss):
 
 
 def _unit(x: Tensor) -> Tensor:
-    return x / x.norm(dim=-1, keepdim=True).clamp(min=EPSILON)
+    length: Tensor = x.norm(dim=-1, keepdim=True)
+    return x / length.clamp(min=EPSILON)

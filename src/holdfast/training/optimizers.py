@@ -1,7 +1,7 @@
 """Optimizers with Keras 3's formulas, defaults and epsilons, as frozen descriptions.
 
-What they remember (`slots`) belongs to the state.  All parameters are updated by torch's `_foreach` operations, a handful
-of calls a step however many parameters there are.
+What they remember (`slots`) belongs to the state.  All parameters are updated by torch's `_foreach` operations, a
+handful of calls a step however many parameters there are.
 """
 
 import math
@@ -178,7 +178,7 @@ class RMSprop(Optimizer):
 @optimizers.register("adam")
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """Adam with Keras's placing of epsilon: outside the bias correction ("epsilon hat" of Kingma & Ba 2014, section 2)."""
+    """Adam with Keras's placing of epsilon, outside the bias correction ("epsilon hat" in Kingma & Ba 2014)."""
 
     beta_1: float = 0.9
     beta_2: float = 0.999

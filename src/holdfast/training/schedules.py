@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the rate as a function of the step.  Names, fields and formulas of the Keras ones are Keras's."""
+"""Learning-rate schedules: the rate as a function of the step, with Keras's names, fields and formulas."""
 
 import bisect
 import math
@@ -13,8 +13,8 @@ from ..core import BadValue, Registry
 class Schedule(ABC):
     """Base of all schedules.
 
-    `schedule(step, begin, end)` is the rate of a step: `step` counts from 0 over all training, `begin` and `end` are the
-    first step of the present `fit` and the one after its last, for schedules that spread themselves over it.
+    `schedule(step, begin, end)` is the rate of a step: `step` counts from 0 over all training, `begin` and `end` are
+    the first step of the present `fit` and the one after its last, for schedules that spread themselves over it.
     """
 
     @abstractmethod

@@ -1,0 +1,32 @@
+"""Models: graphs of layers lowered to one torch module, trained and asked in Keras's way, kept in .keras files."""
+
+from .bound import BoundLayer
+from .config import from_config, to_config
+from .fitting import Compiled, Fitting, prepare
+from .keras_file import load_keras, save_keras
+from .lower import Lowered
+from .model import BaseModel, Model, Sequential
+from .ready import convnet, dense, dense_twin, ready_made
+from .summary import Row, Summary, human
+
+__all__ = [
+    "BaseModel",
+    "BoundLayer",
+    "Compiled",
+    "Fitting",
+    "Lowered",
+    "Model",
+    "Row",
+    "Sequential",
+    "Summary",
+    "convnet",
+    "dense",
+    "dense_twin",
+    "from_config",
+    "human",
+    "load_keras",
+    "prepare",
+    "ready_made",
+    "save_keras",
+    "to_config",
+]

@@ -1,0 +1,150 @@
+"""From what users hand to fit, evaluate and predict to tensors that fit the model, or an error that says why not."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core import BadData, BadShape, BadValue, generator
+from ..data import encode_labels
+from ..layers import Shape
+
+Arrays: TypeAlias = Any  # what NumPy can make an array of, a tensor, or a list, tuple or dict of such, one an input
+
+
+def several(value: Arrays, names: Sequence[str], what: str) -> list[Any]:  # Any: an array each
+    """One array for each name, from a dict by name, a list in order, or the only array."""
+    if isinstance(value, Mapping):
+        missing = [name for name in names if name not in value]
+        if missing:
+            raise BadValue(f"{what} has {sorted(value)}; the model also takes {missing[0]!r}.")
+        return [value[name] for name in names]
+    if len(names) == 1:
+        return [value]
+    if not isinstance(value, (list, tuple)) or len(value) != len(names):
+        raise BadValue(f"{what}: the model takes {len(names)} arrays ({', '.join(names)}), as a list or a dict.")
+    return list(value)
+
+
+def as_tensor(value: Arrays, what: str) -> Tensor:
+    """A tensor of floats, or of the integers that were given; float64 becomes float32."""
+    if not isinstance(value, Tensor):
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise BadShape(f"{what}: its rows have different lengths.") from error
+        if array.dtype.kind not in "biuf":
+            raise BadData(f"{what} holds {array.dtype}; numbers are needed.")
+        if array.dtype.kind == "u" and array.dtype != np.uint8:
+            array = array.astype(np.int64)
+        value = torch.from_numpy(np.ascontiguousarray(array))
+    tensor: Tensor = value
+    if tensor.dtype in (torch.float64, torch.float16, torch.bfloat16):
+        return tensor.float()
+    return tensor.long() if tensor.dtype == torch.bool else tensor
+
+
+def as_inputs(x: Arrays, shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Tensor, ...]:
+    """The inputs of a model, (N, *shape) each.
+
+    Raises:
+        BadShape: another shape; a missing last axis of 1 is forgiven, as in Keras.
+        BadData: no samples, or NaN or infinity among them.
+    """
+    tensors = []
+    for value, shape, name in zip(several(x, names, "x"), shapes, names, strict=True):
+        what = "x" if len(names) == 1 else f"x[{name!r}]"
+        tensor = as_tensor(value, what)
+        if tuple(tensor.shape[1:]) == shape[:-1] and shape[-1] == 1:
+            tensor = tensor.unsqueeze(-1)
+        if tuple(tensor.shape[1:]) != shape:
+            wanted = f"(N, {', '.join(map(str, shape))})"
+            raise BadShape(f"{what} has shape {tuple(tensor.shape)}, the model takes {wanted}{_hint(tensor, shape)}.")
+        if len(tensor) == 0:
+            raise BadData(f"{what} has no samples.")
+        tensors.append(tensor)
+    if len({len(tensor) for tensor in tensors}) > 1:
+        counts = " and ".join(str(len(tensor)) for tensor in tensors)
+        raise BadShape(f"x: the inputs have {counts} samples; they must have as many.")
+    return tuple(tensors)
+
+
+def _hint(tensor: Tensor, shape: Shape) -> str:
+    """What would help, when that can be seen from the shapes."""
+    if tensor.dim() == 4 and tuple(tensor.permute(0, 2, 3, 1).shape[1:]) == shape:
+        return "; channels come last here: x.transpose(0, 2, 3, 1)"
+    if tuple(tensor.shape) == shape:
+        return "; a single sample needs a batch axis: x[None]"
+    if tensor.dim() > 1 and tensor[0].numel() == np.prod(shape):
+        return f"; x.reshape(-1, {', '.join(map(str, shape))}) would fit"
+    return ""
+
+
+def check_finite(inputs: Sequence[Tensor]) -> None:
+    """Raises BadData that names the first sample with NaN or infinity."""
+    for tensor in inputs:
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.sum())):
+            bad = torch.nonzero(~torch.isfinite(tensor.flatten(1)).all(1)).flatten()
+            if len(bad):
+                raise BadData(f"x has NaN or infinity in {len(bad)} samples, the first at index {int(bad[0])}.")
+
+
+def as_labels(y: Arrays, classes: tuple[str, ...] | None, what: str) -> tuple[Tensor, tuple[str, ...] | None]:
+    """Targets of one output: integers, one-hot rows or values as they are; strings become indices into the classes."""
+    values = y if isinstance(y, Tensor) else np.asarray(y)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "USO":
+        codes, found = encode_labels(values)
+        if classes is None:
+            return codes, found
+        strange = next((name for name in found if name not in classes), None)
+        if strange is not None:
+            raise BadData(f"{what} has the class {strange!r}; the model knows {', '.join(classes)}.")
+        places = torch.tensor([classes.index(name) for name in found])
+        return places[codes], classes
+    tensor = as_tensor(values, what)
+    if tensor.dim() == 0:
+        raise BadShape(f"{what} is one number; one target a sample is needed.")
+    return (tensor if tensor.is_floating_point() else tensor.long()), classes
+
+
+def check_classes(labels: Tensor, outputs: int, what: str) -> None:
+    """Raises BadData unless integer labels lie in 0 ... outputs-1 and are not all the same."""
+    wrong = torch.nonzero((labels < 0) | (labels >= outputs))
+    if len(wrong):
+        first = int(wrong[0, 0])
+        raise BadData(
+            f"{what}[{first}] is {int(labels.flatten()[first])}; the model has {outputs} outputs, "
+            f"so labels are 0 to {outputs - 1}."
+        )
+    first = int(labels.flatten()[0])
+    if bool((labels == first).all()):
+        raise BadData(f"{what}: all {len(labels)} labels are {first}; there is nothing to tell apart.")
+
+
+def hold_out(labels: Tensor, share: float, *, seed: int, order: str) -> tuple[Tensor, Tensor]:
+    """Indices to train on and to validate on.
+
+    Args:
+        labels: (N, ...) targets of the first output; integers (N,) are held out in proportion.
+        share: 0 < share < 1 of the samples, rounded up.
+        order: "shuffled", or "tail" for the last samples, as Keras does.
+    """
+    n = len(labels)
+    if not 0 < share < 1:
+        raise BadValue(f"validation_split={share}: must be between 0 and 1.")
+    if order not in ("shuffled", "tail"):
+        raise BadValue(f"split_order={order!r}: must be 'shuffled' or 'tail'.")
+    kept = int(n * (1 - share))
+    if kept == 0 or kept == n:
+        raise BadData(f"validation_split={share} of {n} samples leaves a part empty.")
+    if order == "tail":
+        return torch.arange(kept), torch.arange(kept, n)
+    places = torch.randperm(n, generator=generator(seed, "validation_split"))
+    if not labels.is_floating_point() and labels.dim() == 1:
+        places = places[labels[places].argsort(stable=True)]
+    # Every so many-th of the samples in the order of their classes: the counts of each class are right to one sample.
+    ticks = torch.arange(n + 1) * (n - kept) // n
+    held = ticks[1:] > ticks[:-1]
+    return places[~held].sort().values, places[held].sort().values

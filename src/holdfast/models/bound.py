@@ -1,0 +1,83 @@
+"""A layer as it stands in a model: its description together with its weights there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..core import BadShape, UnknownName, suggestion
+from ..layers import Layer, Source, Weight
+from .lower import Lowered
+
+
+@dataclass(frozen=True)
+class BoundLayer:
+    """A layer in a model.  Its weights are attributes under Keras's names and in Keras's layout: `.kernel`, `.bias`.
+
+    Attributes:
+        layer: the description.
+        lowered: what the model was lowered to.
+    """
+
+    layer: Source
+    lowered: Lowered
+
+    @classmethod
+    def find(cls, lowered: Lowered, name: str | None, index: int | None) -> "BoundLayer":
+        """By name, or by place in Keras's order.
+
+        Raises:
+            UnknownName: no such layer; the message suggests the nearest names.
+        """
+        names = list(lowered.names.values())
+        if name is None and index is not None and -len(names) <= index < len(names):
+            name = names[index]
+        for layer, known in lowered.names.items():
+            if known == name:
+                return cls(layer, lowered)
+        asked = f"index {index}" if name is None else repr(name)
+        raise UnknownName(f"the model has no layer {asked}{suggestion(name or '', names)}")
+
+    @property
+    def name(self) -> str:
+        return self.lowered.names[self.layer]
+
+    @property
+    def module(self) -> nn.Module:
+        """The torch module with the weights."""
+        return self.lowered.mains[self.layer]
+
+    def tensors(self) -> list[tuple[Weight, Tensor]]:
+        """The weights as torch has them, with their descriptions, in Keras's order."""
+        if not isinstance(self.layer, Layer):
+            inner: Lowered = self.layer.lowered  # type: ignore[attr-defined]  # a model, see lower.Submodel
+            return [pair for layer in inner.names for pair in BoundLayer(layer, inner).tensors()]
+        return [(weight, getattr(self.module, weight.parameter)) for weight in self.layer.weights()]
+
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        """In Keras's layout."""
+        return [tuple(weight.to_keras(tensor).shape) for weight, tensor in self.tensors()]
+
+    def get_weights(self) -> list[NDArray[Any]]:  # Any: of the weights' own dtype
+        """Copies, in Keras's order and layout."""
+        return [np.array(weight.to_keras(tensor.detach()).cpu().numpy()) for weight, tensor in self.tensors()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:  # Any: whatever NumPy can make arrays of
+        """Takes over weights in Keras's order and layout."""
+        got, wanted = [tuple(np.shape(weight)) for weight in weights], self.weight_shapes()
+        if got != wanted:
+            raise BadShape(f"{self.name}: takes weights of shapes {wanted}, got {got}.")
+        with torch.no_grad():
+            for (weight, tensor), value in zip(self.tensors(), weights, strict=True):
+                tensor.copy_(weight.to_torch(torch.as_tensor(np.asarray(value))))
+
+    def __getattr__(self, name: str) -> Tensor:
+        for weight, tensor in self.tensors():
+            if weight.name == name:
+                return weight.to_keras(tensor.detach())
+        known = ", ".join(weight.name for weight, _ in self.tensors()) or "none"
+        raise AttributeError(f"{self.name} has no weight {name!r}; it has: {known}")

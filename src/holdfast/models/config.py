@@ -1,0 +1,249 @@
+"""Models as Keras's JSON configuration, and back.  `ROWS` is the one place that knows how the two differ."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeAlias
+
+import torch
+
+from .. import layers
+from ..core import BadValue, suggestion
+from ..layers import Call, FromArray, Initializer, InputLayer, Layer, Regularizer, Source, Symbol
+from .graph import calls_of
+from .model import BaseModel, Model, Sequential
+
+Json: TypeAlias = Any  # what json.loads gives
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a layer stands in the configuration: under its own name, with its own settings, and these besides.
+
+    Attributes:
+        layer: the class; what Keras calls it is its name.
+        only: settings of Keras that holdfast has no field for, each with the values that mean what holdfast does.
+    """
+
+    layer: type[Layer]
+    only: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+
+
+LAST = {"data_format": ("channels_last", None)}
+FREE_KERNEL = {"kernel_constraint": (None,), "bias_constraint": (None,)}
+FREE_SCALE = {"beta_constraint": (None,), "gamma_constraint": (None,)}
+ROWS = {
+    row.layer.__name__: row
+    for row in (
+        Row(layers.Activation),
+        Row(layers.Add),
+        Row(layers.AveragePooling2D, LAST),
+        Row(
+            layers.BatchNormalization,
+            {
+                **FREE_SCALE,
+                "synchronized": (False,),
+                "renorm": (False,),
+                "renorm_clipping": (None,),
+                "renorm_momentum": (0.99,),
+            },
+        ),
+        Row(layers.Concatenate),
+        Row(layers.Conv2D, {**LAST, **FREE_KERNEL}),
+        Row(layers.Dense, {**FREE_KERNEL, "quantization_config": (None,), "lora_rank": (None,)}),
+        Row(layers.Dropout, {"noise_shape": (None,)}),
+        Row(layers.Flatten, LAST),
+        Row(layers.GlobalAveragePooling2D, LAST),
+        Row(layers.GlobalMaxPooling2D, LAST),
+        Row(InputLayer, {"sparse": (False,), "ragged": (False,), "optional": (False,)}),
+        Row(layers.LayerNormalization, {**FREE_SCALE, "rms_scaling": (False,)}),
+        Row(layers.MaxPooling2D, LAST),
+        Row(layers.Normalization),
+        Row(layers.ReLU),
+        Row(layers.Rescaling),
+        Row(layers.Reshape),
+        Row(layers.Softmax),
+        Row(layers.SpatialDropout2D, {**LAST, "noise_shape": (None,)}),
+        Row(layers.ZeroPadding2D, LAST),
+    )
+}
+
+
+def to_config(model: BaseModel) -> dict[str, Json]:
+    """Keras 3's configuration of a model.
+
+    Raises:
+        BadValue: a layer that the format has no word for.
+    """
+    names = model.lowered.names
+    calls = calls_of(model.inputs, model.outputs)
+    if isinstance(model, Sequential):
+        rows = [_layer_config(layer, name) for layer, name in names.items()]
+        inner: dict[str, Json] = {"name": model.name or "sequential", "trainable": True, "layers": rows}
+        return {"module": "keras", "class_name": "Sequential", "config": inner, "registered_name": None}
+    places = {call: [other for other in calls if other.layer is call.layer].index(call) for call in calls}
+    rows = []
+    for layer, name in names.items():
+        nodes = [_node(call, names, places) for call in calls if call.layer is layer and call.inputs]
+        rows.append({**_layer_config(layer, name), "name": name, "inbound_nodes": nodes})
+    ends = [[[names[s.call.layer], places[s.call], s.index] for s in side] for side in (model.inputs, model.outputs)]
+    inner = {
+        "name": model.name or "functional",
+        "trainable": True,
+        "layers": rows,
+        "input_layers": ends[0][0] if len(ends[0]) == 1 else ends[0],
+        "output_layers": ends[1][0] if len(ends[1]) == 1 else ends[1],
+    }
+    return {
+        "module": "keras.src.models.functional",
+        "class_name": "Functional",
+        "config": inner,
+        "registered_name": "Functional",
+    }
+
+
+def _layer_config(layer: Source, name: str) -> dict[str, Json]:
+    if isinstance(layer, BaseModel):
+        config = to_config(layer)
+        config["config"]["name"] = name
+        return config
+    assert isinstance(layer, Layer)
+    kind = type(layer).__name__
+    if kind not in ROWS or ROWS[kind].layer is not type(layer):
+        raise BadValue(f"layer {name!r}: the .keras format has no word for {kind}; save its weights with get_weights.")
+    settings = {key: to_json(value) for key, value in layer.settings().items() if key not in ("input_shape", "used")}
+    settings["name"] = name
+    if isinstance(layer, InputLayer):
+        settings["batch_shape"] = [None, *settings.pop("shape")]
+        settings["dtype"] = "float32"
+        del settings["trainable"]
+    if settings.get("activity_regularizer", 0) is None:  # Keras names it only where there is one
+        del settings["activity_regularizer"]
+    return {"module": "keras.layers", "class_name": kind, "config": settings, "registered_name": None}
+
+
+def to_json(value: Json) -> Json:
+    """Settings as Keras writes them."""
+    if isinstance(value, FromArray):
+        array = {"class_name": "__numpy__", "config": {"value": value.value.tolist(), "dtype": "float32"}}
+        return {"module": "keras.initializers", "class_name": "Constant", "config": {"value": array}}
+    if isinstance(value, (Initializer, Regularizer)):
+        module = "keras.initializers" if isinstance(value, Initializer) else "keras.regularizers"
+        config = {item.name: to_json(getattr(value, item.name)) for item in fields(value)}
+        return {"module": module, "class_name": type(value).__name__, "config": config, "registered_name": None}
+    return [to_json(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _node(call: Call, names: Mapping[Source, str], places: Mapping[Call, int]) -> dict[str, Json]:
+    tensors = [
+        {
+            "class_name": "__keras_tensor__",
+            "config": {
+                "shape": [None, *symbol.shape],
+                "dtype": "float32",
+                "keras_history": [names[symbol.call.layer], places[symbol.call], symbol.index],
+            },
+        }
+        for symbol in call.inputs
+    ]
+    takes_list = len(tensors) > 1 or (isinstance(call.layer, Layer) and call.layer.inputs_accepted[1] is None)
+    return {"args": [tensors] if takes_list else tensors, "kwargs": {}}
+
+
+def from_config(config: Mapping[str, Json], *, seed: int = 0) -> BaseModel:
+    """The model of a configuration written by `to_config` or by Keras 3; weights are fresh.
+
+    Raises:
+        BadValue: a layer or setting that holdfast does not have, or a malformed configuration.
+    """
+    kind, inner = config.get("class_name"), config.get("config")
+    if not isinstance(inner, Mapping) or not isinstance(inner.get("layers"), list):
+        raise BadValue('the model configuration has no "config" with "layers".')
+    if kind == "Sequential":
+        return Sequential([_layer(row, seed) for row in inner["layers"]], inner.get("name"), seed=seed)
+    if kind in ("Functional", "Model"):
+        return _functional(inner, seed)
+    raise BadValue(f"the model configuration is of class {kind!r}; 'Sequential' and 'Functional' are known.")
+
+
+def _functional(inner: Mapping[str, Json], seed: int) -> Model:
+    made = {row["config"]["name"]: _layer(row, seed) for row in inner["layers"]}
+    given: dict[str, list[tuple[Symbol, ...]]] = {name: [] for name in made}  # the outputs of each call
+    waiting: list[tuple[str, Json]] = []
+    for row in inner["layers"]:
+        layer = made[row["config"]["name"]]
+        if isinstance(layer, InputLayer):
+            given[row["config"]["name"]].append((layer([]),))
+        waiting += [(row["config"]["name"], node) for node in row.get("inbound_nodes", [])]
+
+    def symbol(history: Sequence[Json]) -> Symbol | None:
+        name, call, index = history[:3]
+        return given[name][call][index] if name in given and call < len(given[name]) else None
+
+    while waiting:
+        later: list[tuple[str, Json]] = []
+        for name, node in waiting:
+            symbols = [symbol(history) for history in _histories(node)]
+            earlier = any(other == name for other, _ in later)  # calls of one layer keep their order
+            if earlier or any(one is None for one in symbols):
+                later.append((name, node))
+                continue
+            source: Any = made[name]  # Any: a layer or a model; both are called with symbols
+            result = source(symbols[0] if len(symbols) == 1 else symbols)
+            given[name].append(tuple(result) if isinstance(result, list) else (result,))
+        if len(later) == len(waiting):
+            raise BadValue(f"the model configuration has no way to reach the layer {later[0][0]!r}.")
+        waiting = later
+    inputs, outputs = (
+        [symbol(history) for history in (ends if isinstance(ends[0], list) else [ends])]
+        for ends in (inner["input_layers"], inner["output_layers"])
+    )
+    return Model(inputs, outputs, inner.get("name"), seed=seed)  # type: ignore[arg-type]  # checked by Model
+
+
+def _histories(node: Json) -> list[Sequence[Json]]:
+    """The (layer, call, output) triples that a node takes, in order."""
+    if isinstance(node, Mapping) and node.get("class_name") == "__keras_tensor__":
+        return [node["config"]["keras_history"]]
+    if isinstance(node, Mapping):
+        for key, value in node.get("kwargs", {}).items():
+            if value is not None and not (key == "training" and value is False):
+                raise BadValue(f"the model configuration calls a layer with {key}={value!r}, which is not supported.")
+        return _histories(node.get("args", []))
+    return [history for item in node for history in _histories(item)] if isinstance(node, list) else []
+
+
+def _layer(row: Mapping[str, Json], seed: int) -> Layer | BaseModel:
+    kind, settings = row.get("class_name"), dict(row.get("config", {}))
+    if kind in ("Sequential", "Functional", "Model"):
+        return from_config(row, seed=seed)
+    if kind not in ROWS:
+        raise BadValue(f"unknown layer {kind!r}{suggestion(str(kind), list(ROWS))}")
+    label = f"{kind}({settings.get('name', '')!r})"
+    dtype = settings.pop("dtype", "float32")
+    if isinstance(dtype, Mapping):
+        dtype = dtype.get("config", {}).get("name")
+    if dtype not in ("float32", None):
+        raise BadValue(f"{label}: dtype {dtype!r} is not supported; it must be 'float32'.")
+    if kind == "InputLayer" and ("batch_shape" in settings or "batch_input_shape" in settings):
+        settings["shape"] = (settings.pop("batch_shape", None) or settings.pop("batch_input_shape"))[1:]
+    for key, accepted in ROWS[kind].only.items():
+        if key in settings and (value := settings.pop(key)) not in accepted:
+            raise BadValue(f"{label}: {key}={value!r} is not supported; it must be {accepted[0]!r}.")
+    known = {item.name for item in fields(ROWS[kind].layer) if item.init}
+    for key in [key for key in settings if key not in known]:
+        if settings.pop(key) is not None:
+            raise BadValue(f"{label}: has no setting {key!r}{suggestion(key, sorted(known))}")
+    if kind == "Normalization" and isinstance(settings.get("axis"), list) and len(settings["axis"]) == 1:
+        settings["axis"] = settings["axis"][0]
+    return ROWS[kind].layer(**{key: from_json(value) for key, value in settings.items()})
+
+
+def from_json(value: Json) -> Json:
+    """Settings as Keras writes them, without what says only how Keras is organised."""
+    if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
+        config = {key: item for key, item in value["config"].items() if item is not None}
+        array = config.get("value")
+        if value["class_name"] == "Constant" and isinstance(array, Mapping):
+            return FromArray(torch.tensor(array["config"]["value"]))
+        return {"class_name": value["class_name"], "config": config}
+    return value

@@ -1,0 +1,384 @@
+"""One training session of a model: from what `fit` was given to a program, a state, batches and those who listen."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..callbacks import History, ModelCheckpoint, Progress
+from ..core import BadShape, BadValue
+from ..data import Batch, Batches, Dataset, Part
+from ..layers import ActivityPenalty
+from ..metrics import Metric
+from ..metrics import get as get_metric
+from ..training import (
+    BinaryCrossentropy,
+    Callback,
+    Event,
+    Head,
+    Loss,
+    MeanSquaredError,
+    Optimizer,
+    Program,
+    SparseCategoricalCrossentropy,
+    State,
+    evaluate,
+    get_loss,
+    get_optimizer,
+    listen,
+    train,
+)
+from .arrays import Arrays, as_inputs, as_labels, as_tensor, check_classes, check_finite, hold_out, several
+from .lower import Link, Lowered, for_training, links
+
+if TYPE_CHECKING:
+    from .model import BaseModel
+
+EVALUATION_BATCH = 256  # results do not depend on it
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What `compile` was told; the losses are resolved when the first targets are seen."""
+
+    optimizer: Optimizer
+    loss: Any  # a name, a Loss, or a list or dict of such, one an output
+    loss_weights: Sequence[float] | Mapping[str, float] | None
+    metrics: Any  # names or Metrics in a list, or a list or dict of such lists, one an output
+    weighted_metrics: Any
+    precision: Literal["float32", "bfloat16"]
+    device: torch.device
+
+
+def pick_device(device: str) -> torch.device:
+    """ "auto" takes the GPU where there is one."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=device)
+        return torch.device(device)
+    except (RuntimeError, AssertionError) as error:
+        raise BadValue(f"device {device!r} is not available here; take 'cpu' or 'auto'.") from error
+
+
+def compiled(
+    optimizer: Any,
+    loss: Any,
+    loss_weights: Any,
+    metrics: Any,
+    weighted_metrics: Any,
+    precision: Literal["float32", "bfloat16"],
+    device: str,
+) -> Compiled:
+    """Checks by name at once what can be checked before any data is seen."""
+    for one in _flat(loss):
+        get_loss(one)
+    for one in (*_flat(metrics), *_flat(weighted_metrics)):
+        get_metric(one)
+    return Compiled(
+        get_optimizer(optimizer), loss, loss_weights, metrics, weighted_metrics, precision, pick_device(device)
+    )
+
+
+def _flat(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if isinstance(value, Mapping) and "class_name" not in value:
+        value = list(value.values())
+    return [one for item in value for one in _flat(item)] if isinstance(value, (list, tuple)) else [value]
+
+
+def program_for(model: "BaseModel", settings: Compiled, targets: Sequence[Tensor]) -> tuple[nn.Module, Program]:
+    """The module to train, without the last activations that losses compute better, and what to minimise.
+
+    Softmax and cross-entropy together are computed from the logits: the same value, exact where probabilities round to
+    0 or 1.
+    """
+    lowered, names = model.lowered, model.output_names
+    found = links(lowered.module)
+    given = _by_output(settings.loss, names, "loss")
+    losses = [
+        _default_loss(link, target) if one is None else get_loss(one)
+        for one, link, target in zip(given, found, targets, strict=True)
+    ]
+    fuse: list[Link] = [
+        link if _takes_over(loss) == link else "linear" for loss, link in zip(losses, found, strict=True)
+    ]
+    weights = _by_output(settings.loss_weights, names, "loss_weights")
+    plain = _by_output(settings.metrics, names, "metrics")
+    weighted = _by_output(settings.weighted_metrics, names, "weighted_metrics")
+    heads = []
+    for number, (loss, link) in enumerate(zip(losses, fuse, strict=True)):
+        activation: Link = link
+        if link != "linear":
+            loss = replace(loss, from_logits=True)  # type: ignore[call-arg]  # cross-entropies have it
+        elif getattr(loss, "from_logits", False):
+            activation = "sigmoid" if isinstance(loss, BinaryCrossentropy) else "softmax"
+        heads.append(
+            Head(
+                loss,
+                names[number],
+                1.0 if weights[number] is None else float(weights[number]),
+                _metrics(plain[number]),
+                _metrics(weighted[number]),
+                activation,
+            )
+        )
+    program = Program(settings.optimizer, tuple(heads), settings.precision, penalty_of(lowered), model.seed)
+    return for_training(lowered.module, fuse), program
+
+
+def _by_output(value: Any, names: Sequence[str], what: str) -> list[Any]:
+    """One item for each output, from a dict by name, a list in order, or the only item."""
+    if value is None:
+        return [None] * len(names)
+    if isinstance(value, Mapping) and "class_name" not in value:
+        strange = next((key for key in value if key not in names), None)
+        if strange is not None:
+            raise BadValue(f"{what} names {strange!r}; the model's outputs are {', '.join(names)}.")
+        return [value.get(name) for name in names]
+    if len(names) == 1:
+        return [value[0] if what != "metrics" and isinstance(value, (list, tuple)) and len(value) == 1 else value]
+    if isinstance(value, (list, tuple)) and len(value) == len(names):
+        return list(value)
+    if what == "loss" and isinstance(value, (str, Loss)):
+        return [value] * len(names)
+    raise BadValue(f"{what}: the model has the outputs {', '.join(names)}; give a list of {len(names)} or a dict.")
+
+
+def _metrics(value: Any) -> tuple[Metric, ...]:
+    return tuple(get_metric(one) for one in _flat(value))
+
+
+def _default_loss(link: Link, target: Tensor) -> Loss:
+    if link == "softmax":
+        return SparseCategoricalCrossentropy()
+    if link == "sigmoid":
+        return BinaryCrossentropy()
+    if target.is_floating_point():
+        return MeanSquaredError()
+    return SparseCategoricalCrossentropy(from_logits=True)
+
+
+def _takes_over(loss: Loss) -> Link:
+    """The activation that a loss from probabilities can compute itself."""
+    if getattr(loss, "from_logits", True):
+        return "linear"
+    return "sigmoid" if isinstance(loss, BinaryCrossentropy) else "softmax"
+
+
+class Penalty:
+    """Regularization of a lowered model: of its weights and, after a forward pass, of its activations."""
+
+    def __init__(self, lowered: Lowered) -> None:
+        self.weights = lowered.penalties
+        self.activities = [module for module in lowered.module.modules() if isinstance(module, ActivityPenalty)]
+
+    def __call__(self, model: nn.Module) -> Tensor:
+        terms = [regularizer(getattr(module, name)) for module, name, regularizer in self.weights]
+        return torch.stack([*terms, *(activity.take() for activity in self.activities)]).sum()
+
+
+def penalty_of(lowered: Lowered) -> Penalty | None:
+    """The regularization of a model; None when it has none."""
+    penalty = Penalty(lowered)
+    return penalty if penalty.weights or penalty.activities else None
+
+
+def labelled(model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays = None, *, what: str = "y") -> Batch:
+    """Inputs, targets and weights of all samples, checked against the model."""
+    if isinstance(x, Part):
+        x, y = x.images, x.labels if y is None else y
+    if y is None:
+        raise BadValue(f"{what} is missing: every sample needs a target.")
+    model.build_for(x)
+    inputs = as_inputs(x, [symbol.shape for symbol in model.inputs], model.input_names)
+    check_finite(inputs)
+    targets = []
+    for number, value in enumerate(several(y, model.output_names, what)):
+        target, model.classes = as_labels(value, model.classes, what)
+        if len(target) != len(inputs[0]):
+            raise BadShape(f"x has {len(inputs[0])} samples, {what} has {len(target)}.")
+        outputs = model.outputs[number].shape[-1]
+        if not target.is_floating_point() and outputs > 1 and target.numel() == len(target):
+            target = target.reshape(len(target))
+            check_classes(target, outputs, what)
+        targets.append(target)
+    weights: tuple[Tensor | None, ...] = ()
+    if sample_weight is not None:
+        pieces = (
+            several(sample_weight, model.output_names, "sample_weight")
+            if _is_several(sample_weight)
+            else ([sample_weight] * len(targets))
+        )
+        weights = tuple(as_tensor(piece, "sample_weight").float().reshape(-1) for piece in pieces)
+        if any(weight is not None and len(weight) != len(inputs[0]) for weight in weights):
+            raise BadShape(f"x has {len(inputs[0])} samples, sample_weight has {len(weights[0] or ())}.")
+    return Batch(inputs, tuple(targets), weights)
+
+
+def _is_several(value: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, (list, tuple)) and not isinstance(value[0], (int, float)))
+
+
+def class_weights(batch: Batch, weight: Mapping[int | str, float] | None, classes: tuple[str, ...] | None) -> Batch:
+    """The batch with each sample's weight multiplied by that of its class; classes that are not named weigh 1."""
+    if weight is None:
+        return batch
+    if len(batch.targets) > 1:
+        raise BadValue("class_weight: takes a model with one output; give sample_weight instead.")
+    target = batch.targets[0]
+    labels = target.argmax(-1) if target.dim() > 1 and target.shape[-1] > 1 else target.reshape(-1).long()
+    table = torch.ones(max(int(labels.max()), len(classes or ()) - 1) + 1)
+    for key, value in weight.items():
+        place = classes.index(key) if isinstance(key, str) and classes and key in classes else key
+        if not isinstance(place, int) or place < 0:
+            raise BadValue(f"class_weight names {key!r}; classes are {', '.join(classes or ()) or '0, 1, ...'}.")
+        if place < len(table):
+            table[place] = value
+    own = batch.weights[0] if batch.weights else None
+    return replace(batch, weights=(table[labels] if own is None else own * table[labels],))
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A training session, ready to begin: what `fit` runs, and what runs and searches look into.
+
+    Attributes:
+        batches: training data.
+        validation: data to judge on, if any.
+        callbacks: all who listen, the history among them.
+        first, epochs: labels of the first epoch and of the one after the last.
+    """
+
+    model: "BaseModel"
+    state: State
+    program: Program
+    batches: Batches
+    validation: Batches | None
+    callbacks: tuple[Callback, ...]
+    history: History
+    first: int
+    epochs: int
+    validation_freq: int
+    measure_train: Literal["end", "epoch", "never"]
+
+    def events(self) -> Generator[Event]:
+        """Trains; each event comes when all callbacks have heard it, `End` last."""
+        events = train(
+            self.state,
+            self.program,
+            self.batches,
+            epochs=self.epochs,
+            first=self.first,
+            validation=self.validation,
+            validation_freq=self.validation_freq,
+            measure=self.measure_train == "epoch",
+        )
+        yield from listen(events, self.callbacks)
+        if self.measure_train != "never":
+            self.history.measured = self.measure()
+
+    def measure(self) -> dict[str, float]:
+        """Loss and metrics of the model as it is now in evaluation mode: on train, and with val_ on validation."""
+        measured = evaluate(self.state.model, self.program, self.batches)
+        if self.validation is not None:
+            judged = evaluate(self.state.model, self.program, self.validation)
+            measured |= {f"val_{key}": value for key, value in judged.items()}
+        return measured
+
+    def run(self) -> History:
+        """Trains to the end."""
+        for _ in self.events():
+            pass
+        return self.history
+
+
+def prepare(
+    model: "BaseModel",
+    x: Arrays,
+    y: Arrays = None,
+    *,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    verbose: Literal["auto", 0, 1, 2] = "auto",
+    callbacks: Sequence[Callback] | Callback | None = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,  # (x, y), (x, y, sample_weight) or a Part
+    shuffle: bool = True,
+    class_weight: Mapping[int | str, float] | None = None,
+    sample_weight: Arrays = None,
+    initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: int = 1,
+    split_order: Literal["shuffled", "tail"] = "shuffled",
+    measure_train: Literal["end", "epoch", "never"] = "end",
+) -> Fitting:
+    """A training session from the arguments of `fit`, which documents them."""
+    if epochs <= initial_epoch:
+        raise BadValue(f"fit(epochs={epochs}, initial_epoch={initial_epoch}): there is no epoch to train.")
+    if measure_train not in ("end", "epoch", "never"):
+        raise BadValue(f"fit(measure_train={measure_train!r}): must be 'end', 'epoch' or 'never'.")
+    if isinstance(x, Dataset):
+        validation_data = x.validation if validation_data is None and not validation_split else validation_data
+        model.classes = model.classes or x.classes
+        x = x.train
+    whole = labelled(model, x, y, sample_weight)
+    held: Batch | None = None
+    if validation_data is not None:
+        given = (validation_data, None) if isinstance(validation_data, Part) else validation_data
+        held = labelled(model, *given, what="validation_data")
+    elif validation_split:
+        kept, out = hold_out(whole.targets[0], validation_split, seed=model.seed, order=split_order)
+        held, whole = whole.map(lambda tensor: tensor[out]), whole.map(lambda tensor: tensor[kept])
+    whole = class_weights(whole, class_weight, model.classes)
+    state, program = model.training_state(whole.targets)
+    size = batch_size or 32
+    settings = model.compiled
+    assert settings is not None
+    batches = Batches(
+        whole, batch_size=size, shuffle=shuffle, seed=model.seed, steps=steps_per_epoch, device=settings.device
+    )
+    judged = None
+    if held is not None:
+        judged = Batches(
+            held,
+            batch_size=validation_batch_size or max(size, EVALUATION_BATCH),
+            steps=validation_steps,
+            device=settings.device,
+        )
+    history = History()
+    listeners: list[Callback] = (
+        [] if callbacks is None else list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
+    )
+    for listener in listeners:
+        if isinstance(listener, ModelCheckpoint) and listener.save is None:
+            listener.save = lambda _, path: model.save(path)
+    if verbose != 0:
+        listeners.append(Progress(2 if verbose == 2 else 1))
+    return Fitting(
+        model,
+        state,
+        program,
+        batches,
+        judged,
+        (*listeners, history),
+        history,
+        initial_epoch,
+        epochs,
+        validation_freq,
+        measure_train,
+    )
+
+
+def judge(model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays, batch_size: int | None) -> dict[str, float]:
+    """Loss and metrics by name, in evaluation mode."""
+    part = labelled(model, x, y, sample_weight)
+    state, program = model.training_state(part.targets)
+    assert model.compiled is not None
+    batches = Batches(part, batch_size=batch_size or EVALUATION_BATCH, device=model.compiled.device)
+    return evaluate(state.model, program, batches)

@@ -1,0 +1,148 @@
+"""The .keras archive, our own model file: a zip of metadata.json, config.json and model.weights.h5.
+
+Real Keras 3 opens it and predicts the same.  `holdfast.json` beside them has what Keras has no place for.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..core import BadFile, BadShape, snake_case, whole_file
+from ..layers import Layer, Normalization
+from .bound import BoundLayer
+from .config import from_config, to_config
+from .graph import calls_of
+from .lower import Lowered
+from .model import BaseModel, Model
+
+KERAS_VERSION = "3.15.1"  # whose format this is
+LARGEST_JSON = 64 * 2**20  # bytes; more is no configuration
+
+
+def save_keras(model: BaseModel, path: Path | str) -> None:
+    """Writes a model.
+
+    Args:
+        model: with weights.
+        path: by custom *.keras; appears whole or not at all.
+
+    Raises:
+        BadValue: a layer or setting that the format has no word for; the message names both.
+        BadFile: the file cannot be written.
+    """
+    members: dict[str, str | bytes] = {
+        "metadata.json": _json({"keras_version": KERAS_VERSION, "date_saved": datetime.now(UTC).isoformat()}),
+        "config.json": _json(to_config(model)),
+        "holdfast.json": _json({"classes": model.classes, "seed": model.seed}),
+        "model.weights.h5": _weights(model.lowered),
+    }
+    with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def load_keras(path: Path | str) -> BaseModel:
+    """Reads a model written by `save_keras` or by Keras 3.
+
+    Raises:
+        BadFile: missing, or no .keras archive.
+        BadValue: a layer or setting that holdfast does not have.
+    """
+    path = Path(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = _read_json(archive, "config.json", path)
+            extra = _read_json(archive, "holdfast.json", path) if "holdfast.json" in archive.namelist() else {}
+            weights = archive.read("model.weights.h5")
+    except FileNotFoundError as error:
+        raise BadFile(f"{path}: no such file.") from error
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
+        raise BadFile(f"{path}: is no .keras model file: {error}") from error
+    model = from_config(config, seed=int(extra.get("seed", 0)))
+    classes = extra.get("classes")
+    model.classes = tuple(map(str, classes)) if classes else None
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(weights), "r") as file:
+            _read(model, file["layers"], path)
+    except (OSError, KeyError, ValueError) as error:
+        if isinstance(error, BadFile):
+            raise
+        raise BadFile(f"{path}: its weights cannot be read: {error}") from error
+    return model
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1)
+
+
+def _read_json(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
+    if archive.getinfo(name).file_size > LARGEST_JSON:
+        raise BadFile(f"{path}: its {name} is larger than {LARGEST_JSON >> 20} MiB.")
+    value = json.loads(archive.read(name))
+    if not isinstance(value, dict):
+        raise BadFile(f"{path}: its {name} is no JSON object.")
+    return value
+
+
+def _weights(lowered: Lowered) -> bytes:
+    """model.weights.h5, as bytes."""
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.create_group("vars").attrs["name"] = "model"
+        _write(lowered, file.create_group("layers"))
+    return buffer.getvalue()
+
+
+def _write(lowered: Lowered, group: Any) -> None:  # Any: h5py is not annotated
+    for place, bound in _places(lowered):
+        if isinstance(bound.layer, BaseModel):
+            _write(bound.layer.lowered, group.create_group(f"{place}/layers"))
+        variables = group.create_group(f"{place}/vars")
+        variables.attrs["name"] = bound.name
+        if isinstance(bound.layer, Layer):
+            for number, array in enumerate(bound.get_weights()):
+                variables[str(number)] = array
+
+
+def _places(lowered: Lowered) -> Iterator[tuple[str, BoundLayer]]:
+    """Where Keras keeps each layer's weights: under its class in snake case, numbered a class at a time."""
+    counts: dict[str, int] = {}
+    for layer in lowered.names:
+        kind = "functional" if isinstance(layer, Model) else snake_case(type(layer).__name__)
+        number = counts[kind] = counts.get(kind, -1) + 1
+        yield (f"{kind}_{number}" if number else kind), BoundLayer(layer, lowered)
+
+
+def _read(model: BaseModel, group: Any, path: Path) -> None:  # Any: h5py is not annotated
+    by_name = {part["vars"].attrs.get("name"): part for part in group.values() if "vars" in part}
+    _adapt(model, by_name)
+    for place, bound in _places(model.lowered):
+        part = by_name.get(bound.name, group.get(place))
+        if isinstance(bound.layer, BaseModel):
+            if part is None:
+                raise BadFile(f"{path}: has no weights for the layer {bound.name!r}.")
+            _read(bound.layer, part["layers"], path)
+        elif bound.weight_shapes():
+            arrays = [] if part is None else [part["vars"][key][()] for key in sorted(part["vars"], key=int)]
+            try:
+                bound.set_weights(arrays)
+            except BadShape as error:
+                raise BadFile(f"{path}: the weights do not fit the model: {error}") from error
+
+
+def _adapt(model: BaseModel, by_name: dict[str, Any]) -> None:
+    """Gives an adapted Normalization, whose numbers Keras keeps as weights, its mean and variance."""
+    for call in calls_of(model.inputs, model.outputs):
+        layer = call.layer
+        if isinstance(layer, Normalization) and layer.mean is None and layer.name in by_name:
+            numbers = by_name[layer.name]["vars"]
+            if "1" in numbers:
+                layer.take(numbers["0"][()], numbers["1"][()])

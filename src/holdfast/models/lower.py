@@ -1,0 +1,193 @@
+"""Lowering: from a graph of layers to one torch module, an `fx.GraphModule` whose code can be read.
+
+Tensors enter and leave channels-last; inside, those of rank 3 or more are channels-first.  For images the moves are
+views of `channels_last` memory, so they cost nothing.
+"""
+
+import operator
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias, cast
+
+import torch
+from torch import fx, nn
+
+from ..core import BadShape, derive
+from ..layers import Call, Layer, Regularizer, Shape, Source, Symbol
+from .graph import calls_of, layers_of, names_of
+
+Link: TypeAlias = Literal["linear", "softmax", "sigmoid"]
+
+
+class Submodel(Source, Protocol):
+    """A model that is used as a layer of another; it keeps its own weights."""
+
+    @property
+    def lowered(self) -> "Lowered": ...
+    @property
+    def outputs(self) -> Sequence[Symbol]: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """A call as it was lowered: a row of the summary."""
+
+    layer: Source
+    name: str
+    inputs: tuple[Shape, ...]
+    outputs: tuple[Shape, ...]
+    repeated: bool  # whether an earlier call of the same layer counts its weights
+
+
+@dataclass
+class Lowered:
+    """What became of a graph of layers.
+
+    Attributes:
+        module: takes and gives channels-last tensors; several outputs come as a tuple.
+        names: the layers and their unique names, in Keras's order.
+        mains: for each layer the module that holds its weights.
+        steps: the calls, in order.
+        penalties: module, name of the parameter in it, and what its size costs.
+    """
+
+    module: fx.GraphModule
+    names: dict[Source, str]
+    mains: dict[Source, nn.Module] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    penalties: list[tuple[nn.Module, str, Regularizer]] = field(default_factory=list)
+
+
+def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int) -> Lowered:
+    """Builds the module of a graph and fills its weights; each value follows from the seed and the layer's place."""
+    calls = calls_of(inputs, outputs)
+    names = names_of(layers_of(calls))
+    root, graph = nn.Module(), fx.Graph()
+    lowered = Lowered(fx.GraphModule(root, graph), names)
+    entries = {symbol.call: graph.placeholder(_identifier(names[symbol.call.layer])) for symbol in inputs}
+    built: dict[Source, tuple[list[str], tuple[Shape, ...]]] = {}
+    values: dict[tuple[Call, int], fx.Node] = {}
+    for call in calls:
+        layer, shapes = call.layer, tuple(symbol.shape for symbol in call.inputs)
+        nodes = [values[symbol.call, symbol.index] for symbol in call.inputs] or [entries[call]]
+        repeated = layer in built
+        if not repeated:
+            built[layer] = _attach(root, layer, names[layer], shapes, lowered), shapes
+        parts, first_shapes = built[layer]
+        if shapes != first_shapes:
+            raise BadShape(
+                f"{names[layer]} is shared by inputs of shapes {first_shapes} and {shapes}; they must be equal."
+            )
+        if isinstance(layer, Layer):
+            values[call, 0] = _chain(graph, parts, nodes)
+            given: tuple[Shape, ...] = (layer.out_shape(*shapes),)
+        else:
+            given = tuple(symbol.shape for symbol in cast(Submodel, layer).outputs)
+            values |= {(call, n): node for n, node in enumerate(_submodel(graph, parts[0], nodes, shapes, given))}
+        lowered.steps.append(Step(layer, names[layer], shapes, given, repeated))
+    _init(lowered, seed)
+    results = [_outwards(graph, values[symbol.call, symbol.index], symbol.shape) for symbol in outputs]
+    graph.output(results[0] if len(results) == 1 else tuple(results))
+    lowered.module = fx.GraphModule(root, graph, class_name="Lowered").eval()
+    return lowered
+
+
+def _identifier(name: str) -> str:
+    """A name that torch takes for a module."""
+    return re.sub(r"\W", "_", name)
+
+
+def _attach(root: nn.Module, layer: Source, name: str, shapes: tuple[Shape, ...], lowered: Lowered) -> list[str]:
+    """Puts the layer's modules under `root`; returns their names in the order of calling."""
+    target = _identifier(name)
+    if not isinstance(layer, Layer):
+        inner = cast(Submodel, layer).lowered
+        root.add_module(target, inner.module)
+        lowered.penalties += inner.penalties
+        lowered.mains[layer] = inner.module
+        return [target]
+    module = layer.build(*shapes)
+    parts: dict[str, nn.Module] = {target: module}
+    if type(module) is nn.Sequential:
+        # Two underscores keep the helpers of "conv" apart from a layer that somebody called "conv_pad".
+        parts = {target if part == "main" else f"{target}__{part}": child for part, child in module.named_children()}
+    for part, child in parts.items():
+        root.add_module(part, child)
+    main = lowered.mains[layer] = parts[target]
+    for parameter in main.parameters():
+        parameter.requires_grad_(layer.trainable)
+    lowered.penalties += [(main, w.parameter, w.regularizer) for w in layer.weights() if w.regularizer is not None]
+    return list(parts)
+
+
+def _init(lowered: Lowered, seed: int) -> None:
+    for place, (layer, main) in enumerate(lowered.mains.items()):
+        if isinstance(layer, Layer):
+            layer.init(main, seed=derive(seed, "weights", place))
+
+
+def _chain(graph: fx.Graph, parts: list[str], nodes: list[fx.Node]) -> fx.Node:
+    for part in parts:
+        nodes = [graph.create_node("call_module", part, tuple(nodes))]
+    return nodes[0]
+
+
+def _submodel(
+    graph: fx.Graph, target: str, nodes: list[fx.Node], shapes: tuple[Shape, ...], given: tuple[Shape, ...]
+) -> list[fx.Node]:
+    arguments = tuple(_outwards(graph, node, shape) for node, shape in zip(nodes, shapes, strict=True))
+    results = [graph.create_node("call_module", target, arguments)]
+    if len(given) > 1:
+        results = [graph.call_function(operator.getitem, (results[0], n)) for n in range(len(given))]
+    return [
+        graph.call_function(torch.movedim, (node, -1, 1)) if len(shape) > 1 else node
+        for node, shape in zip(results, given, strict=True)
+    ]
+
+
+def _outwards(graph: fx.Graph, node: fx.Node, shape: Shape) -> fx.Node:
+    """From channels-first to channels-last."""
+    return graph.call_function(torch.movedim, (node, 1, -1)) if len(shape) > 1 else node
+
+
+def links(module: fx.GraphModule) -> list[Link]:
+    """The activation in which each output ends: "softmax", "sigmoid", or "linear" for any other."""
+    kinds: dict[type[nn.Module], Link] = {nn.Softmax: "softmax", nn.Sigmoid: "sigmoid"}
+    ends = [_last(node) for node in _results(module.graph)]
+    return [
+        kinds.get(type(module.get_submodule(node.target)), "linear") if node.op == "call_module" else "linear"
+        for node in ends
+    ]
+
+
+def for_training(module: fx.GraphModule, fuse: Sequence[Link]) -> fx.GraphModule:
+    """The same module without the last activation of those outputs whose `fuse` is not "linear"; weights are shared."""
+    if all(link == "linear" for link in fuse):
+        return module
+    graph = fx.Graph()
+    copied: dict[fx.Node, fx.Node] = {}
+    graph.graph_copy(module.graph, copied)
+    results = []
+    for node, link in zip(_results(module.graph), fuse, strict=True):
+        result: Any = copied[node]  # Any: fx's own loose type of a node
+        if link != "linear":
+            before = copied[_last(node)].args[0]
+            result = before if _last(node) is node else graph.call_function(torch.movedim, (before, *node.args[1:]))
+        results.append(result)
+    graph.output(results[0] if len(results) == 1 else tuple(results))
+    training = fx.GraphModule(module, graph, class_name="Training")
+    training.graph.eliminate_dead_code()
+    training.recompile()
+    return training
+
+
+def _results(graph: fx.Graph) -> list[Any]:  # Any: fx's own loose type of a node's arguments
+    """The nodes that a graph gives."""
+    result = graph.output_node().args[0]
+    return list(result) if isinstance(result, tuple) else [result]
+
+
+def _last(node: Any) -> Any:  # Any: as above
+    """The last node that computes: before the move to channels-last."""
+    return node.args[0] if node.target is torch.movedim else node
