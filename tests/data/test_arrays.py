@@ -82,6 +82,7 @@ def test_labels_of_the_test_part_mean_the_same_as_those_of_train() -> None:
     )
 
     assert open_seal(data.test).labels.tolist() == [1, 0]
+    assert data.facts.groups == 20
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e300])

@@ -1,5 +1,6 @@
 """The decoder: every kind of file to the same few shapes, with values checkable by hand."""
 
+import os
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -174,8 +175,15 @@ def test_broken_files_are_refused_with_path_and_reason(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_picture(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="is a directory"):
+    with pytest.raises(BadFile, match=f"^{tmp_path}: not a file$"):
         read_image(tmp_path, (8, 8, 3))
+
+
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+
+    with pytest.raises(BadFile, match=r"pipe\.png: not a file$"):
+        read_image(tmp_path / "pipe.png", (8, 8, 3))
 
 
 def test_any_damage_in_the_middle_is_an_error_of_ours_or_none(tmp_path: Path) -> None:

@@ -188,6 +188,15 @@ def test_copies_in_given_parts_are_removed_from_those_before(tmp_path: Path, mak
     assert not {"train/cat/0.png", "train/dog/0.png", "val/dog/0.png"} & {*data.train.names, *data.validation.names}
 
 
+def test_a_validation_part_that_is_the_test_part_again_is_refused(tmp_path: Path, make_photos: MakePhotos) -> None:
+    make_photos(tmp_path / "photos" / "train", cat=20, dog=20)
+    make_photos(tmp_path / "photos" / "val", cat=3, dog=3, seed=1)
+    make_photos(tmp_path / "photos" / "test", cat=3, dog=3, seed=1)
+
+    with pytest.raises(BadData, match=r"^photos: every sample of its validation part is a copy of a test sample; give"):
+        load(tmp_path / "photos")
+
+
 def test_the_same_pixels_in_other_files_are_copies(tmp_path: Path, make_photos: MakePhotos) -> None:
     folder = make_photos(tmp_path, cat=10, dog=10)
     Image.open(folder / "cat" / "0.png").save(folder / "cat" / "same.bmp")
@@ -215,6 +224,14 @@ def test_pictures_that_only_look_alike_when_small_are_no_copies(tmp_path: Path, 
         picture.save(folder / "cat" / f"black{index}.png")
 
     assert load(folder, image_size=8).facts.duplicates == 0
+
+
+def test_a_corrupt_exif_block_is_no_reason_to_refuse_a_picture(tmp_path: Path, make_photos: MakePhotos) -> None:
+    folder = make_photos(tmp_path, cat=4, dog=4)
+    corrupt = b"Exif\0\0II*\0\x08\0\0\0\xff\xff"  # Pillow warns of it; warnings are errors in tests
+    Image.open(folder / "cat" / "0.png").save(folder / "cat" / "odd.jpg", exif=corrupt)
+
+    assert sum(sizes(load(folder))) == 9
 
 
 def bad_folder(folder: Path, make_photos: MakePhotos) -> Path:

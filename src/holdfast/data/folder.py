@@ -28,8 +28,6 @@ def list_folder(root: Path) -> Listing:
             name = shown(entry.relative_to(root).as_posix())
             if entry.is_dir():
                 bad.append(BadFileFound(name, "a folder inside a class folder"))
-            elif entry.exists() and not entry.is_file():  # opening a pipe would wait for ever
-                bad.append(BadFileFound(name, "not a file"))
             else:
                 files.append(Listed(entry, name, shown(entry.parent.name), part))
     return Listing(files, tuple(sorted(classes)), tuple(bad), _beside_note(beside))

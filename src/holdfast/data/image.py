@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,7 +102,7 @@ def quiet() -> Iterator[None]:
     from PIL import Image
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.|holdfast\.data\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
@@ -112,12 +113,14 @@ def _opened(path: Path) -> "Iterator[Image.Image]":
     from PIL import Image
 
     try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise BadFile("empty, 0 bytes")
-            file.seek(0)
-            with Image.open(file, formats=FORMATS) as image:
-                yield image
+        status = path.stat()
+        if not S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise BadFile("not a file")
+        if not status.st_size:
+            raise BadFile("empty, 0 bytes")
+        # Not by its path: Pillow 13 then maps uncompressed TIFF into memory and gets turned ones wrong.
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+            yield image
     except HoldfastError:
         raise
     except Exception as error:  # the plugins of Pillow raise nearly anything on broken files

@@ -58,6 +58,10 @@ def split(
     parts = source.parts.copy()
     shares = _open_shares(parts, validation, test)
     parts[_copies(source, parts < TEST, TEST) | _copies(source, parts < VALIDATION, VALIDATION)] = -1
+    if VALIDATION in source.parts and VALIDATION not in parts:
+        raise BadData(
+            f"{name}: every sample of its validation part is a copy of a test sample; give other ones or none."
+        )
     pool = np.flatnonzero(parts == TRAIN)
     _check_classes(source, pool, name, needed=sum(share > 0 for share in shares))
     blocks = _blocks(source.digests[pool], None if source.groups is None else source.groups[pool])
@@ -218,7 +222,7 @@ def _facts(source: Source, parts: NDArray[np.int8]) -> Facts:
         duplicates=len(source.digests) - len(np.unique(source.digests)),
         duplicates_removed=int((parts == -1).sum()),
         conflicts=_conflicts(source),
-        groups=None if source.groups is None else len(np.unique(source.groups)),
+        groups=None if source.groups is None else len(np.unique(source.groups[source.parts == TRAIN])),
         notes=source.notes + _absences(source, parts),
     )
 
