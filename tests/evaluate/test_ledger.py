@@ -191,6 +191,15 @@ def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> N
         Ledger.open(tmp_path)
 
 
+def test_a_ledger_that_may_only_be_read_can_be_read(tmp_path: Path) -> None:
+    Ledger.open(tmp_path / "ledger.db").close()
+
+    with Ledger.open(f"sqlite:///file:{tmp_path / 'ledger.db'}?mode=ro&uri=true") as ledger:
+        assert ledger.runs() == []
+        with pytest.raises(BadFile, match=r"^cannot use .* as a ledger: attempt to write a readonly database\.$"):
+            ledger.begin_run("a", "data", "split")
+
+
 def test_a_file_that_is_no_database_is_said_in_one_line_and_stays_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     path.write_bytes(b"holiday pictures" * 100)

@@ -7,8 +7,7 @@ import torch
 
 import holdfast
 from holdfast.core import BadValue
-from holdfast.data.part import Part
-from holdfast.data.sealed import Sealed
+from holdfast.data import Part, Sealed
 from holdfast.evaluate import Ledger, unseal
 
 

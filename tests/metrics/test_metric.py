@@ -120,6 +120,34 @@ def test_targets_that_do_not_fit_are_refused_by_name(metric: Metric) -> None:
         metric.copy().update(torch.zeros(40, 3), predictions)
 
 
+@pytest.mark.parametrize("metric", [*CLASSIFYING, metrics.Mean()], ids=repr)
+def test_nothing_waits_for_the_device(metric: Metric) -> None:
+    """Tensors on `meta` have no values, so whatever read one back would fail."""
+    targets, predictions, weights = (tensor.to("meta") for tensor in batch())
+    used = metric.copy()
+
+    if isinstance(used, metrics.Mean):
+        used.update(predictions, weights)
+    else:
+        used.update(targets, predictions)
+        used.update(targets, predictions, weights)
+
+    assert used.compute().device.type == "meta"
+
+
+@pytest.mark.parametrize("metric", CLASSIFYING, ids=repr)
+def test_a_value_stays_as_it_was_when_more_samples_come(metric: Metric) -> None:
+    targets, predictions, _ = batch()
+    used = metric.copy()
+    used.update(targets, predictions)
+    early = used.compute()
+    kept = early.clone()
+
+    used.update(targets, predictions)
+
+    assert torch.equal(early, kept)
+
+
 def test_counting_goes_on_beyond_what_float32_can_count() -> None:
     metric = metrics.get("accuracy")
     metric.totals = torch.tensor([2.0**24, 2.0**24], dtype=torch.float64)

@@ -48,10 +48,11 @@ class Ledger:
     """An open ledger.  Many processes may use one at once; use it in a `with` block, or `close` it.
 
     Example:
-        >>> with Ledger.open("runs/ledger.db") as ledger:                                         # doctest: +SKIP
-        ...     run = ledger.begin_run("photos-001", data.fingerprint, data.split_fingerprint, dataset=data.name)
-        ...     ledger.look(run, "validation", data.validation.fingerprint, {"accuracy": 0.811}, purpose="report")
-        ...     ledger.end_run(run, "finished")
+        >>> with Ledger.open("sqlite://") as ledger:  # in memory; else a file, as "runs/ledger.db"
+        ...     run = ledger.begin_run("photos-001", "0f3a", "91c2", dataset="photos")
+        ...     ledger.look(run, "validation", "7be5", {"accuracy": 0.811, "loss": 0.655}, purpose="report")
+        ...     ledger.looks("7be5")
+        1
     """
 
     def __init__(self, engine: "Engine", where: str) -> None:

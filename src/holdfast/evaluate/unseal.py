@@ -1,8 +1,8 @@
 """The one way to the samples of a test part: the ledger is written before the seal is opened."""
 
 from ..core import BadValue
-from ..data.part import Part
-from ..data.sealed import Sealed, open_seal
+from ..data import Part, Sealed
+from ..data.sealed import open_seal
 from .ledger import Ledger
 
 

@@ -150,7 +150,7 @@ class ConfusionMatrix(Metric):
         return counts.view(classes, classes)
 
     def measure(self, totals: Tensor) -> Tensor:
-        return totals
+        return totals.clone()
 
 
 def _by_class(flagged: Tensor, weights: Tensor | None) -> Tensor:

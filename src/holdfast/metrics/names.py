@@ -14,7 +14,7 @@ from .confusion import AUC, F1Score, Precision, Recall
 from .error import LogLoss, MeanAbsoluteError, MeanSquaredError
 from .metric import Metric
 
-METRICS = Registry[Callable[[], Metric]]("metric")
+METRICS = Registry[Callable[..., Metric]]("metric")  # called without arguments, each has its defaults
 METRICS.add("accuracy", Accuracy, "acc")
 METRICS.add("binary_accuracy", BinaryAccuracy)
 METRICS.add("categorical_accuracy", CategoricalAccuracy)
