@@ -459,6 +459,7 @@ def test_in_print_nothing_is_cut_off(browser: "Browser", page_file: Path) -> Non
         "[...document.querySelectorAll('.scroll')].every(e => getComputedStyle(e).overflowY == 'visible')"
     )
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(29, 31, 34)"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.pdf().startswith(b"%PDF")
     page.close()
 

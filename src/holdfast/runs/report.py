@@ -194,6 +194,7 @@ def _templates(*, html: bool) -> "jinja2.Environment":
         "scaled": formats.scaled,
         "shape": lambda shape: " × ".join(map(str, shape)),
         "size": formats.size,
+        "tied": lambda text: str(text).replace(" %", "\N{NO-BREAK SPACE}%"),
         "tiny": lambda image: max(image.shape[:2]) <= PICTURE_PX // 2,
         "whole_percent": lambda share: f"{math.floor(100 * share)} %",
     }
@@ -211,7 +212,7 @@ def _words(facts: Facts) -> dict[str, str]:
     return {
         "interval": (
             f"{formats.interval(score.interval)} is the 95 % interval: the score rests on {score.n:,} pictures, "
-            "and on new ones of the same kind the accuracy may well be anywhere inside it. More make it narrower."
+            "and on new ones of the same kind the accuracy may be anywhere inside it; the more pictures, the narrower."
         ),
         "looks": (
             f"Validation was looked at {_times(score.looks)} while training chose when to stop and what to keep, which "
