@@ -31,6 +31,7 @@ class Begin(Event):
     epochs: int
     steps: int  # steps an epoch
     samples: int  # samples an epoch
+    validation_freq: int | None = None  # judged after every so many-th epoch; None: never
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +46,8 @@ def train(
     steps = len(batches)
     end = state.step - state.batch + steps * (epochs - first)
     runner = Runner(state, program)
-    yield Begin(state, program, first, epochs, steps, batches.samples)
+    judged_every = validation_freq if validation is not None else None
+    yield Begin(state, program, first, epochs, steps, batches.samples, judged_every)
     try:
         for epoch in range(first, epochs):
             state.model.train()
@@ -61,7 +63,7 @@ def train(
                 logs |= {f"val_{key}": value for key, value in judged.items()}
             if measure:
                 logs |= {f"train_{key}": value for key, value in evaluate(state.model, program, batches).items()}
-            yield EpochEnd(state, program, epoch, logs, seconds, seen)
+            yield EpochEnd(state, program, epoch, logs | {"learning_rate": state.learning_rate}, seconds, seen)
     finally:
         state.model.eval()
 
@@ -91,8 +93,10 @@ def listen(events: Iterator[Event], callbacks: Sequence[Callback]) -> Iterator[E
         if isinstance(events, Generator):
             events.close()
         end = None if last is None else End(last.state, last.program, stop)
-        for callback in callbacks if end is not None else ():
-            callback(end)
+        with ExitStack() as all_of_them:  # one that raises does not keep the others from closing
+            for callback in reversed(callbacks):
+                if end is not None:
+                    all_of_them.callback(callback, end)
     if end is not None:
         yield end
 
