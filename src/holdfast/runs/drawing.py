@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .formats import decimals, percent
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 480, 250, 46, 82, 14, 30  # of a chart and its margins, in SVG's units
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 480, 250, 46, 90, 14, 30  # of a chart and its margins, in SVG's units
 
 
 @dataclass(frozen=True)
