@@ -1,1 +1,67 @@
-"""holdfast: train convolutional classifiers fast, and believe the score."""
+"""holdfast: train convolutional classifiers fast, and believe the score.
+
+Names and sub-packages are imported when first used, so that `import holdfast` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import callbacks, core, data, evaluate, layers, metrics, models, runs, training
+    from .layers import Input
+    from .models import Model, Sequential, convnet, dense_twin
+    from .models import load_keras as load
+    from .runs import Run, resume, train
+    from .runs import evaluate as evaluate_run
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "Input": ("layers", "Input"),
+    "Model": ("models", "Model"),
+    "Run": ("runs", "Run"),
+    "Sequential": ("models", "Sequential"),
+    "convnet": ("models", "convnet"),
+    "dense_twin": ("models", "dense_twin"),
+    "evaluate_run": ("runs", "evaluate"),
+    "load": ("models", "load_keras"),
+    "resume": ("runs", "resume"),
+    "train": ("runs", "train"),
+}
+_PACKAGES = ("callbacks", "core", "data", "evaluate", "layers", "metrics", "models", "runs", "training")
+
+__all__ = [
+    "Input",
+    "Model",
+    "Run",
+    "Sequential",
+    "callbacks",
+    "convnet",
+    "core",
+    "data",
+    "dense_twin",
+    "evaluate",
+    "evaluate_run",
+    "layers",
+    "load",
+    "metrics",
+    "models",
+    "resume",
+    "runs",
+    "train",
+    "training",
+]
+
+
+def __getattr__(name: str) -> Any:  # Any: whatever the name stands for
+    if name in _PACKAGES:
+        return import_module(f".{name}", __name__)
+    if name in _NAMES:
+        package, original = _NAMES[name]
+        value = globals()[name] = getattr(import_module(f".{package}", __name__), original)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

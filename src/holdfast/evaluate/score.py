@@ -98,6 +98,20 @@ class Report:
         """As JSON holds it: lists for arrays, null for NaN."""
         return {key: _plain(value) for key, value in asdict(self).items()}
 
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> "Report":  # Any: what JSON holds
+        """What `to_dict` was made from."""
+        return cls(
+            accuracy=_score(plain["accuracy"]),
+            log_loss=_score(plain["log_loss"]),
+            baseline=plain["baseline"],
+            baseline_class=plain["baseline_class"],
+            per_class=tuple(
+                ClassScore(**{key: _back(value) for key, value in row.items()}) for row in plain["per_class"]
+            ),
+            confusion=np.array(plain["confusion"], np.int64),
+        )
+
     def __str__(self) -> str:
         return f"{self.accuracy} · log-loss {self.log_loss.text} · majority class {percent(self.baseline)}"
 
@@ -175,6 +189,16 @@ def _checked(targets: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.i
     if not (shares.min() >= 0 and np.abs(shares.sum(1) - 1).max() < 0.01):
         raise BadData("score: each row of probabilities must be >= 0 and sum to 1; of logits, take the softmax first.")
     return actual.astype(np.int64), shares
+
+
+def _score(plain: dict[str, Any]) -> Score:  # Any: what JSON holds
+    return Score(**{key: _back(value) for key, value in plain.items()})
+
+
+def _back(value: Any) -> Any:  # Any: a value that `_plain` made
+    if isinstance(value, list):
+        return tuple(map(_back, value))
+    return math.nan if value is None else value
 
 
 def _plain(value: Any) -> Any:  # Any: a value of a dataclass on its way into JSON

@@ -31,6 +31,11 @@ class Verdict:
         """As JSON holds it."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> "Verdict":  # Any: what JSON holds
+        """What `to_dict` was made from."""
+        return cls(**(plain | {"interval": tuple(plain["interval"])}))
+
     def __str__(self) -> str:
         return f"{self.kind}: {self.sentence}"
 

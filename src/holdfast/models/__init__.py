@@ -4,7 +4,7 @@ from .bound import BoundLayer
 from .config import from_config, to_config
 from .fitting import Compiled, Fitting, prepare
 from .keras_file import load_keras, save_keras
-from .lower import Lowered
+from .lower import Lowered, links
 from .model import BaseModel, Model, Sequential
 from .ready import convnet, dense, dense_twin, ready_made
 from .summary import Row, Summary, human
@@ -24,6 +24,7 @@ __all__ = [
     "dense_twin",
     "from_config",
     "human",
+    "links",
     "load_keras",
     "prepare",
     "ready_made",

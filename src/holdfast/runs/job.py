@@ -1,0 +1,321 @@
+"""The whole job: data and a model in, a run out, in a folder with ledger and report."""
+
+import glob
+import json
+import math
+import re
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, fields, is_dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from ..callbacks import EarlyStopping
+from ..core import BadFile, BadShape, BadValue
+from ..data import Dataset, load
+from ..evaluate import Ledger
+from ..models import BaseModel, Fitting, from_config, links, prepare, ready_made, to_config
+from ..training import Callback, Optimizer, get_optimizer, load_checkpoint
+from . import lines
+from .record import Record, Settings, machine, versions
+from .run import LEDGER, MODEL, Run, check_same, data_of, judge
+from .watch import Checkpointing, Looking
+
+CHECKPOINT = Path("checkpoints") / "last.safetensors"
+
+
+def train(
+    data: Dataset | str | Path,
+    model: str | Path | BaseModel = "convnet",
+    *,
+    epochs: int = 30,
+    batch_size: int | None = None,
+    optimizer: str | Optimizer = "adam",
+    learning_rate: float | None = None,
+    patience: int = 5,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Literal["float32", "bfloat16"] = "float32",
+    out: str | Path = "runs",
+    callbacks: Sequence[Callback] = (),
+    verbose: Literal[0, 1, 2] = 1,
+) -> Run:
+    """Trains a classifier on labelled data and writes a run that can be believed.
+
+    Stops when the validation loss has not improved for `patience` epochs, and keeps the weights of the best one.  Every
+    look at validation is written into the ledger; the test part stays sealed.
+
+    Args:
+        data: a Dataset, or what `data.load` takes.
+        model: "convnet", "dense", the path of a Keras JSON configuration, or a model.
+        epochs: at most.
+        batch_size: samples a step; None: 32 below 2,000 training samples, 64 below 10,000, else 128.
+        optimizer: a name or an Optimizer.
+        learning_rate: instead of the optimizer's own.
+        patience: epochs without improvement after which training stops.
+        seed: of weights, order and dropout.
+        device: "auto", "cpu", "cuda", ...
+        precision: "bfloat16" computes in bfloat16 where that is safe.
+        out: folder of the runs, in which `<name>-001` and so on are made, and of their ledger.
+        callbacks: more listeners.
+        verbose: 0 silent, 1 with a progress line, 2 with a line an epoch.
+
+    Returns:
+        The Run, judged on train and validation.
+
+    Raises:
+        BadData, BadFile, BadShape, BadValue, UnknownName: one sentence says what is wrong; no folder is left then.
+    """
+    say = lines.say if verbose else lines.quiet
+    data = data if isinstance(data, Dataset) else load(data, seed=seed)
+    label, network = model_for(data, model, seed)
+    size = batch_size or batch_size_for(len(data.train))
+    how = optimizer_for(optimizer, learning_rate)
+    network.compile(how, "sparse_categorical_crossentropy", ["accuracy"], device=device, precision=precision)
+    assert network.compiled is not None
+    say("data", lines.data_line(data))
+    say("model", lines.model_line(network, size))
+    settings = Settings(
+        model=label,
+        epochs=epochs,
+        batch_size=size,
+        optimizer=describe(how),
+        patience=patience,
+        seed=seed,
+        device=str(network.compiled.device),
+        precision=precision,
+    )
+    session, stopper = session_for(network, data, settings, callbacks, verbose)
+    out = Path(out)
+    with Ledger.open(out / LEDGER) as ledger:
+        folder = new_folder(out, data.name)
+        record = Record(
+            name=folder.name,
+            status="running",
+            started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+            ledger_id=ledger.begin_run(folder.name, data.fingerprint, data.split_fingerprint, dataset=data.name),
+            data=data.name,
+            origin=dict(data.origin),
+            classes=list(data.classes),
+            shape=list(data.shape),
+            prints=prints_of(data),
+            settings=settings,
+            config=to_config(network),
+            machine=machine(),
+            versions=versions(),
+        )
+        record.write(folder)
+        return carry_out(folder, record, session, stopper, data, ledger, say)
+
+
+def resume(
+    folder: str | Path,
+    data: Dataset | None = None,
+    *,
+    callbacks: Sequence[Callback] = (),
+    verbose: Literal[0, 1, 2] = 1,
+) -> Run:
+    """Goes on with a run that was interrupted; on the same CPU it ends bit by bit as if it had not been.
+
+    Args:
+        folder: of the run.
+        data: what it is trained on; read again from where it came when None.
+        callbacks: the further listeners that `train` was given.
+        verbose: as in `train`.
+
+    Raises:
+        BadValue: the run has finished.
+        BadFile: no run there, or no checkpoint.
+        BadData: the data has changed.
+    """
+    folder = Path(folder)
+    say = lines.say if verbose else lines.quiet
+    record = Record.read(folder)
+    if record.status == "finished":
+        raise BadValue(f"{folder}: this run has finished; there is nothing to resume.")
+    data = data_of(record, folder) if data is None else data
+    check_same(record, data)
+    settings = record.settings
+    network = from_config(record.config, seed=settings.seed)
+    network.classes = tuple(record.classes)
+    network.compile(
+        settings.optimizer,
+        "sparse_categorical_crossentropy",
+        ["accuracy"],
+        device=settings.device,
+        precision=settings.precision,
+    )
+    say("data", lines.data_line(data))
+    say("model", lines.model_line(network, settings.batch_size))
+    session, stopper = session_for(network, data, settings, callbacks, verbose)
+    memory = load_checkpoint(folder / CHECKPOINT, session.state, session.program)
+    for listener in session.callbacks:
+        if type(listener).__name__ in memory:
+            listener.load_state_dict(memory[type(listener).__name__])  # type: ignore[attr-defined]  # it gave it
+    say("resumed", f"{folder} after epoch {session.state.epoch} of {settings.epochs}")
+    session = replace(session, first=session.state.epoch)
+    record.status = "running"
+    record.write(folder)
+    with Ledger.open(folder.parent / LEDGER) as ledger:
+        return carry_out(folder, record, session, stopper, data, ledger, say)
+
+
+def carry_out(
+    folder: Path,
+    record: Record,
+    session: Fitting,
+    stopper: EarlyStopping,
+    data: Dataset,
+    ledger: Ledger,
+    say: lines.Say,
+) -> Run:
+    """Trains, judges, and writes everything; what fails on the way is written, too."""
+    looking = Looking(ledger, record.ledger_id, data.validation.fingerprint)
+    keeping = Checkpointing(folder / CHECKPOINT, session.callbacks)
+    session = replace(session, callbacks=(looking, *session.callbacks, keeping))
+    began = time.perf_counter()
+    try:
+        history = session.run()
+        record.seconds += time.perf_counter() - began
+        record.logs = [{key: _number(value) for key, value in row.items()} for row in history.logs]
+        record.stop = history.stop.reason if history.stop else f"all {record.settings.epochs} epochs are done"
+        record.kept_epoch = None if stopper.best_epoch is None else stopper.best_epoch + 1
+        session.model.save(folder / MODEL)
+        run = judge(folder, record, session.model, data, ledger)
+    except BaseException as error:
+        record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        record.seconds += time.perf_counter() - began
+        with suppress(Exception):  # the first error is the one to tell
+            record.write(folder)
+            ledger.end_run(record.ledger_id, record.status)
+        raise
+    ledger.end_run(record.ledger_id, "finished")
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    say("score", str(run.validation))
+    say("verdict", str(run.verdict))
+    say("saved", lines.saved_line(folder, sealed=len(data.test) > 0))
+    return run
+
+
+def session_for(
+    network: BaseModel, data: Dataset, settings: Settings, callbacks: Sequence[Callback], verbose: Literal[0, 1, 2]
+) -> tuple[Fitting, EarlyStopping]:
+    """A training session that stops early and keeps the best weights."""
+    stopper = EarlyStopping(patience=settings.patience)
+    session = prepare(
+        network,
+        data,
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        callbacks=[stopper, *callbacks],
+        verbose=verbose,
+        measure_train="never",  # `judge` measures all parts anew, once the weights to keep are known
+    )
+    return session, stopper
+
+
+def model_for(data: Dataset, model: str | Path | BaseModel, seed: int) -> tuple[str, BaseModel]:
+    """The model to train, and what to call it.
+
+    Raises:
+        BadShape: it takes or gives other shapes than the data has.
+        UnknownName: no ready-made model of this name; the message suggests the nearest.
+    """
+    if isinstance(model, BaseModel):
+        label, network = "model", model
+        network.build_for(data.train.images)
+    elif str(model).endswith(".json"):
+        label, network = str(Path(model).resolve()), from_config(read_json(Path(model)), seed=seed)
+    else:
+        label = ready_made.canonical(str(model))
+        network = ready_made[label](data.shape, len(data.classes), seed=seed)
+    takes = [symbol.shape for symbol in network.inputs]
+    gives = [symbol.shape for symbol in network.outputs]
+    if takes != [data.shape]:
+        raise BadShape(f"model {label}: takes {takes[0]}, the data has {data.shape}; change its Input or --image-size.")
+    if gives != [(len(data.classes),)]:
+        raise BadShape(
+            f"model {label}: gives {gives[0]}, the data has {len(data.classes)} classes; "
+            f"end it in Dense({len(data.classes)}, activation='softmax')."
+        )
+    if links(network.module) != ["softmax"]:
+        raise BadValue(f"model {label}: its outputs are no probabilities; end it in activation='softmax'.")
+    network.classes = data.classes
+    return label, network
+
+
+def optimizer_for(optimizer: str | Optimizer, learning_rate: float | None) -> Optimizer:
+    """The optimizer, with another learning rate where one is given."""
+    found = get_optimizer(optimizer)
+    return found if learning_rate is None else replace(found, learning_rate=learning_rate)
+
+
+def describe(optimizer: Optimizer) -> dict[str, Any]:  # Any: JSON values
+    """Keras's JSON form of an optimizer, schedules included."""
+    config = {}
+    for item in fields(optimizer):
+        value = getattr(optimizer, item.name)
+        if is_dataclass(value):
+            value = {"class_name": type(value).__name__, "config": asdict(value)}  # type: ignore[arg-type]  # no class
+        config[item.name] = value
+    return {"class_name": type(optimizer).__name__, "config": config}
+
+
+def batch_size_for(samples: int) -> int:
+    """32 below 2,000 training samples, 64 below 10,000, else 128."""
+    return 32 if samples < 2_000 else 64 if samples < 10_000 else 128
+
+
+def read_json(path: Path) -> dict[str, Any]:  # Any: JSON values
+    """A model configuration.
+
+    Raises:
+        BadFile: no such file, or no JSON object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadFile(f"{path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise BadFile(f"{path}: is no JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise BadFile(f"{path}: is no model configuration; it must be a JSON object with class_name and config.")
+    return value
+
+
+def new_folder(out: Path, name: str) -> Path:
+    """Makes `out/<name>-001`, or the next number that is free.
+
+    Raises:
+        BadFile: it cannot be made.
+    """
+    stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+    taken = [path.name.removeprefix(f"{stem}-") for path in out.glob(f"{glob.escape(stem)}-*")] if out.is_dir() else []
+    number = max((int(end) for end in taken if end.isdigit()), default=0) + 1
+    while True:
+        folder = out / f"{stem}-{number:03d}"
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            number += 1  # another process was faster
+        except OSError as error:
+            raise BadFile(f"cannot make the folder {folder}: {error.strerror}; choose another with --out.") from error
+
+
+def prints_of(data: Dataset) -> dict[str, str]:
+    """The fingerprints that say whether data is still the same."""
+    return {
+        "data": data.fingerprint,
+        "split": data.split_fingerprint,
+        "train": data.train.fingerprint,
+        "validation": data.validation.fingerprint,
+        "test": data.test.fingerprint,
+    }
+
+
+def _number(value: float) -> float | None:
+    """NaN and infinity have no word in JSON."""
+    return value if math.isfinite(value) else None

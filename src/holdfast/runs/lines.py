@@ -1,0 +1,77 @@
+"""The lines that a run prints: a word, then a sentence of facts."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from ..data import Dataset
+from ..models import BaseModel, human
+from .formats import size as memory
+
+Say: TypeAlias = Callable[[str, str], None]
+
+
+def say(word: str, sentence: str) -> None:
+    """One line on standard output: `data      photos: 600 pictures ...`."""
+    print(f"{word:<9} {sentence}", flush=True)
+
+
+def quiet(word: str, sentence: str) -> None:
+    """Says nothing."""
+
+
+def data_line(data: Dataset) -> str:
+    """What was read and how it was split."""
+    total = len(data.train) + len(data.validation) + len(data.test)
+    facts = data.facts
+    found = [
+        f"{data.name}: {total:,} {'pictures' if len(data.shape) == 3 else 'samples'}, {len(data.classes)} classes, "
+        f"{shape_words(data.shape)}",
+        f"train {len(data.train):,}, validation {len(data.validation):,}, test {len(data.test):,} (sealed)",
+    ]
+    if facts.skipped:
+        found.append(f"{counted(len(facts.skipped), 'file')} skipped, see report")
+    if facts.groups is not None:
+        found.append(f"{facts.groups:,} groups, none on two sides")
+    if facts.duplicates_removed:
+        found.append(f"{counted(facts.duplicates_removed, 'copy', 'copies')} of other parts removed")
+    copies = f"{counted(facts.duplicates, 'duplicate')}, none" if facts.duplicates else "no duplicates"
+    found.append(f"{copies} across parts")
+    if facts.conflicts:
+        found.append(f"{counted(len(facts.conflicts), 'picture')} under two labels, see report")
+    return " · ".join(found)
+
+
+def shape_words(shape: tuple[int, ...]) -> str:
+    """`(224, 224, 3)` -> "224x224 RGB"."""
+    if len(shape) == 3 and shape[-1] in (1, 3):
+        return f"{shape[0]}x{shape[1]} {'RGB' if shape[-1] == 3 else 'grey'}"
+    return "x".join(map(str, shape))
+
+
+def model_line(model: BaseModel, batch_size: int) -> str:
+    """What is trained and what it costs."""
+    summary = model.summary()
+    kinds = [row.layer for row in summary.rows]
+    counts = {
+        word: sum(word_of in kind for kind in kinds)
+        for word, word_of in (("conv", "Conv"), ("pool", "Pooling"), ("dense", "Dense"))
+    }
+    made = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return (
+        f"{summary.name}: {made}, {summary.parameters:,} parameters, {human(summary.flops, 'FLOP')} a sample, "
+        f"{memory(summary.training_bytes(batch_size))} to train at batch {batch_size}"
+    )
+
+
+def counted(n: int, word: str, words: str | None = None) -> str:
+    """`counted(3, "file")` -> "3 files"."""
+    return f"{n:,} {word if n == 1 else words or word + 's'}"
+
+
+def saved_line(folder: Path, *, sealed: bool) -> str:
+    """Where everything is and what comes next."""
+    import shlex
+
+    next_step = f" · next: holdfast evaluate {shlex.quote(str(folder))} --unseal" if sealed else ""
+    return f"{folder} · report: {folder / 'report.html'}{next_step}"

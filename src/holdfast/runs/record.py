@@ -1,0 +1,107 @@
+"""The record of a run: what run.json holds, enough to judge it again, to resume it and to make it anew."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..core import BadFile, whole_file
+
+FILE = "run.json"
+
+
+class Settings(BaseModel):
+    """How a run trains; what `train` was told, with everything that it decided itself filled in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str  # a ready-made name, the path of a configuration, or "model" for one made in Python
+    epochs: int
+    batch_size: int
+    optimizer: dict[str, Any]  # Keras's JSON form
+    patience: int
+    seed: int
+    device: str
+    precision: Literal["float32", "bfloat16"]
+
+
+class Record(BaseModel):
+    """What run.json holds.
+
+    Attributes:
+        origin: what `data.load` takes to give the data again; empty for arrays from memory.
+        prints: fingerprints of "data", "split", "train", "validation" and "test".
+        config: Keras's configuration of the model.
+        logs: of each epoch.
+        stop: why training ended, as a sentence.
+        kept_epoch: the epoch, from 1, whose weights the model has.
+        seconds: from the beginning of training to its end.
+        scores: the reports on "train", "validation" and, once opened, "test", and the "verdict".
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    status: Literal["running", "finished", "interrupted", "failed"]
+    started: str
+    seconds: float = 0.0
+    ledger_id: int
+    data: str
+    origin: dict[str, Any]
+    classes: list[str]
+    shape: list[int]
+    prints: dict[str, str]
+    settings: Settings
+    config: dict[str, Any]
+    machine: str
+    versions: dict[str, str]
+    logs: list[dict[str, float | None]] = []
+    stop: str = ""
+    kept_epoch: int | None = None
+    scores: dict[str, Any] = {}
+
+    def write(self, folder: Path) -> None:
+        """Writes run.json, whole or not at all."""
+        with whole_file(folder / FILE) as temporary:
+            temporary.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Record":
+        """Reads the record of the run in `folder`.
+
+        Raises:
+            BadFile: no run there, or run.json is damaged.
+        """
+        try:
+            return cls.model_validate_json((folder / FILE).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise BadFile(f"{folder}: is no run, it has no {FILE}; `holdfast runs` lists them.") from error
+        except OSError as error:
+            raise BadFile(f"{folder / FILE}: {error.strerror}.") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise BadFile(f"{folder / FILE}: is damaged: {place} {first['msg'].lower()}.") from error
+
+
+def machine() -> str:
+    """This machine in a few words."""
+    import os
+
+    import torch
+
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads{gpu}"
+
+
+def versions() -> dict[str, str]:
+    """Versions of all that the result may depend on."""
+    found = {"python": platform.python_version()}
+    for package in ("holdfast", "torch", "numpy", "pillow", "scikit-learn"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # a source tree that was never installed
+            continue
+    return found

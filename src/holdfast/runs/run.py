@@ -1,0 +1,173 @@
+"""A run: a trained model in a folder, judged; with all that is needed to believe it, to use it and to make it again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import BadData, BadValue
+from ..data import Dataset, load, read_image
+from ..evaluate import Ledger, Report, Verdict, score, unseal, verdict
+from ..models import BaseModel, load_keras
+from .facts import facts_of
+from .record import Record
+from .report import card, report
+from .write import write_history, write_text
+
+MODEL, REPORT, CARD, HISTORY, LEDGER = "model.keras", "report.html", "card.md", "history.csv", "ledger.db"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has been judged.
+
+    Attributes:
+        folder: where it is.
+        record: what its run.json holds.
+        model: with the weights that were kept.
+        train, validation: what the model is worth on these parts, both in evaluation mode.
+        verdict: what the two say together.
+        test: what it is worth on the test part; None while that is sealed.
+        openings: how often the test part has been opened, over all runs in the ledger.
+    """
+
+    folder: Path
+    record: Record
+    model: BaseModel
+    train: Report
+    validation: Report
+    verdict: Verdict
+    test: Report | None
+    openings: int
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Run":
+        """A finished run as it was last judged; nothing is computed, nothing is looked at.
+
+        Raises:
+            BadFile: no run there.
+            BadValue: a run that has not finished.
+        """
+        folder = Path(folder)
+        record = Record.read(folder)
+        check_finished(record, folder)
+        scores = record.scores
+        with Ledger.open(folder.parent / LEDGER) as ledger:
+            openings = ledger.openings(record.prints["test"])
+        return cls(
+            folder,
+            record,
+            load_keras(folder / MODEL),
+            Report.from_dict(scores["train"]),
+            Report.from_dict(scores["validation"]),
+            Verdict.from_dict(scores["verdict"]),
+            Report.from_dict(scores["test"]) if "test" in scores else None,
+            openings,
+        )
+
+    def predict(self, pictures: Sequence[str | Path] | NDArray[Any]) -> NDArray[np.float32]:  # Any: of any number type
+        """Class probabilities (N, K), in the order of `record.classes`.
+
+        Args:
+            pictures: paths of picture files, or an array (N, *shape) of values as the model was trained on.
+
+        Raises:
+            BadFile: a file that is no picture.
+        """
+        if isinstance(pictures, np.ndarray):
+            result: NDArray[np.float32] = self.model.predict(pictures)
+            return result
+        shape = self.model.inputs[0].shape
+        if len(shape) != 3:
+            raise BadValue(f"predict: the model takes {shape}, which is no picture; give an array.")
+        images = [read_image(path, (shape[0], shape[1], shape[2])).numpy() for path in pictures]
+        return self.predict(np.stack(images))
+
+    def __str__(self) -> str:
+        return f"{self.folder}: {self.validation}"
+
+
+def evaluate(folder: str | Path, data: Dataset | None = None, *, open_test: bool = False) -> Run:
+    """Judges a finished run again, and writes its report anew.
+
+    Args:
+        folder: of the run.
+        data: what it was trained on; read again from where it came when None.
+        open_test: whether to open the sealed test part.  The opening is in the ledger before the part is read.
+
+    Raises:
+        BadFile: no run there.
+        BadValue: a run that has not finished, or whose data came from memory and is not given.
+        BadData: the data is no longer what the run was trained on.
+    """
+    folder = Path(folder)
+    record = Record.read(folder)
+    check_finished(record, folder)
+    data = data_of(record, folder) if data is None else data
+    check_same(record, data)
+    with Ledger.open(folder.parent / LEDGER) as ledger:
+        return judge(folder, record, load_keras(folder / MODEL), data, ledger, open_test=open_test)
+
+
+def judge(
+    folder: Path, record: Record, model: BaseModel, data: Dataset, ledger: Ledger, *, open_test: bool = False
+) -> Run:
+    """Scores a model on train and validation, on test only if told to, and writes report, card and record."""
+    looks = ledger.looks(data.validation.fingerprint)
+    probabilities = model.predict(data.validation)
+    validation = score(
+        data.validation.labels.numpy(), probabilities, part="validation", looks=looks, classes=data.classes
+    )
+    train = score(data.train.labels.numpy(), model.predict(data.train), part="train", classes=data.classes)
+    ledger.look(record.ledger_id, "validation", data.validation.fingerprint, values_of(validation), purpose="report")
+    test = Report.from_dict(record.scores["test"]) if "test" in record.scores else None
+    if open_test:
+        part = unseal(data.test, ledger=ledger, run=record.ledger_id)
+        opened = ledger.openings(data.test.fingerprint)
+        test = score(part.labels.numpy(), model.predict(part), part="test", looks=opened, classes=data.classes)
+        ledger.look(record.ledger_id, "test", data.test.fingerprint, values_of(test), purpose="report")
+    said = verdict(train, validation)
+    record.scores = {"train": train.to_dict(), "validation": validation.to_dict(), "verdict": said.to_dict()}
+    record.scores |= {"test": test.to_dict()} if test else {}
+    record.status = "finished"
+    run = Run(folder, record, model, train, validation, said, test, ledger.openings(data.test.fingerprint))
+    write_history(folder / HISTORY, record.logs)
+    facts = facts_of(run, data, probabilities)
+    write_text(folder / REPORT, report(facts))
+    write_text(folder / CARD, card(facts))
+    record.write(folder)
+    return run
+
+
+def values_of(measured: Report) -> dict[str, float]:
+    """What the ledger keeps of a report."""
+    return {"accuracy": measured.accuracy.value, "loss": measured.log_loss.value}
+
+
+def check_finished(record: Record, folder: Path) -> None:
+    """Raises BadValue for a run without a final model."""
+    if record.status != "finished":
+        raise BadValue(f"{folder}: this run is {record.status}; finish it with: holdfast train --resume {folder}")
+
+
+def data_of(record: Record, folder: Path) -> Dataset:
+    """The data of a run, read again from where it came.
+
+    Raises:
+        BadValue: it came from memory.
+    """
+    if not record.origin:
+        raise BadValue(f"{folder}: its data came from memory; call holdfast.evaluate_run(folder, data) in Python.")
+    return load(**record.origin)
+
+
+def check_same(record: Record, data: Dataset) -> None:
+    """Raises BadData unless the parts hold exactly the samples that the run was split into."""
+    if data.split_fingerprint != record.prints["split"]:
+        raise BadData(
+            f"{record.data}: the data has changed since {record.name} was trained, so its parts are not the same; "
+            "restore the files, or train anew."
+        )
