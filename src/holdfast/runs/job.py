@@ -4,6 +4,7 @@ import glob
 import json
 import math
 import re
+import shlex
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -100,6 +101,7 @@ def train(
             origin=dict(data.origin),
             classes=list(data.classes),
             shape=list(data.shape),
+            sizes={"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
             prints=prints_of(data),
             settings=settings,
             config=to_config(network),
@@ -187,6 +189,8 @@ def carry_out(
     except BaseException as error:
         record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         record.seconds += time.perf_counter() - began
+        if record.status == "interrupted":
+            say("stopped", f"interrupted; go on with: holdfast train --resume {shlex.quote(str(folder))}")
         with suppress(Exception):  # the first error is the one to tell
             record.write(folder)
             ledger.end_run(record.ledger_id, record.status)

@@ -32,6 +32,7 @@ class Record(BaseModel):
 
     Attributes:
         origin: what `data.load` takes to give the data again; empty for arrays from memory.
+        sizes: samples in "train", "validation" and "test".
         prints: fingerprints of "data", "split", "train", "validation" and "test".
         config: Keras's configuration of the model.
         logs: of each epoch.
@@ -52,6 +53,7 @@ class Record(BaseModel):
     origin: dict[str, Any]
     classes: list[str]
     shape: list[int]
+    sizes: dict[str, int]
     prints: dict[str, str]
     settings: Settings
     config: dict[str, Any]

@@ -1,0 +1,192 @@
+"""The commands: each parses, calls one function below, and prints.  Nothing heavy is imported before it is needed."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..core import BadFile, BadValue
+
+if TYPE_CHECKING:
+    from ..data import Dataset
+
+app = typer.Typer(
+    help="Train convolutional classifiers fast, and believe the score.\n\n"
+    "Begin with:  holdfast train digits   or   holdfast train photos/  (a folder for each class).",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Out = Annotated[Path, typer.Option(help="Folder of the runs and of their ledger.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/photos-001.")]
+
+
+class Precision(StrEnum):
+    """Words for --precision."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from; may stand anywhere.")] = False,
+) -> None:
+    """Read by `main`, before any command."""
+
+
+@app.command()
+def train(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA",
+            help="digits; a folder with a folder of pictures for each class, or train/, validation/ and test/ above "
+            "these; a folder of IDX files such as MNIST's; an .npz; a CSV of path,label[,group].",
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="convnet, dense, or a FILE.json with the configuration of a Keras model.")
+    ] = "convnet",
+    epochs: Annotated[int, typer.Option(min=1, help="At most so many passes over the data.")] = 30,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples a step; by the size of the data.")] = None,
+    optimizer: Annotated[str, typer.Option(help="sgd, rmsprop, adam, adamw, adagrad, adadelta, nadam, lion.")] = "adam",
+    learning_rate: Annotated[float | None, typer.Option(help="Instead of the optimizer's own.")] = None,
+    patience: Annotated[int, typer.Option(min=0, help="Epochs without improvement before it stops.")] = 5,
+    validation: Annotated[float, typer.Option(help="Share of the samples to select by.")] = 0.15,
+    test: Annotated[float, typer.Option(help="Share of the samples to seal for the end; 0 for none.")] = 0.15,
+    image_size: Annotated[int | None, typer.Option(min=6, help="Side of the pictures in pixels.")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out files that cannot be read.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the split, the weights, the order and dropout.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    precision: Annotated[
+        Precision, typer.Option(help="bfloat16 is faster on hardware made for it.")
+    ] = Precision.float32,
+    out: Out = Path("runs"),
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run; takes no DATA.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Train a classifier on DATA and write a run: model, score, report."""
+    from .. import runs
+
+    verbose = 0 if quiet else 1
+    if resume is not None:
+        if data is not None:
+            raise BadValue(f"--resume takes its data from the run; leave {data} out.")
+        runs.resume(resume, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
+        return
+    if data is None:
+        raise BadValue("DATA is missing; try: holdfast train digits")
+    dataset = _load(data, validation, test, seed, image_size, skip_bad, quiet)
+    runs.train(
+        dataset,
+        model,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        patience=patience,
+        seed=seed,
+        device=device,
+        precision=precision.value,
+        out=out,
+        verbose=verbose,  # type: ignore[arg-type]  # 0 or 1
+    )
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="Picture files.")],
+    top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
+) -> None:
+    """Say what is on PICTURES, by the model of RUN."""
+    from ..runs import Run
+
+    model = Run.load(run)
+    bad = []
+    for picture in pictures:
+        try:
+            shares = model.predict([picture])[0]
+        except BadFile as error:
+            bad.append(str(error))
+            continue
+        best = shares.argsort()[::-1][:top]
+        named = "  ".join(f"{model.record.classes[place]} {100 * shares[place]:.1f} %" for place in best)
+        print(f"{picture}  {named}")
+    if bad:
+        raise BadFile("; ".join(bad))
+
+
+@app.command()
+def evaluate(
+    run: RunFolder,
+    unseal: Annotated[bool, typer.Option("--unseal", help="Open the sealed test part; this is counted.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before opening the test part.")] = False,
+) -> None:
+    """Judge the model of RUN again; say how often its test part has been opened."""
+    from .. import runs
+
+    if unseal and not yes and sys.stdin.isatty():
+        past = _times(runs.Run.load(run).openings)
+        typer.confirm(f"The test part was opened {past} so far; each opening is counted.  Open it?", abort=True)
+    judged = runs.evaluate(run, open_test=unseal)
+    print(f"score     {judged.validation}")
+    print(f"verdict   {judged.verdict}")
+    if judged.test is not None:
+        print(f"test      {judged.test}")
+    else:
+        print(f"test      n={judged.record.sizes['test']:,}, {_sealed(judged.openings)}")
+    print(f"report    {judged.folder / 'report.html'}")
+
+
+@app.command("runs")
+def list_runs(out: Out = Path("runs")) -> None:
+    """List the runs and what they reached."""
+    from ..evaluate import Ledger
+    from ..runs.run import LEDGER
+
+    if not (out / LEDGER).exists():
+        raise BadFile(f"{out}: there is no ledger of runs; make one with: holdfast train digits --out {out}")
+    with Ledger.open(out / LEDGER) as ledger:
+        rows = ledger.runs()
+    cells = [("run", "data", "status", "started (UTC)", "validation, best of its looks")]
+    for row in rows:
+        best = "" if row.best is None else f"{100 * row.best:.1f} % of {row.looks} looks"
+        cells.append((row.name, row.dataset, row.status, f"{row.started:%Y-%m-%d %H:%M}", best))
+    widths = [max(len(line[column]) for line in cells) for column in range(5)]
+    for line in cells:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _sealed(openings: int) -> str:
+    return f"opened {_times(openings)} by other runs" if openings else "sealed, never opened"
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once"}.get(count, f"{count} times")
+
+
+def _load(
+    data: str, validation: float, test: float, seed: int, image_size: int | None, skip_bad: bool, quiet: bool
+) -> "Dataset":
+    """Reads the data; shows how far it is when that takes long and somebody looks."""
+    from ..data import load
+    from .loading import Loading
+
+    with Loading(quiet=quiet) as loading:
+        return load(
+            data,
+            validation=validation,
+            test=test,
+            seed=seed,
+            image_size=image_size,
+            skip_bad=skip_bad,
+            progress=loading,
+        )

@@ -1,0 +1,40 @@
+"""How far reading the data is."""
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+PATIENCE_S = 1.0  # what is read sooner needs no bar
+
+
+class Loading:
+    """A bar on the terminal, once reading has taken a second; also the callback that moves it."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self._began = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> "Loading":
+        return self
+
+    def __call__(self, done: int, total: int) -> None:
+        if self.quiet or time.monotonic() - self._began < PATIENCE_S:
+            return
+        if self._bar is None:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (TextColumn("reading  "), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, transient=True)
+            self._bar.start()
+            self._bar.add_task("reading", total=total)
+        self._bar.update(self._bar.task_ids[0], completed=done)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
