@@ -5,21 +5,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..core import derive
 from .layer import REQUIRED, Layer, Shape, integer, optional, require_rank, setting, share
 
 
 class RandomModule(nn.Module):
-    """Base of modules that draw in training: `reseed` decides all that follows, on any device."""
+    """Base of modules that draw in training: `reseed` decides all that follows, on any device.
 
-    def __init__(self) -> None:
+    Args:
+        own: mixed into every seed; None leaves them as they are.
+    """
+
+    def __init__(self, own: int | None = None) -> None:
         super().__init__()
-        self.seed = 0
+        self.seed, self.own = 0, own
         self._generators: dict[torch.device, torch.Generator] = {}
 
     def reseed(self, seed: int) -> None:
-        self.seed = seed
+        self.seed = seed if self.own is None else derive(self.own, seed)
         for generator in self._generators.values():
-            generator.manual_seed(seed)
+            generator.manual_seed(self.seed)
 
     def generator(self, device: torch.device) -> torch.Generator:
         if device not in self._generators:
@@ -33,10 +38,11 @@ class DropoutModule(RandomModule):
     Args:
         rate: 0 <= rate < 1.
         shared_axes: axes of the channels-first tensor along which one draw serves all.
+        own: see RandomModule.
     """
 
-    def __init__(self, rate: float, shared_axes: tuple[int, ...] = ()) -> None:
-        super().__init__()
+    def __init__(self, rate: float, shared_axes: tuple[int, ...] = (), *, own: int | None = None) -> None:
+        super().__init__(own)
         self.rate, self.shared_axes = rate, shared_axes
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,7 +60,7 @@ class Dropout(Layer):
 
     Args:
         rate: 0 <= rate < 1.
-        seed: draws of its own; None: they follow from the training's seed.
+        seed: mixed into the seed of the model, from which the draws of each step follow.
     """
 
     rate: float = setting(REQUIRED, convert=float, check=share)
@@ -64,7 +70,7 @@ class Dropout(Layer):
         return shapes[0]
 
     def build(self, *shapes: Shape) -> nn.Module:
-        return DropoutModule(self.rate)
+        return DropoutModule(self.rate, own=self.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,4 +82,4 @@ class SpatialDropout2D(Dropout):
         return shapes[0]
 
     def build(self, *shapes: Shape) -> nn.Module:
-        return DropoutModule(self.rate, shared_axes=(2, 3))
+        return DropoutModule(self.rate, shared_axes=(2, 3), own=self.seed)

@@ -1,5 +1,6 @@
 """Where data enters a model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ class InputLayer(Layer):
         return 0
 
 
-def Input(shape: Shape | list[int] | int, *, name: str | None = None) -> Symbol:  # noqa: N802  (Keras's name)
+def Input(shape: int | Sequence[int], *, name: str | None = None) -> Symbol:  # noqa: N802  (Keras's name)
     """A symbol for data of this shape, channels last and without the batch axis: `Input((28, 28, 1))`."""
     layer = InputLayer(shape, name=name)
     return Symbol(layer.shape, Call(layer, ()))

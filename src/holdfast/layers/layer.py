@@ -128,8 +128,8 @@ class Layer(ABC):
         input_shape: for the first layer of a `Sequential` only; the older way of saying `Input(shape)`.
     """
 
-    name: str | None = field(default=None, kw_only=True)
-    trainable: bool = field(default=True, kw_only=True)
+    name: str | None = field(default=None, kw_only=True, metadata={"check": lambda value: _name(value)})
+    trainable: bool = field(default=True, kw_only=True, metadata={"convert": bool})
     input_shape: int | Sequence[int] | None = field(
         default=None, kw_only=True, metadata={"convert": lambda value: optional(shape_of)(value)}
     )
@@ -209,12 +209,12 @@ class Layer(ABC):
         return f"{type(self).__name__}({self.name!r})" if self.name else type(self).__name__
 
     def settings(self) -> dict[str, Any]:  # Any: whatever the fields hold
-        """All fields by name, as they were converted."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        """All that the layer was made with, by name, as it was converted."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.init}
 
     def __repr__(self) -> str:
         shown = []
-        for item in fields(self):
+        for item in (item for item in fields(self) if item.init):
             value = getattr(self, item.name)
             convert = item.metadata.get("convert")
             if item.default is REQUIRED or not _same(value, convert(item.default) if convert else item.default):
@@ -261,6 +261,13 @@ def shape_of(value: object) -> Shape:
 
 
 # Checks: what is wrong with a converted value, or None.
+
+
+def _name(value: object) -> str | None:
+    """Keras, too, refuses a slash, which parts its paths to weights."""
+    if value is None or (isinstance(value, str) and value and "/" not in value):
+        return None
+    return "must be text without '/'"
 
 
 def positive(value: object) -> str | None:

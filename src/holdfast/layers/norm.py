@@ -68,7 +68,7 @@ class BatchNormalization(Layer):
         return (*((gamma,) if self.scale else ()), *((beta,) if self.center else ()), mean, variance)
 
     def build(self, *shapes: Shape) -> nn.Module:
-        module = BatchNorm(shapes[0][-1], eps=self.epsilon, momentum=1 - self.momentum)
+        module = BatchNorm(shapes[0][-1], epsilon=self.epsilon, momentum=1 - self.momentum, frozen=not self.trainable)
         if not self.scale:
             module.register_parameter("weight", None)
         if not self.center:
@@ -80,7 +80,17 @@ class BatchNormalization(Layer):
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """torch's batch norm for any rank; the moving variance takes the plain variance, without torch's n / (n - 1)."""
+    """torch's batch norm for any rank; the moving variance takes the plain variance, without torch's n / (n - 1).
+
+    Frozen, it uses the moving statistics in training, too, and leaves them alone, as in Keras.
+    """
+
+    def __init__(self, channels: int, *, epsilon: float, momentum: float, frozen: bool) -> None:
+        super().__init__(channels, eps=epsilon, momentum=momentum)
+        self.frozen = frozen
+
+    def train(self, mode: bool = True) -> "BatchNorm":
+        return super().train(mode and not self.frozen)
 
     def _check_input_dim(self, input: Tensor) -> None:
         return
@@ -88,20 +98,20 @@ class BatchNorm(nn.BatchNorm2d):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
             return super().forward(input)
-        mean, variance = self.running_mean, self.running_var
-        assert mean is not None
-        assert variance is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
         assert self.momentum is not None
-        before = variance.clone()
         n = input.numel() // input.shape[1]
+        kept = self.running_var * (1 - self.momentum)
+        # Copies, for the backward pass refuses statistics that changed after it: a shared layer changes them twice.
+        mean, variance = self.running_mean.clone(), self.running_var.clone()
         y = torch.batch_norm(
             input, self.weight, self.bias, mean, variance, True, self.momentum, self.eps, torch.backends.cudnn.enabled
         )
-        if n > 1:
-            kept = before * (1 - self.momentum)
-            variance.sub_(kept).mul_((n - 1) / n).add_(kept)
-        else:  # the unbiased variance of one value is not a number
-            variance.copy_(before * (1 - self.momentum))
+        with torch.no_grad():
+            self.running_mean.copy_(mean)
+            # The unbiased variance of one value is not a number.
+            self.running_var.copy_(kept + (variance - kept) * ((n - 1) / n) if n > 1 else kept)
         return y
 
 
@@ -235,6 +245,7 @@ class Normalization(Layer):
         if self.axis is not None:
             _last_axis_only(self, self.axis, shapes[0])
         _check_channels(self, self.mean, shapes[0])
+        _check_channels(self, self.variance, shapes[0])
         return shapes[0]
 
     def build(self, *shapes: Shape) -> nn.Module:

@@ -1,9 +1,11 @@
 """Regularizers: what is added to the loss for large weights or activations."""
 
 from abc import ABC, abstractmethod
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..core import BadValue, Registry
@@ -65,12 +67,20 @@ class L1L2(Regularizer):
 
 
 class ActivityPenalty(nn.Module):
-    """Hands its input on and keeps its penalty, divided by the batch size as in Keras, until the loss takes it."""
+    """Hands its input on and keeps its penalty, divided by the batch size as in Keras, until the loss takes it.
+
+    A shared layer has a penalty for each of its `calls` in one forward pass; of older passes nothing is kept.
+    """
 
     def __init__(self, regularizer: Regularizer) -> None:
         super().__init__()
         self.regularizer = regularizer
-        self.penalty: Tensor | None = None
+        self.penalties: deque[Tensor] = deque(maxlen=1)
+
+    def expect(self, calls: int) -> None:
+        """Makes room for so many calls in one forward pass."""
+        if calls > (self.penalties.maxlen or 0):
+            self.penalties = deque(maxlen=calls)
 
     @classmethod
     def wanted(cls, regularizer: Regularizer | None) -> "ActivityPenalty | None":
@@ -78,11 +88,13 @@ class ActivityPenalty(nn.Module):
         return None if regularizer is None else cls(regularizer)
 
     def forward(self, x: Tensor) -> Tensor:
-        self.penalty = self.regularizer(x) / x.shape[0]
+        if not torch.compiler.is_exporting():
+            self.penalties.append(self.regularizer(x) / x.shape[0])
         return x
 
-    def take(self) -> Tensor:
-        """The penalty of the last forward pass, which is forgotten here so that its graph can be freed."""
-        penalty, self.penalty = self.penalty, None
-        assert penalty is not None
-        return penalty
+    def take(self, calls: int = 1) -> Tensor:
+        """The sum over the last `calls`, all being forgotten here so that their graph can be freed."""
+        assert len(self.penalties) >= calls
+        total = torch.stack(list(self.penalties)[-calls:]).sum()
+        self.penalties.clear()
+        return total

@@ -1,5 +1,6 @@
 """From what users hand to fit, evaluate and predict to tensors that fit the model, or an error that says why not."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -39,7 +40,7 @@ def as_tensor(value: Arrays, what: str) -> Tensor:
             raise BadData(f"{what} holds {array.dtype}; numbers are needed.")
         if array.dtype.kind == "u" and array.dtype != np.uint8:
             array = array.astype(np.int64)
-        value = torch.from_numpy(np.ascontiguousarray(array))
+        value = torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))  # as torch wants it
     tensor: Tensor = value
     if tensor.dtype in (torch.float64, torch.float16, torch.bfloat16):
         return tensor.float()
@@ -77,61 +78,89 @@ def _hint(tensor: Tensor, shape: Shape) -> str:
         return "; channels come last here: x.transpose(0, 2, 3, 1)"
     if tuple(tensor.shape) == shape:
         return "; a single sample needs a batch axis: x[None]"
-    if tensor.dim() > 1 and tensor[0].numel() == np.prod(shape):
+    if tensor.dim() > 1 and tensor.shape[1:].numel() == math.prod(shape):
         return f"; x.reshape(-1, {', '.join(map(str, shape))}) would fit"
     return ""
 
 
-def check_finite(inputs: Sequence[Tensor]) -> None:
+def check_finite(tensors: Sequence[Tensor], what: str) -> None:
     """Raises BadData that names the first sample with NaN or infinity."""
-    for tensor in inputs:
+    for tensor in tensors:
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor.sum())):
-            bad = torch.nonzero(~torch.isfinite(tensor.flatten(1)).all(1)).flatten()
+            bad = torch.nonzero(~torch.isfinite(tensor.reshape(len(tensor), -1)).all(1)).flatten()
             if len(bad):
-                raise BadData(f"x has NaN or infinity in {len(bad)} samples, the first at index {int(bad[0])}.")
+                raise BadData(f"{what} has NaN or infinity in {len(bad)} samples, the first at index {int(bad[0])}.")
 
 
-def as_labels(y: Arrays, classes: tuple[str, ...] | None, what: str) -> tuple[Tensor, tuple[str, ...] | None]:
-    """Targets of one output: integers, one-hot rows or values as they are; strings become indices into the classes."""
+def as_labels(
+    y: Arrays, classes: tuple[str, ...] | None, shape: Shape, what: str
+) -> tuple[Tensor, tuple[str, ...] | None]:
+    """Targets of one output: labels, one-hot rows or values as they are; strings become indices into the classes.
+
+    Args:
+        classes: their names, if they are known already.
+        shape: of the output.
+
+    Raises:
+        BadData: labels that the output has no place for, or fractions where labels are due.
+    """
     values = y if isinstance(y, Tensor) else np.asarray(y)
     if isinstance(values, np.ndarray) and values.dtype.kind in "USO":
-        codes, found = encode_labels(values)
-        if classes is None:
-            return codes, found
-        strange = next((name for name in found if name not in classes), None)
-        if strange is not None:
-            raise BadData(f"{what} has the class {strange!r}; the model knows {', '.join(classes)}.")
-        places = torch.tensor([classes.index(name) for name in found])
-        return places[codes], classes
-    tensor = as_tensor(values, what)
-    if tensor.dim() == 0:
+        target, classes = _codes(values, classes, what)
+        if len(classes) > max(shape[-1], 2):
+            raise BadData(f"{what} has {len(classes)} classes; the model has {shape[-1]} outputs.")
+    else:
+        target = as_tensor(values, what)
+    if target.dim() == 0:
         raise BadShape(f"{what} is one number; one target a sample is needed.")
-    return (tensor if tensor.is_floating_point() else tensor.long()), classes
+    if shape[-1] == 1 or tuple(target.shape[1:]) == shape or target.numel() != len(target) * math.prod(shape[:-1]):
+        return (target if target.is_floating_point() else target.long()), classes
+    labels = target.reshape(len(target), *shape[:-1]).long()
+    if target.is_floating_point() and bool((labels != target.reshape(labels.shape)).any()):
+        raise BadData(f"{what} has fractions; labels of {shape[-1]} classes are whole numbers.")
+    _check_classes(labels, shape[-1], what)
+    return labels, classes
 
 
-def check_classes(labels: Tensor, outputs: int, what: str) -> None:
-    """Raises BadData unless integer labels lie in 0 ... outputs-1 and are not all the same."""
+def _codes(values: Any, classes: tuple[str, ...] | None, what: str) -> tuple[Tensor, tuple[str, ...]]:
+    codes, found = encode_labels(values)
+    if classes is None:
+        return codes, found
+    strange = next((name for name in found if name not in classes), None)
+    if strange is not None:
+        raise BadData(f"{what} has the class {strange!r}; the model knows {', '.join(classes)}.")
+    return torch.tensor([classes.index(name) for name in found])[codes], classes
+
+
+def _check_classes(labels: Tensor, outputs: int, what: str) -> None:
+    """Raises BadData unless labels lie in 0 ... outputs-1."""
     wrong = torch.nonzero((labels < 0) | (labels >= outputs))
     if len(wrong):
-        first = int(wrong[0, 0])
+        place = tuple(wrong[0].tolist())
         raise BadData(
-            f"{what}[{first}] is {int(labels.flatten()[first])}; the model has {outputs} outputs, "
+            f"{what}[{', '.join(map(str, place))}] is {int(labels[place])}; the model has {outputs} outputs, "
             f"so labels are 0 to {outputs - 1}."
         )
-    first = int(labels.flatten()[0])
-    if bool((labels == first).all()):
-        raise BadData(f"{what}: all {len(labels)} labels are {first}; there is nothing to tell apart.")
 
 
-def hold_out(labels: Tensor, share: float, *, seed: int, order: str) -> tuple[Tensor, Tensor]:
+def kinds(targets: Tensor) -> Tensor | None:
+    """The class of each sample, (N,) int64, from labels, 0 and 1, or one-hot rows; None for other values."""
+    rows = targets.reshape(len(targets), -1)
+    flags = bool(((rows == 0) | (rows == 1)).all())
+    if rows.shape[1] > 1:
+        return rows.argmax(1) if flags and bool((rows.sum(1) == 1).all()) else None
+    return rows[:, 0].long() if flags or not targets.is_floating_point() else None
+
+
+def hold_out(targets: Tensor, share: float, *, seed: int, order: str) -> tuple[Tensor, Tensor]:
     """Indices to train on and to validate on.
 
     Args:
-        labels: (N, ...) targets of the first output; integers (N,) are held out in proportion.
+        targets: (N, ...) of the first output; classes are held out in proportion.
         share: 0 < share < 1 of the samples, rounded up.
         order: "shuffled", or "tail" for the last samples, as Keras does.
     """
-    n = len(labels)
+    n = len(targets)
     if not 0 < share < 1:
         raise BadValue(f"validation_split={share}: must be between 0 and 1.")
     if order not in ("shuffled", "tail"):
@@ -142,7 +171,8 @@ def hold_out(labels: Tensor, share: float, *, seed: int, order: str) -> tuple[Te
     if order == "tail":
         return torch.arange(kept), torch.arange(kept, n)
     places = torch.randperm(n, generator=generator(seed, "validation_split"))
-    if not labels.is_floating_point() and labels.dim() == 1:
+    labels = kinds(targets)
+    if labels is not None:
         places = places[labels[places].argsort(stable=True)]
     # Every so many-th of the samples in the order of their classes: the counts of each class are right to one sample.
     ticks = torch.arange(n + 1) * (n - kept) // n

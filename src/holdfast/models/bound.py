@@ -27,15 +27,15 @@ class BoundLayer:
     lowered: Lowered
 
     @classmethod
-    def find(cls, lowered: Lowered, name: str | None, index: int | None) -> "BoundLayer":
-        """By name, or by place in Keras's order.
+    def find(cls, lowered: Lowered, layers: Sequence[Source], name: str | None, index: int | None) -> "BoundLayer":
+        """By name, or by place among `layers`.
 
         Raises:
             UnknownName: no such layer; the message suggests the nearest names.
         """
         names = list(lowered.names.values())
-        if name is None and index is not None and -len(names) <= index < len(names):
-            name = names[index]
+        if name is None and index is not None and -len(layers) <= index < len(layers):
+            name = lowered.names[layers[index]]
         for layer, known in lowered.names.items():
             if known == name:
                 return cls(layer, lowered)

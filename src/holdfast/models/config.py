@@ -22,10 +22,12 @@ class Row:
     Attributes:
         layer: the class; what Keras calls it is its name.
         only: settings of Keras that holdfast has no field for, each with the values that mean what holdfast does.
+        without: fields of holdfast that Keras's class does not take.
     """
 
     layer: type[Layer]
     only: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
 
 
 LAST = {"data_format": ("channels_last", None)}
@@ -54,7 +56,7 @@ ROWS = {
         Row(layers.Flatten, LAST),
         Row(layers.GlobalAveragePooling2D, LAST),
         Row(layers.GlobalMaxPooling2D, LAST),
-        Row(InputLayer, {"sparse": (False,), "ragged": (False,), "optional": (False,)}),
+        Row(InputLayer, {"sparse": (False,), "ragged": (False,), "optional": (False,)}, ("trainable",)),
         Row(layers.LayerNormalization, {**FREE_SCALE, "rms_scaling": (False,)}),
         Row(layers.MaxPooling2D, LAST),
         Row(layers.Normalization),
@@ -62,7 +64,7 @@ ROWS = {
         Row(layers.Rescaling),
         Row(layers.Reshape),
         Row(layers.Softmax),
-        Row(layers.SpatialDropout2D, {**LAST, "noise_shape": (None,)}),
+        Row(layers.SpatialDropout2D, {**LAST, "noise_shape": (None,)}, ("trainable",)),
         Row(layers.ZeroPadding2D, LAST),
     )
 }
@@ -110,12 +112,12 @@ def _layer_config(layer: Source, name: str) -> dict[str, Json]:
     kind = type(layer).__name__
     if kind not in ROWS or ROWS[kind].layer is not type(layer):
         raise BadValue(f"layer {name!r}: the .keras format has no word for {kind}; save its weights with get_weights.")
-    settings = {key: to_json(value) for key, value in layer.settings().items() if key not in ("input_shape", "used")}
+    left_out = ("input_shape", *ROWS[kind].without)
+    settings = {key: to_json(value) for key, value in layer.settings().items() if key not in left_out}
     settings["name"] = name
     if isinstance(layer, InputLayer):
         settings["batch_shape"] = [None, *settings.pop("shape")]
         settings["dtype"] = "float32"
-        del settings["trainable"]
     if settings.get("activity_regularizer", 0) is None:  # Keras names it only where there is one
         del settings["activity_regularizer"]
     return {"module": "keras.layers", "class_name": kind, "config": settings, "registered_name": None}

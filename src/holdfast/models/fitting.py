@@ -2,13 +2,15 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..callbacks import History, ModelCheckpoint, Progress
-from ..core import BadShape, BadValue
+from ..core import BadData, BadShape, BadValue, HoldfastError
 from ..data import Batch, Batches, Dataset, Part
 from ..layers import ActivityPenalty
 from ..metrics import Metric
@@ -30,8 +32,8 @@ from ..training import (
     listen,
     train,
 )
-from .arrays import Arrays, as_inputs, as_labels, as_tensor, check_classes, check_finite, hold_out, several
-from .lower import Link, Lowered, for_training, links
+from .arrays import Arrays, as_inputs, as_labels, as_tensor, check_finite, hold_out, kinds, several
+from .lower import Link, Lowered, calls_in, for_training, links, removable
 
 if TYPE_CHECKING:
     from .model import BaseModel
@@ -100,11 +102,12 @@ def program_for(model: "BaseModel", settings: Compiled, targets: Sequence[Tensor
     found = links(lowered.module)
     given = _by_output(settings.loss, names, "loss")
     losses = [
-        _default_loss(link, target) if one is None else get_loss(one)
-        for one, link, target in zip(given, found, targets, strict=True)
+        _default_loss(link, target, symbol.shape[-1]) if one is None else get_loss(one)
+        for one, link, target, symbol in zip(given, found, targets, model.outputs, strict=True)
     ]
     fuse: list[Link] = [
-        link if _takes_over(loss) == link else "linear" for loss, link in zip(losses, found, strict=True)
+        link if able and _takes_over(loss) == link else "linear"
+        for loss, link, able in zip(losses, found, removable(lowered.module), strict=True)
     ]
     weights = _by_output(settings.loss_weights, names, "loss_weights")
     plain = _by_output(settings.metrics, names, "metrics")
@@ -152,12 +155,12 @@ def _metrics(value: Any) -> tuple[Metric, ...]:
     return tuple(get_metric(one) for one in _flat(value))
 
 
-def _default_loss(link: Link, target: Tensor) -> Loss:
+def _default_loss(link: Link, target: Tensor, outputs: int) -> Loss:
     if link == "softmax":
         return SparseCategoricalCrossentropy()
     if link == "sigmoid":
         return BinaryCrossentropy()
-    if target.is_floating_point():
+    if target.is_floating_point() or outputs == 1:
         return MeanSquaredError()
     return SparseCategoricalCrossentropy(from_logits=True)
 
@@ -174,11 +177,14 @@ class Penalty:
 
     def __init__(self, lowered: Lowered) -> None:
         self.weights = lowered.penalties
-        self.activities = [module for module in lowered.module.modules() if isinstance(module, ActivityPenalty)]
+        calls = calls_in(lowered.module)
+        self.activities = [(module, calls[module]) for module in calls if isinstance(module, ActivityPenalty)]
+        for module, times in self.activities:
+            module.expect(times)
 
     def __call__(self, model: nn.Module) -> Tensor:
         terms = [regularizer(getattr(module, name)) for module, name, regularizer in self.weights]
-        return torch.stack([*terms, *(activity.take() for activity in self.activities)]).sum()
+        return torch.stack([*terms, *(module.take(times) for module, times in self.activities)]).sum()
 
 
 def penalty_of(lowered: Lowered) -> Penalty | None:
@@ -187,57 +193,54 @@ def penalty_of(lowered: Lowered) -> Penalty | None:
     return penalty if penalty.weights or penalty.activities else None
 
 
-def labelled(model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays = None, *, what: str = "y") -> Batch:
-    """Inputs, targets and weights of all samples, checked against the model."""
+def labelled(model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays = None) -> Batch:
+    """Inputs, targets and weights of all samples, checked against the model; it learns the names of the classes."""
     if isinstance(x, Part):
         x, y = x.images, x.labels if y is None else y
     if y is None:
-        raise BadValue(f"{what} is missing: every sample needs a target.")
+        raise BadValue("y is missing: every sample needs a target.")
     model.build_for(x)
     inputs = as_inputs(x, [symbol.shape for symbol in model.inputs], model.input_names)
-    check_finite(inputs)
-    targets = []
-    for number, value in enumerate(several(y, model.output_names, what)):
-        target, model.classes = as_labels(value, model.classes, what)
-        if len(target) != len(inputs[0]):
-            raise BadShape(f"x has {len(inputs[0])} samples, {what} has {len(target)}.")
-        outputs = model.outputs[number].shape[-1]
-        if not target.is_floating_point() and outputs > 1 and target.numel() == len(target):
-            target = target.reshape(len(target))
-            check_classes(target, outputs, what)
+    check_finite(inputs, "x")
+    targets, classes = [], model.classes
+    for value, symbol in zip(several(y, model.output_names, "y"), model.outputs, strict=True):
+        target, classes = as_labels(value, classes, symbol.shape, "y")
         targets.append(target)
-    weights: tuple[Tensor | None, ...] = ()
-    if sample_weight is not None:
-        pieces = (
-            several(sample_weight, model.output_names, "sample_weight")
-            if _is_several(sample_weight)
-            else ([sample_weight] * len(targets))
-        )
-        weights = tuple(as_tensor(piece, "sample_weight").float().reshape(-1) for piece in pieces)
-        if any(weight is not None and len(weight) != len(inputs[0]) for weight in weights):
-            raise BadShape(f"x has {len(inputs[0])} samples, sample_weight has {len(weights[0] or ())}.")
-    return Batch(inputs, tuple(targets), weights)
+    pieces = [] if sample_weight is None else _weights(sample_weight, model.output_names)
+    for name, tensors in (("y", targets), ("sample_weight", pieces)):
+        check_finite(tensors, name)
+        for tensor in tensors:
+            if len(tensor) != len(inputs[0]):
+                raise BadShape(f"x has {len(inputs[0])} samples, {name} has {len(tensor)}.")
+    model.classes = classes
+    return Batch(inputs, tuple(targets), tuple(pieces))
 
 
-def _is_several(value: Any) -> bool:
-    return isinstance(value, Mapping) or (isinstance(value, (list, tuple)) and not isinstance(value[0], (int, float)))
+def _weights(sample_weight: Arrays, names: Sequence[str]) -> list[Tensor]:
+    """(N,) for each output: its own from a dict or list, or the same for all."""
+    first = sample_weight[0] if isinstance(sample_weight, (list, tuple)) and sample_weight else None
+    each = isinstance(sample_weight, Mapping) or (first is not None and np.ndim(first) > 0)
+    pieces = several(sample_weight, names, "sample_weight") if each else [sample_weight] * len(names)
+    return [as_tensor(piece, "sample_weight").float().reshape(-1) for piece in pieces]
 
 
-def class_weights(batch: Batch, weight: Mapping[int | str, float] | None, classes: tuple[str, ...] | None) -> Batch:
-    """The batch with each sample's weight multiplied by that of its class; classes that are not named weigh 1."""
-    if weight is None:
-        return batch
-    if len(batch.targets) > 1:
-        raise BadValue("class_weight: takes a model with one output; give sample_weight instead.")
-    target = batch.targets[0]
-    labels = target.argmax(-1) if target.dim() > 1 and target.shape[-1] > 1 else target.reshape(-1).long()
-    table = torch.ones(max(int(labels.max()), len(classes or ()) - 1) + 1)
+def class_weights(batch: Batch, weight: Mapping[Any, float], classes: Sequence[str], outputs: int) -> Batch:
+    """The batch with each sample's weight multiplied by that of its class; classes that are not named weigh 1.
+
+    Args:
+        weight: by index or name.
+        classes: names, if they are known.
+        outputs: of the model; one output tells two classes apart.
+    """
+    labels = kinds(batch.targets[0]) if len(batch.targets) == 1 else None
+    if labels is None:
+        raise BadValue("class_weight: takes a model with one output, and classes to learn; else give sample_weight.")
+    table = torch.ones(max(outputs, 2, int(labels.max()) + 1))
     for key, value in weight.items():
-        place = classes.index(key) if isinstance(key, str) and classes and key in classes else key
-        if not isinstance(place, int) or place < 0:
-            raise BadValue(f"class_weight names {key!r}; classes are {', '.join(classes or ()) or '0, 1, ...'}.")
-        if place < len(table):
-            table[place] = value
+        place = classes.index(key) if isinstance(key, str) and key in classes else key
+        if not isinstance(place, Integral) or not 0 <= int(place) < len(table):
+            raise BadValue(f"class_weight names {key!r}; classes are {', '.join(classes) or f'0 to {len(table) - 1}'}.")
+        table[int(place)] = value
     own = batch.weights[0] if batch.weights else None
     return replace(batch, weights=(table[labels] if own is None else own * table[labels],))
 
@@ -323,20 +326,35 @@ def prepare(
         raise BadValue(f"fit(epochs={epochs}, initial_epoch={initial_epoch}): there is no epoch to train.")
     if measure_train not in ("end", "epoch", "never"):
         raise BadValue(f"fit(measure_train={measure_train!r}): must be 'end', 'epoch' or 'never'.")
+    _check_counts(
+        batch_size=batch_size,
+        steps_per_epoch=steps_per_epoch,
+        validation_steps=validation_steps,
+        validation_batch_size=validation_batch_size,
+        validation_freq=validation_freq,
+    )
     if isinstance(x, Dataset):
         validation_data = x.validation if validation_data is None and not validation_split else validation_data
-        model.classes = model.classes or x.classes
+        if model.classes not in (None, x.classes):
+            raise BadData(
+                f"the model tells {', '.join(model.classes or ())} apart, the data has {', '.join(x.classes)}; "
+                "set model.classes = None to teach it others."
+            )
+        model.classes = x.classes
         x = x.train
     whole = labelled(model, x, y, sample_weight)
+    _check_varied(whole, [symbol.shape[-1] for symbol in model.outputs])
     held: Batch | None = None
     if validation_data is not None:
-        given = (validation_data, None) if isinstance(validation_data, Part) else validation_data
-        held = labelled(model, *given, what="validation_data")
+        held = _validation(model, validation_data)
     elif validation_split:
         kept, out = hold_out(whole.targets[0], validation_split, seed=model.seed, order=split_order)
         held, whole = whole.map(lambda tensor: tensor[out]), whole.map(lambda tensor: tensor[kept])
-    whole = class_weights(whole, class_weight, model.classes)
+    if class_weight is not None:
+        whole = class_weights(whole, class_weight, model.classes or (), model.outputs[0].shape[-1])
     state, program = model.training_state(whole.targets)
+    state.begin, state.batch, state.running = state.step, 0, {}
+    _check_binary(program, whole)
     size = batch_size or 32
     settings = model.compiled
     assert settings is not None
@@ -373,6 +391,41 @@ def prepare(
         validation_freq,
         measure_train,
     )
+
+
+def _check_counts(**counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and (not isinstance(count, Integral) or count < 1):
+            raise BadValue(f"fit({name}={count!r}): must be a positive whole number.")
+
+
+def _check_varied(batch: Batch, outputs: Sequence[int]) -> None:
+    """Raises BadData when all samples are of one class."""
+    for target, several_classes in zip(batch.targets, outputs, strict=True):
+        labels = kinds(target)
+        if labels is None or (several_classes == 1 and target.is_floating_point()):
+            continue
+        if bool((labels == labels[0]).all()):
+            raise BadData(f"y: all {len(labels)} labels are {int(labels[0])}; there is nothing to tell apart.")
+
+
+def _check_binary(program: Program, batch: Batch) -> None:
+    """Raises BadData when a binary cross-entropy is to learn anything but 0, 1 and what lies between."""
+    for head, target in zip(program.heads, batch.targets, strict=True):
+        wrong = torch.nonzero(((target < 0) | (target > 1)).reshape(len(target), -1).any(1))
+        if len(wrong) and isinstance(head.loss, BinaryCrossentropy):
+            first = int(wrong[0, 0])
+            raise BadData(f"y[{first}] is {target[first].tolist()}; binary cross-entropy takes targets from 0 to 1.")
+
+
+def _validation(model: "BaseModel", data: Any) -> Batch:  # Any: (x, y), (x, y, sample_weight) or a Part
+    given = (data, None) if isinstance(data, Part) else data
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise BadValue(f"validation_data: takes (x, y), (x, y, sample_weight) or a Part, got {type(data).__name__}.")
+    try:
+        return labelled(model, *given)
+    except HoldfastError as error:
+        raise type(error)(f"validation_data: {error}") from error
 
 
 def judge(model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays, batch_size: int | None) -> dict[str, float]:

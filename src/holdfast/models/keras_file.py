@@ -6,12 +6,13 @@ Real Keras 3 opens it and predicts the same.  `holdfast.json` beside them has wh
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..core import BadFile, BadShape, snake_case, whole_file
+from ..core import BadFile, BadShape, HoldfastError, snake_case, whole_file
 from ..layers import Layer, Normalization
 from .bound import BoundLayer
 from .config import from_config, to_config
@@ -21,6 +22,16 @@ from .model import BaseModel, Model
 
 KERAS_VERSION = "3.15.1"  # whose format this is
 LARGEST_JSON = 64 * 2**20  # bytes; more is no configuration
+DAMAGED = (  # what zipfile, json, h5py and the reading of a strange configuration raise
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+)
 
 
 def save_keras(model: BaseModel, path: Path | str) -> None:
@@ -52,28 +63,29 @@ def load_keras(path: Path | str) -> BaseModel:
         BadFile: missing, or no .keras archive.
         BadValue: a layer or setting that holdfast does not have.
     """
-    path = Path(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            config = _read_json(archive, "config.json", path)
-            extra = _read_json(archive, "holdfast.json", path) if "holdfast.json" in archive.namelist() else {}
-            weights = archive.read("model.weights.h5")
+        return _load(Path(path))
     except FileNotFoundError as error:
         raise BadFile(f"{path}: no such file.") from error
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
-        raise BadFile(f"{path}: is no .keras model file: {error}") from error
+    except HoldfastError as error:
+        raise type(error)(f"{path}: {error}") from error
+    except DAMAGED as error:
+        reason = str(error.args[0] if error.args else type(error).__name__).partition("\n")[0]
+        raise BadFile(f"{path}: is no .keras model file, or a damaged one: {reason}") from error
+
+
+def _load(path: Path) -> BaseModel:
+    import h5py
+
+    with zipfile.ZipFile(path) as archive:
+        config = _read_json(archive, "config.json")
+        extra = _read_json(archive, "holdfast.json") if "holdfast.json" in archive.namelist() else {}
+        weights = archive.read("model.weights.h5")
     model = from_config(config, seed=int(extra.get("seed", 0)))
     classes = extra.get("classes")
     model.classes = tuple(map(str, classes)) if classes else None
-    import h5py
-
-    try:
-        with h5py.File(io.BytesIO(weights), "r") as file:
-            _read(model, file["layers"], path)
-    except (OSError, KeyError, ValueError) as error:
-        if isinstance(error, BadFile):
-            raise
-        raise BadFile(f"{path}: its weights cannot be read: {error}") from error
+    with h5py.File(io.BytesIO(weights), "r") as file:
+        _read(model, file["layers"])
     return model
 
 
@@ -81,12 +93,12 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=1)
 
 
-def _read_json(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
+def _read_json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
     if archive.getinfo(name).file_size > LARGEST_JSON:
-        raise BadFile(f"{path}: its {name} is larger than {LARGEST_JSON >> 20} MiB.")
+        raise BadFile(f"its {name} is larger than {LARGEST_JSON >> 20} MiB.")
     value = json.loads(archive.read(name))
     if not isinstance(value, dict):
-        raise BadFile(f"{path}: its {name} is no JSON object.")
+        raise BadFile(f"its {name} is no JSON object.")
     return value
 
 
@@ -121,21 +133,21 @@ def _places(lowered: Lowered) -> Iterator[tuple[str, BoundLayer]]:
         yield (f"{kind}_{number}" if number else kind), BoundLayer(layer, lowered)
 
 
-def _read(model: BaseModel, group: Any, path: Path) -> None:  # Any: h5py is not annotated
+def _read(model: BaseModel, group: Any) -> None:  # Any: h5py is not annotated
     by_name = {part["vars"].attrs.get("name"): part for part in group.values() if "vars" in part}
     _adapt(model, by_name)
     for place, bound in _places(model.lowered):
         part = by_name.get(bound.name, group.get(place))
         if isinstance(bound.layer, BaseModel):
             if part is None:
-                raise BadFile(f"{path}: has no weights for the layer {bound.name!r}.")
-            _read(bound.layer, part["layers"], path)
+                raise BadFile(f"has no weights for the layer {bound.name!r}.")
+            _read(bound.layer, part["layers"])
         elif bound.weight_shapes():
             arrays = [] if part is None else [part["vars"][key][()] for key in sorted(part["vars"], key=int)]
             try:
                 bound.set_weights(arrays)
             except BadShape as error:
-                raise BadFile(f"{path}: the weights do not fit the model: {error}") from error
+                raise BadFile(f"the weights do not fit the model: {error}") from error
 
 
 def _adapt(model: BaseModel, by_name: dict[str, Any]) -> None:

@@ -4,8 +4,11 @@ Tensors enter and leave channels-last; inside, those of rank 3 or more are chann
 views of `channels_last` memory, so they cost nothing.
 """
 
+import itertools
+import keyword
 import operator
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, cast
@@ -14,7 +17,7 @@ import torch
 from torch import fx, nn
 
 from ..core import BadShape, derive
-from ..layers import Call, Layer, Regularizer, Shape, Source, Symbol
+from ..layers import ActivityPenalty, Call, Layer, Regularizer, Shape, Source, Symbol
 from .graph import calls_of, layers_of, names_of
 
 Link: TypeAlias = Literal["linear", "softmax", "sigmoid"]
@@ -63,9 +66,10 @@ def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int) -> 
     """Builds the module of a graph and fills its weights; each value follows from the seed and the layer's place."""
     calls = calls_of(inputs, outputs)
     names = names_of(layers_of(calls))
+    words = _identifiers(names)
     root, graph = nn.Module(), fx.Graph()
     lowered = Lowered(fx.GraphModule(root, graph), names)
-    entries = {symbol.call: graph.placeholder(_identifier(names[symbol.call.layer])) for symbol in inputs}
+    entries = {symbol.call: graph.placeholder(words[symbol.call.layer]) for symbol in inputs}
     built: dict[Source, tuple[list[str], tuple[Shape, ...]]] = {}
     values: dict[tuple[Call, int], fx.Node] = {}
     for call in calls:
@@ -73,7 +77,7 @@ def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int) -> 
         nodes = [values[symbol.call, symbol.index] for symbol in call.inputs] or [entries[call]]
         repeated = layer in built
         if not repeated:
-            built[layer] = _attach(root, layer, names[layer], shapes, lowered), shapes
+            built[layer] = _attach(root, layer, words[layer], shapes, lowered), shapes
         parts, first_shapes = built[layer]
         if shapes != first_shapes:
             raise BadShape(
@@ -93,14 +97,21 @@ def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int) -> 
     return lowered
 
 
-def _identifier(name: str) -> str:
-    """A name that torch takes for a module."""
-    return re.sub(r"\W", "_", name)
+def _identifiers(names: dict[Source, str]) -> dict[Source, str]:
+    """For each layer a word of its own that can name a module and an argument; it has no two underscores in a row."""
+    taken = {"self", "torch", "operator", "getattr", *keyword.kwlist, *dir(fx.GraphModule(nn.Module(), fx.Graph()))}
+    words: dict[Source, str] = {}
+    for layer, name in names.items():
+        base = re.sub(r"[^a-zA-Z0-9]+", "_", name)
+        base = f"_{base}" if base[0].isdigit() else base
+        numbered = (f"{base.rstrip('_')}_{number}" for number in itertools.count(1))
+        words[layer] = base if base not in taken else next(word for word in numbered if word not in taken)
+        taken.add(words[layer])
+    return words
 
 
-def _attach(root: nn.Module, layer: Source, name: str, shapes: tuple[Shape, ...], lowered: Lowered) -> list[str]:
+def _attach(root: nn.Module, layer: Source, target: str, shapes: tuple[Shape, ...], lowered: Lowered) -> list[str]:
     """Puts the layer's modules under `root`; returns their names in the order of calling."""
-    target = _identifier(name)
     if not isinstance(layer, Layer):
         inner = cast(Submodel, layer).lowered
         root.add_module(target, inner.module)
@@ -110,14 +121,15 @@ def _attach(root: nn.Module, layer: Source, name: str, shapes: tuple[Shape, ...]
     module = layer.build(*shapes)
     parts: dict[str, nn.Module] = {target: module}
     if type(module) is nn.Sequential:
-        # Two underscores keep the helpers of "conv" apart from a layer that somebody called "conv_pad".
+        # Two underscores keep the helpers of "conv" apart from all layers, whose names have one at a time.
         parts = {target if part == "main" else f"{target}__{part}": child for part, child in module.named_children()}
     for part, child in parts.items():
         root.add_module(part, child)
     main = lowered.mains[layer] = parts[target]
     for parameter in main.parameters():
         parameter.requires_grad_(layer.trainable)
-    lowered.penalties += [(main, w.parameter, w.regularizer) for w in layer.weights() if w.regularizer is not None]
+    if layer.trainable:  # as in Keras, what cannot change costs nothing
+        lowered.penalties += [(main, w.parameter, w.regularizer) for w in layer.weights() if w.regularizer is not None]
     return list(parts)
 
 
@@ -151,12 +163,42 @@ def _outwards(graph: fx.Graph, node: fx.Node, shape: Shape) -> fx.Node:
     return graph.call_function(torch.movedim, (node, 1, -1)) if len(shape) > 1 else node
 
 
+def calls_in(module: fx.GraphModule) -> Counter[nn.Module]:
+    """How often one forward pass calls each module, those of sub-models included."""
+    counts: Counter[nn.Module] = Counter()
+    for node in module.graph.nodes:
+        if node.op == "call_module":
+            child = module.get_submodule(node.target)
+            counts += Counter([child]) + (calls_in(child) if isinstance(child, fx.GraphModule) else Counter())
+    return counts
+
+
 def links(module: fx.GraphModule) -> list[Link]:
-    """The activation in which each output ends: "softmax", "sigmoid", or "linear" for any other."""
-    kinds: dict[type[nn.Module], Link] = {nn.Softmax: "softmax", nn.Sigmoid: "sigmoid"}
+    """The activation in which each output ends: "softmax" over the channels, "sigmoid", or "linear" for any other."""
+    return [_link(module, node) for node in _results(module.graph)]
+
+
+def _link(module: fx.GraphModule, node: Any) -> Link:  # Any: fx's own loose type of a node
+    node, index = _last(node), 0
+    if node.target is operator.getitem:
+        node, index = node.args
+    if node.op != "call_module":
+        return "linear"
+    child = module.get_submodule(node.target)
+    if isinstance(child, fx.GraphModule):
+        return links(child)[index]
+    if isinstance(child, ActivityPenalty):
+        return _link(module, node.args[0])
+    if isinstance(child, nn.Softmax):
+        return "softmax" if child.dim == 1 else "linear"
+    return "sigmoid" if isinstance(child, nn.Sigmoid) else "linear"
+
+
+def removable(module: fx.GraphModule) -> list[bool]:
+    """For each output whether its last module is the very activation that `links` tells of."""
     ends = [_last(node) for node in _results(module.graph)]
     return [
-        kinds.get(type(module.get_submodule(node.target)), "linear") if node.op == "call_module" else "linear"
+        node.op == "call_module" and isinstance(module.get_submodule(node.target), (nn.Softmax, nn.Sigmoid))
         for node in ends
     ]
 
@@ -190,4 +232,4 @@ def _results(graph: fx.Graph) -> list[Any]:  # Any: fx's own loose type of a nod
 
 def _last(node: Any) -> Any:  # Any: as above
     """The last node that computes: before the move to channels-last."""
-    return node.args[0] if node.target is torch.movedim else node
+    return _last(node.args[0]) if node.target is torch.movedim else node

@@ -267,7 +267,7 @@ class BaseModel(ABC):
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> BoundLayer:
         """A layer with its weights in this model, by name or by its place among `layers`."""
-        return BoundLayer.find(self.lowered, name, index)
+        return BoundLayer.find(self.lowered, self.layers, name, index)
 
     def get_weights(self) -> list[NDArray[Any]]:  # Any: of the weights' own dtype
         """All weights in Keras's order and layout, as copies."""
@@ -299,8 +299,6 @@ class BaseModel(ABC):
             module, program = program_for(self, self.compiled, targets)
             self.module.to(self.compiled.device)
             self._training = State.start(module.to(self.compiled.device), program), program
-        state = self._training[0]
-        state.begin, state.batch, state.running = state.step, 0, {}
         return self._training
 
     def _forward(self, x: Arrays, batch_size: int) -> tuple[Tensor, ...]:
@@ -335,8 +333,10 @@ class Model(BaseModel):
             if not isinstance(symbol, Symbol):
                 raise BadValue(f"Model: takes symbols, got {type(symbol).__name__}; begin with x = Input(shape).")
         for symbol in self._inputs:
-            if not isinstance(symbol.call.layer, InputLayer):
-                raise BadValue(f"Model: {symbol} is no Input.")
+            if not isinstance(symbol.call.layer, InputLayer) or self._inputs.count(symbol) > 1:
+                raise BadValue(f"Model: {symbol} is no Input, or stands among the inputs twice.")
+        if not self._outputs:
+            raise BadValue("Model: has no outputs.")
 
     @property
     def inputs(self) -> tuple[Symbol, ...]:
@@ -377,14 +377,30 @@ class Sequential(BaseModel):
             return
         if not isinstance(layer, (Layer, BaseModel)):
             raise BadValue(f"Sequential: takes layers, got {type(layer).__name__} {layer!r}.")
-        shape = getattr(layer, "input_shape", None) if isinstance(layer, Layer) else layer.inputs[0].shape
-        if not self._symbols and not self._waiting and shape is not None:
-            self._symbols = [Input(shape)]
+        if layer in self._waiting or any(symbol.call.layer is layer for symbol in self._symbols):
+            raise BadValue(f"Sequential: {layer!r} stands in it already; to share a layer, make a Model of symbols.")
+        shape = layer.input_shape if isinstance(layer, Layer) else layer.inputs[0].shape
         if self._symbols:
-            self._symbols.append(layer(self._symbols[-1]))
-            self._lowered = self._training = None
+            self._append(layer, self._symbols)
+        elif shape is not None and not self._waiting:
+            self._append(layer, [Input(shape)])
         else:
             self._waiting.append(layer)
+
+    def _append(self, layer: Layer | BaseModel, symbols: list[Symbol]) -> None:
+        symbol = layer(symbols[-1])
+        if not isinstance(symbol, Symbol):
+            raise BadValue(f"Sequential: {layer!r} gives several outputs; only one can go on.")
+        before, self._lowered, self._training = self._lowered, None, None
+        self._symbols = [*symbols, symbol]
+        if before is not None:  # what was learned stays
+            for known in before.names:
+                BoundLayer(known, self.lowered).set_weights(BoundLayer(known, before).get_weights())
+
+    @property
+    def layers(self) -> tuple[Source, ...]:
+        """The layers in their order, without the Input, as in Keras."""
+        return tuple(layer for layer in self.lowered.names if not isinstance(layer, InputLayer))
 
     @property
     def inputs(self) -> tuple[Symbol, ...]:
@@ -395,12 +411,10 @@ class Sequential(BaseModel):
         return (self._built()[-1],)
 
     def build_for(self, x: Arrays) -> None:
-        if not self._symbols:
+        if not self._symbols and self._waiting:
             shape = tuple(np.shape(x)[1:])
-            self._symbols = [Input(shape if shape else (1,))]
-            waiting, self._waiting = self._waiting, []
-            for layer in waiting:
-                self.add(layer)
+            built = Sequential([Input(shape if shape else (1,)), *self._waiting])
+            self._symbols, self._waiting = built._symbols, []
 
     def _built(self) -> list[Symbol]:
         if not self._symbols:
