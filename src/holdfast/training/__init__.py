@@ -14,6 +14,7 @@ from .losses import (
     MeanAbsoluteError,
     MeanSquaredError,
     SparseCategoricalCrossentropy,
+    SquaredHinge,
     get_loss,
     losses,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "RMSprop",
     "Schedule",
     "SparseCategoricalCrossentropy",
+    "SquaredHinge",
     "State",
     "StepEnd",
     "Stop",

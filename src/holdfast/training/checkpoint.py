@@ -15,6 +15,7 @@ from .program import Program
 from .state import State
 
 NUMBERS = ("learning_rate", "step", "epoch", "batch", "begin")
+TENSOR = "holdfast:tensor"  # the one key of the dict that stands for a tensor in what JSON keeps
 
 
 def save_checkpoint(path: Path | str, state: State, *, memory: dict[str, Any] | None = None) -> None:
@@ -23,18 +24,23 @@ def save_checkpoint(path: Path | str, state: State, *, memory: dict[str, Any] | 
     Args:
         path: a file name, by custom *.safetensors.
         state: at any event.
-        memory: more to keep: nested dicts of JSON values and tensors, e.g. what callbacks remember.
+        memory: more to keep: nested dicts (with texts as keys) and lists of JSON values and tensors, e.g. what
+            callbacks remember.
+
+    Raises:
+        BadFile: it cannot be written; what was there before stays.
     """
-    tensors: dict[str, Tensor] = {f"model/{key}": value for key, value in state.model.state_dict().items()}
-    for name, slot in state.slots.items():
-        tensors |= {f"slots/{name}/{number}": tensor for number, tensor in enumerate(slot)}
+    tensors = _tensors(state)
     tensors |= {f"running/{key}": metric.totals for key, metric in state.running.items() if metric.totals is not None}
-    plain = _split(memory or {}, "memory", tensors)
+    plain = _split(memory or {}, tensors)
     header = {"state": {name: getattr(state, name) for name in NUMBERS}, "memory": plain}
     # safetensors refuses tensors that are not contiguous or share memory; channels_last ones are not contiguous.
     whole = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
     with whole_file(path) as temporary:
-        save_file(whole, temporary, metadata={"holdfast": json.dumps(header)})
+        try:
+            save_file(whole, temporary, metadata={"holdfast": json.dumps(header)})
+        except SafetensorError as error:  # a full disk, for one
+            raise BadFile(f"cannot write {path}: {error}") from error
 
 
 def load_checkpoint(path: Path | str, state: State, program: Program) -> dict[str, Any]:
@@ -42,7 +48,7 @@ def load_checkpoint(path: Path | str, state: State, program: Program) -> dict[st
 
     Raises:
         BadFile: no such file, or not one of ours.
-        BadShape: it is of another model or optimizer.
+        BadShape: it is of another model or optimizer.  The state is then as it was.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -52,40 +58,57 @@ def load_checkpoint(path: Path | str, state: State, program: Program) -> dict[st
         raise BadFile(f"{path}: cannot be read as a checkpoint: {error}") from error
     if header is None:
         raise BadFile(f"{path}: is no checkpoint of holdfast.")
+    own = _tensors(state)
+    _compare(path, own, tensors)
+    with torch.no_grad():
+        for key, tensor in own.items():
+            tensor.copy_(tensors[key])
     for name in NUMBERS:
         setattr(state, name, header["state"][name])
-    try:
-        state.model.load_state_dict({key[6:]: value for key, value in tensors.items() if key.startswith("model/")})
-        for name, slot in state.slots.items():
-            for number, tensor in enumerate(slot):
-                with torch.no_grad():
-                    tensor.copy_(tensors[f"slots/{name}/{number}"])
-    except (RuntimeError, KeyError) as error:
-        first = str(error).strip().splitlines()[-1].strip()
-        raise BadShape(f"{path}: is of another model or optimizer: {first}") from error
     state.running = accumulators(program)
+    device = next((tensor.device for tensor in state.model.state_dict().values()), torch.device("cpu"))
     for key, metric in state.running.items():
         totals = tensors.get(f"running/{key}")
-        metric.totals = None if totals is None else totals.to(next(iter(state.parameters())).device)
+        metric.totals = None if totals is None else totals.to(device)
     memory: dict[str, Any] = _join(header["memory"], tensors)
     return memory
 
 
-def _split(value: Any, place: str, tensors: dict[str, Tensor]) -> Any:
-    """`value` without its tensors: they go into `tensors`, and {"tensor": key} stands for them."""
+def _tensors(state: State) -> dict[str, Tensor]:
+    """What training changes in place: the model and the optimizer's slots, under their names in the file."""
+    tensors: dict[str, Tensor] = {f"model/{key}": value for key, value in state.model.state_dict().items()}
+    for name, slot in state.slots.items():
+        tensors |= {f"slots/{name}/{number}": tensor for number, tensor in enumerate(slot)}
+    return tensors
+
+
+def _compare(path: Path | str, own: dict[str, Tensor], found: dict[str, Tensor]) -> None:
+    shapes = {key: tuple(tensor.shape) for key, tensor in own.items()}
+    theirs = {key: tuple(tensor.shape) for key, tensor in found.items() if key.startswith(("model/", "slots/"))}
+    for key in {**shapes, **theirs}:
+        if shapes.get(key) != theirs.get(key):
+            here, there = (_shape(one.get(key)) for one in (shapes, theirs))
+            raise BadShape(f"{path}: is of another model or optimizer: {key} {there} in the file, {here} here.")
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "is not" if shape is None else f"has shape {shape}"
+
+
+def _split(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """`value` without its tensors: they go into `tensors`, and {TENSOR: key} stands for them."""
     if isinstance(value, Tensor):
-        tensors[place] = value
-        return {"tensor": place}
+        key = f"memory/{len(tensors)}"
+        tensors[key] = value
+        return {TENSOR: key}
     if isinstance(value, dict):
-        return {key: _split(item, f"{place}/{key}", tensors) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_split(item, f"{place}/{number}", tensors) for number, item in enumerate(value)]
-    return value
+        return {key: _split(item, tensors) for key, item in value.items()}
+    return [_split(item, tensors) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _join(value: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, dict):
-        if set(value) == {"tensor"}:
-            return tensors[value["tensor"]]
+        if set(value) == {TENSOR}:
+            return tensors[value[TENSOR]]
         return {key: _join(item, tensors) for key, item in value.items()}
     return [_join(item, tensors) for item in value] if isinstance(value, list) else value

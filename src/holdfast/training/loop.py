@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from ..core import derive
+from ..core import BadValue, derive
 from ..data import Batch, Batches
 from ..layers import RandomModule
 from ..metrics import Mean, Metric
@@ -40,29 +40,38 @@ def train(
         measure: whether to judge on the training data, too, in evaluation mode: logs train_loss and so on.
 
     Yields:
-        Begin, then StepEnd after every step and EpochEnd after every epoch.
+        Begin, then StepEnd after every step and EpochEnd after every epoch.  However it ends, also by `close()`, the
+        model is left in evaluation mode.
+
+    Raises:
+        BadValue: a `validation_freq` that is not positive.
     """
+    if validation_freq < 1:
+        raise BadValue(f"validation_freq={validation_freq}: must be positive.")
     first = state.epoch if first is None else first
     steps = len(batches)
     end = state.step - state.batch + steps * (epochs - first)
     runner = Runner(state, program)
     judged_every = validation_freq if validation is not None else None
-    yield Begin(state, program, first, epochs, steps, batches.samples, judged_every)
     try:
+        yield Begin(state, program, first, epochs, steps, batches.samples, judged_every)
         for epoch in range(first, epochs):
             state.model.train()
-            began, seen = time.perf_counter(), state.batch * batches.batch_size
+            began, seen = time.perf_counter(), batches.count(state.epoch, state.batch)
             for batch in batches.epoch(state.epoch, state.batch):
                 runner.step(batch, end)
                 seen += len(batch)
                 yield StepEnd(state, program, epoch, state.batch, seen, runner.read)
+            logs = runner.read()
             seconds = time.perf_counter() - began
-            logs = runner.finish_epoch()
             if validation is not None and (epoch + 1) % validation_freq == 0:
                 judged = evaluate(state.model, program, validation)
                 logs |= {f"val_{key}": value for key, value in judged.items()}
             if measure:
-                logs |= {f"train_{key}": value for key, value in evaluate(state.model, program, batches).items()}
+                measured = evaluate(state.model, program, batches.in_order())
+                logs |= {f"train_{key}": value for key, value in measured.items()}
+            # Not before: who is interrupted while judging has not ended the epoch, and a resumed training reports it.
+            runner.end_epoch()
             yield EpochEnd(state, program, epoch, logs | {"learning_rate": state.learning_rate}, seconds, seen)
     finally:
         state.model.eval()
@@ -117,7 +126,7 @@ class Runner:
         self.parameters = state.parameters()
         self.random = [module for module in state.model.modules() if isinstance(module, RandomModule)]
         self.device = self.parameters[0].device if self.parameters else torch.device("cpu")
-        if not state.running:
+        if state.batch == 0:
             state.running = accumulators(program)
 
     def step(self, batch: Batch, end: int) -> None:
@@ -140,14 +149,12 @@ class Runner:
         """Loss and metrics of the epoch so far; waits for the device."""
         return read(self.state.running)
 
-    def finish_epoch(self) -> dict[str, float]:
-        """The epoch's logs; the state moves on to the next epoch."""
-        logs = self.read()
+    def end_epoch(self) -> None:
+        """The state moves on to the next epoch."""
         for metric in self.state.running.values():
             metric.reset()
         self.state.epoch += 1
         self.state.batch = 0
-        return logs
 
 
 def accumulators(program: Program) -> dict[str, Metric]:
@@ -156,15 +163,15 @@ def accumulators(program: Program) -> dict[str, Metric]:
     running: dict[str, Metric] = {"loss": Mean("loss")}
     if several:
         running |= {f"{head.name}_loss": Mean(f"{head.name}_loss") for head in program.heads}
-    for head in program.heads:
-        prefix = f"{head.name}_" if several else ""
-        running |= {prefix + metric.name: metric.copy() for metric in (*head.metrics, *head.weighted_metrics)}
+    for measures in program.measures:
+        running |= {measure.key: measure.metric.copy() for measure in measures}
     return running
 
 
 def read(running: dict[str, Metric]) -> dict[str, float]:
-    """The values of accumulators, as numbers; waits for the device."""
-    return {key: float(metric.compute()) for key, metric in running.items()}
+    """The values of accumulators, as numbers; waits for the device, once."""
+    values = torch.stack([metric.compute() for metric in running.values()])
+    return dict(zip(running, values.tolist(), strict=True))
 
 
 def forward(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
@@ -182,52 +189,57 @@ def total_loss(
     As in Keras, weights multiply the losses of samples, and the sum is divided by the number of samples.
     """
     several = len(program.heads) > 1
-    n = len(batch)
-    total = outputs[0].new_zeros(())
-    for number, (head, output) in enumerate(zip(program.heads, outputs, strict=True)):
+    losses = []
+    for number, (head, measures, output) in enumerate(zip(program.heads, program.measures, outputs, strict=True)):
         target = batch.targets[number]
         weight = batch.weights[number] if batch.weights else None
         values = head.loss(target, output)
-        loss = (values if weight is None else values * weight).sum() / n
-        total = total + head.weight * loss
-        prefix = ""
+        if weight is not None:
+            values = values * weight
         if several:
-            prefix = f"{head.name}_"
-            add(running[f"{head.name}_loss"], loss, n)
-        if head.metrics or head.weighted_metrics:
+            add(running[f"{head.name}_loss"], values)
+        losses.append(values if head.weight == 1 else head.weight * values)
+        if measures:
             predictions = head.predictions(output.detach())
-            for metric in head.metrics:
-                running[prefix + metric.name].update(target, predictions)
-            for metric in head.weighted_metrics:
-                running[prefix + metric.name].update(target, predictions, weight)
+            for measure in measures:
+                running[measure.key].update(target, predictions, weight if measure.weighted else None)
+    total = sum(losses[1:], losses[0])
     if program.penalty is not None:
         total = total + program.penalty(model)
-    add(running["loss"], total, n)
-    return total
+    add(running["loss"], total)
+    return total.mean()
 
 
-def add(mean: Metric, loss: Tensor, n: int) -> None:
-    """Counts a batch's mean loss for its n samples."""
-    mean.update(loss.detach().reshape(1), loss.new_full((1,), n))
+def add(mean: Metric, values: Tensor) -> None:
+    """Counts the losses of samples, (N,)."""
+    assert isinstance(mean, Mean)
+    mean.update(values)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode; then in the mode in which it was."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 @torch.no_grad()
 def evaluate(model: nn.Module, program: Program, batches: Batches) -> dict[str, float]:
     """Loss and metrics of a model in evaluation mode over one epoch of `batches`, with the logs' keys."""
-    was_training = model.training
-    model.eval()
     running = accumulators(program)
-    for batch in batches.epoch(0):
-        total_loss(model, program, forward(model, batch), batch, running)
-    model.train(was_training)
+    with evaluating(model):
+        for batch in batches.epoch(0):
+            total_loss(model, program, forward(model, batch), batch, running)
     return read(running)
 
 
 @torch.no_grad()
 def predict(model: nn.Module, batches: Batches) -> tuple[Tensor, ...]:
-    """The outputs of a model in evaluation mode, each (N, ...), on the CPU."""
-    was_training = model.training
-    model.eval()
-    pieces = [forward(model, batch) for batch in batches.epoch(0)]
-    model.train(was_training)
+    """The outputs of a model in evaluation mode, each (N, ...), on the CPU, in the order of the data."""
+    with evaluating(model):
+        pieces = [forward(model, batch) for batch in batches.in_order().epoch(0)]
     return tuple(torch.cat(output).cpu() for output in zip(*pieces, strict=True))

@@ -41,6 +41,11 @@ def _aligned(loss: Loss, targets: Tensor, outputs: Tensor) -> Tensor:
     return targets.reshape(outputs.shape).to(outputs.dtype)
 
 
+def _check_smoothing(loss: Loss, share: float) -> None:
+    if not 0 <= share < 1:
+        raise BadValue(f"{type(loss).__name__}(label_smoothing={share}): must be at least 0 and less than 1.")
+
+
 def _per_sample(values: Tensor) -> Tensor:
     return values.flatten(1).mean(1) if values.dim() > 1 else values
 
@@ -58,17 +63,16 @@ class Crossentropy(Loss):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            name = type(self).__name__
-            raise BadValue(f"{name}(label_smoothing={self.label_smoothing}): must be at least 0 and less than 1.")
+        _check_smoothing(self, self.label_smoothing)
 
     def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
         log_p = F.log_softmax(outputs, -1) if self.from_logits else _log_probabilities(outputs)
         if targets.shape == outputs.shape:
             values = -(targets * log_p).sum(-1)
         elif targets.numel() * outputs.shape[-1] == outputs.numel():
-            places = targets.long().reshape(*outputs.shape[:-1], 1)
-            values = -log_p.gather(-1, places).squeeze(-1)
+            values = F.nll_loss(log_p.flatten(0, -2), targets.long().flatten(), reduction="none")
+            if outputs.dim() > 2:
+                values = values.view(outputs.shape[:-1])
         else:
             raise BadShape(
                 f"{type(self).__name__}: targets have shape {tuple(targets.shape)}, "
@@ -110,6 +114,9 @@ class BinaryCrossentropy(Loss):
     from_logits: bool = False
     label_smoothing: float = 0.0
 
+    def __post_init__(self) -> None:
+        _check_smoothing(self, self.label_smoothing)
+
     def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
         y = _aligned(self, targets, outputs)
         if self.label_smoothing:
@@ -144,10 +151,23 @@ class Hinge(Loss):
     """Mean of max(0, 1 - y * f); y is -1 or 1, and a batch of 0 and 1 is read as such."""
 
     def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
-        y = _aligned(self, targets, outputs)
-        binary = ((y == 0) | (y == 1)).all()
-        y = torch.where(binary, 2 * y - 1, y)
-        return _per_sample((1 - y * outputs).clamp(min=0))
+        return _per_sample(_shortfall(self, targets, outputs))
+
+
+@losses.register("squared_hinge")
+@dataclass(frozen=True)
+class SquaredHinge(Loss):
+    """Mean of max(0, 1 - y * f)²; y as for `Hinge`."""
+
+    def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        return _per_sample(_shortfall(self, targets, outputs).square())
+
+
+def _shortfall(loss: Loss, targets: Tensor, outputs: Tensor) -> Tensor:
+    """max(0, 1 - y * f)."""
+    y = _aligned(loss, targets, outputs)
+    binary = ((y == 0) | (y == 1)).all()
+    return (1 - torch.where(binary, 2 * y - 1, y) * outputs).clamp(min=0)
 
 
 @losses.register("huber")

@@ -1,8 +1,11 @@
 """What to minimise and how: everything about training that does not change while it runs."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +43,14 @@ class Head:
         return outputs.sigmoid() if self.activation == "sigmoid" else outputs
 
 
+class Measure(NamedTuple):
+    """A metric of one output, its key in the logs, and whether class and sample weights count in it."""
+
+    key: str
+    metric: Metric
+    weighted: bool
+
+
 @dataclass(frozen=True)
 class Program:
     """What to minimise and how.
@@ -61,6 +72,9 @@ class Program:
     def __post_init__(self) -> None:
         if self.precision not in ("float32", "bfloat16"):
             raise BadValue(f"precision {self.precision!r}: must be 'float32' or 'bfloat16'.")
+        names = [head.name for head in self.heads]
+        if len(set(names)) < len(names):
+            raise BadValue(f"the heads of a program are called {names}; each needs a name of its own.")
 
     @property
     def schedule(self) -> Schedule | None:
@@ -68,5 +82,26 @@ class Program:
         rate = self.optimizer.learning_rate
         return rate if isinstance(rate, Schedule) else None
 
-    def autocast(self, device: torch.device) -> torch.autocast:
-        return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+    @cached_property
+    def measures(self) -> tuple[tuple[Measure, ...], ...]:
+        """The metrics of each head.
+
+        Keys are Keras's: with several outputs the output's name in front; where a key is taken, weighted_ before the
+        name of a weighted metric, else _1, _2, ... behind it.
+        """
+        several = len(self.heads) > 1
+        return tuple(tuple(_measures(head, f"{head.name}_" if several else "")) for head in self.heads)
+
+    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        """Where the forward pass is computed."""
+        return torch.autocast(device.type, torch.bfloat16) if self.precision == "bfloat16" else nullcontext()
+
+
+def _measures(head: Head, prefix: str) -> Iterator[Measure]:
+    taken = Counter(["loss"])
+    both = [(metric, False) for metric in head.metrics] + [(metric, True) for metric in head.weighted_metrics]
+    for metric, weighted in both:
+        name = f"weighted_{metric.name}" if weighted and taken[metric.name] else metric.name
+        number = taken[name]
+        taken[name] += 1
+        yield Measure(prefix + (f"{name}_{number}" if number else name), metric, weighted)
