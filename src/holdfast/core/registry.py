@@ -84,7 +84,8 @@ class Registry(Generic[T]):
                 raise BadValue(f"{self.kind} {value['class_name']!r}: {error}") from error
         if isinstance(value, base):
             return value
-        raise BadValue(f"{self.kind}: takes a name or a {base.__name__}, got {type(value).__name__} {value!r}")
+        article = "an" if base.__name__[0] in "AEIO" else "a"
+        raise BadValue(f"{self.kind}: takes a name or {article} {base.__name__}, got {type(value).__name__} {value!r}")
 
     def __contains__(self, name: str) -> bool:
         return _key(name) in self._names

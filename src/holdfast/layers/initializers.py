@@ -273,6 +273,9 @@ class FromArray(Initializer):
             raise BadShape(f"the initial array has shape {tuple(self.value.shape)}, the weight takes {shape}.")
         return self.value.clone()
 
+    def __repr__(self) -> str:
+        return f"FromArray(<{tuple(self.value.shape)} values>)"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FromArray) and torch.equal(self.value, other.value)
 

@@ -136,6 +136,9 @@ class Layer(ABC):
 
     inputs_accepted: ClassVar[tuple[int, int | None]] = (1, 1)  # fewest and most symbols; None: any number
 
+    def __init_subclass__(cls) -> None:
+        cls.__repr__ = Layer.__repr__  # type: ignore[method-assign]  # or @dataclass writes one of its own
+
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
@@ -198,9 +201,8 @@ class Layer(ABC):
                 )
         least, most = self.inputs_accepted
         if len(symbols) < least or (most is not None and len(symbols) > most):
-            raise BadShape(
-                f"{self.label}: takes {least if most == least else f'at least {least}'} inputs, got {len(symbols)}."
-            )
+            wanted = f"at least {least} inputs" if most is None else "one input" if least else "no inputs"
+            raise BadShape(f"{self.label}: takes {wanted}, got {len(symbols)}.")
         return Symbol(self.out_shape(*(symbol.shape for symbol in symbols)), Call(self, symbols))
 
     @property
@@ -214,7 +216,7 @@ class Layer(ABC):
 
     def __repr__(self) -> str:
         shown = []
-        for item in (item for item in fields(self) if item.init):
+        for item in sorted((item for item in fields(self) if item.init), key=lambda item: item.kw_only is True):
             value = getattr(self, item.name)
             convert = item.metadata.get("convert")
             if item.default is REQUIRED or not _same(value, convert(item.default) if convert else item.default):
@@ -255,7 +257,7 @@ def shape_of(value: object) -> Shape:
     sides = (
         tuple(integer(side) for side in value) if isinstance(value, (list, tuple, torch.Size)) else (integer(value),)
     )
-    if any(side < 1 for side in sides):
+    if not sides or any(side < 1 for side in sides):
         raise ValueError("every side must be positive, without the batch axis")
     return sides
 

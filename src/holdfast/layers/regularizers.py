@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import torch
@@ -17,8 +18,8 @@ class Regularizer(ABC):
 
     def __post_init__(self) -> None:
         for name, factor in vars(self).items():
-            if not factor >= 0:
-                raise BadValue(f"{type(self).__name__}({name}={factor}): must not be negative.")
+            if not isinstance(factor, Real) or not float(factor) >= 0:
+                raise BadValue(f"{type(self).__name__}({name}={factor!r}): must be a number, and not negative.")
 
     @abstractmethod
     def __call__(self, tensor: Tensor) -> Tensor: ...

@@ -25,7 +25,7 @@ class Flatten(Layer):
 
 def _target(value: object) -> Shape:
     sides = tuple(integer(side) for side in value) if isinstance(value, (list, tuple)) else (integer(value),)
-    if sides.count(-1) > 1 or any(side < 1 and side != -1 for side in sides):
+    if not sides or sides.count(-1) > 1 or any(side < 1 and side != -1 for side in sides):
         raise ValueError("sides must be positive; one of them may be -1")
     return sides
 

@@ -1,0 +1,63 @@
+"""Files appear whole or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from holdfast.core import BadFile, whole_file
+
+
+def test_a_file_appears_when_the_block_ends_in_a_folder_made_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "Läufe von heute" / "数 1.txt"
+
+    with whole_file(path) as temporary:
+        temporary.write_text("all of it")
+        assert not path.exists()
+
+    assert path.read_text() == "all of it"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_was_there_stays_when_the_block_fails(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fail_half_way() -> None:
+        with whole_file(path) as temporary:
+            temporary.write_text("ne")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail_half_way()
+
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_in_the_place_of_the_file_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "taken"
+    path.mkdir()
+
+    with pytest.raises(BadFile, match=r"^cannot write .*taken: Is a directory$"), whole_file(path) as temporary:
+        temporary.write_text("x")
+
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+
+    with pytest.raises(BadFile, match=r"^cannot write .*a\.txt: Permission denied$"), whole_file(folder / "a.txt") as p:
+        p.write_text("x")
+
+
+def test_a_file_in_the_place_of_a_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    refused = pytest.raises(BadFile, match=r"^cannot write .*: (Not a directory|File exists)$")
+
+    with refused, whole_file(tmp_path / "file" / "a.txt") as temporary:
+        temporary.write_text("x")
