@@ -1,0 +1,54 @@
+# Needs Python 3.11 or newer, nothing else.  Another one than python3:  make PYTHON=python3.12 install
+
+PYTHON ?= python3
+BIN := .venv/bin
+# One command for us and all that we need: constraints.txt keeps torch at a version of which there are CPU builds.
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+.PHONY: help install demo test lint web bench soak
+
+help:  ## say what there is
+	@sed -nE 's/^([a-z]+):.*  ## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: .venv/dev  ## holdfast, and what its developers need, in .venv
+
+demo: .venv/core  ## train on the bundled handwritten digits
+	$(BIN)/holdfast train digits
+
+test: .venv/dev .venv-keras/done  ## all tests but the long campaigns
+	$(BIN)/python -m pytest -m "not soak"
+
+lint: .venv/dev  ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+web: .venv/dev  ## take the README's picture of a report anew; needs Chromium
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cd "$$folder" && \
+	  "$(CURDIR)/$(BIN)/holdfast" train digits && cd "$(CURDIR)" && \
+	  $(BIN)/python web/picture.py "$$folder/runs/digits-001/report.html" docs/images/report.png
+
+bench: .venv/dev  ## measure what the docs claim
+	@for program in benchmarks/*.py; do echo "$$program"; $(BIN)/python "$$program" || exit; done
+
+soak: .venv/dev  ## long campaigns
+	$(BIN)/python -m pytest -m soak
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+# Stamps: what was installed, since pyproject.toml or constraints.txt changed.
+.venv/core: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+.venv/dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch .venv/core $@
+
+# Real Keras, the judge of our numbers and files, in an environment of its own.
+.venv-keras/done: tests/golden/requirements.txt
+	$(PYTHON) -m venv .venv-keras || { rm -rf .venv-keras; exit 1; }
+	.venv-keras/bin/python -m pip install --disable-pip-version-check -r tests/golden/requirements.txt
+	@touch $@
