@@ -42,7 +42,7 @@ def activation_name(value: object) -> str:
     if value is None:
         return "linear"
     if not isinstance(value, str):
-        raise BadValue(f"takes the name of an activation, got {type(value).__name__}")
+        raise BadValue(f"takes the name of an activation, got {type(value).__name__}.")
     return activations.canonical(value)
 
 
