@@ -56,7 +56,7 @@ def load_checkpoint(path: Path | str, state: State, program: Program) -> dict[st
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a dict)
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise BadFile(f"{path}: cannot be read as a checkpoint: {error}") from error
-    if header is None:
+    if not (isinstance(header, dict) and header.keys() >= {"state", "memory"}):
         raise BadFile(f"{path}: is no checkpoint of holdfast.")
     own = _tensors(state)
     _compare(path, own, tensors)

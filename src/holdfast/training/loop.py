@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -102,12 +102,19 @@ def listen(events: Iterator[Event], callbacks: Sequence[Callback]) -> Iterator[E
         if isinstance(events, Generator):
             events.close()
         end = None if last is None else End(last.state, last.program, stop)
-        with ExitStack() as all_of_them:  # one that raises does not keep the others from closing
-            for callback in reversed(callbacks):
-                if end is not None:
-                    all_of_them.callback(callback, end)
+        if end is not None:
+            tell(end, callbacks)
     if end is not None:
         yield end
+
+
+def tell(event: Event, callbacks: Sequence[Callback]) -> None:
+    """Every callback hears the event, also when one before it raises."""
+    if callbacks:
+        try:
+            callbacks[0](event)
+        finally:
+            tell(event, callbacks[1:])
 
 
 def fit(events: Iterator[Event], callbacks: Sequence[Callback]) -> Stop | None:
