@@ -178,7 +178,7 @@ def test_no_samples_make_no_batches() -> None:
 
 
 def test_tensors_of_different_lengths_are_refused() -> None:
-    with pytest.raises(
-        BadShape, match=r"^inputs, targets and weights have \[3, 4\] samples; they must
-    ):
+    text = r"^inputs, targets and weights have \[3, 4\] samples; they must have as many\.$"
+
+    with pytest.raises(BadShape, match=text):
         Batches(Batch((torch.zeros(4),), (torch.zeros(4),), (torch.zeros(3),)), batch_size=2)
