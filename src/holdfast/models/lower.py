@@ -220,6 +220,7 @@ def for_training(module: fx.GraphModule, fuse: Sequence[Link]) -> fx.GraphModule
     graph.output(results[0] if len(results) == 1 else tuple(results))
     training = fx.GraphModule(module, graph, class_name="Training")
     training.graph.eliminate_dead_code()
+    training.delete_all_unused_submodules()
     training.recompile()
     return training
 
