@@ -365,7 +365,7 @@ def prepare(
     if held is not None:
         judged = Batches(
             held,
-            batch_size=validation_batch_size or max(size, EVALUATION_BATCH),
+            batch_size=validation_batch_size or (size if validation_steps else max(size, EVALUATION_BATCH)),
             steps=validation_steps,
             device=settings.device,
         )

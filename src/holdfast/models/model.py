@@ -172,7 +172,7 @@ class BaseModel(ABC):
             initial_epoch: label of the first epoch.
             steps_per_epoch: batches an epoch; None: one pass over the data.
             validation_steps: batches to judge on; None: all.
-            validation_batch_size: its effect is on speed and memory only.
+            validation_batch_size: samples a step of judging; it matters only beside `validation_steps`.
             validation_freq: judge after every so many-th epoch.
             split_order: "shuffled" holds out at random and in proportion to the classes; "tail" the last samples, as
                 Keras does.
