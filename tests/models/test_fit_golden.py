@@ -126,7 +126,6 @@ def net() -> Sequential:
     )
 
 
-@pytest.mark.slow
 def test_two_epochs_of_the_mnist_shaped_net_are_keras_s() -> None:
     numbers, model = part("fit", "history"), net()
     train, validation = (

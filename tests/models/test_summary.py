@@ -1,0 +1,93 @@
+"""Summaries: shapes, parameters, operations and memory, by hand."""
+
+import pytest
+
+from holdfast.layers import BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D
+from holdfast.models import Model, Row, Sequential, human
+
+
+def test_a_summary_of_convolutions_is_that_by_hand() -> None:
+    summary = Sequential([Input((10, 10, 1)), Conv2D(9, 3), Conv2D(1, 3)], name="small").summary()
+
+    assert summary.rows == (
+        Row("input_layer", "InputLayer", ((10, 10, 1),), 0, 0),
+        Row("conv2d", "Conv2D", ((8, 8, 9),), 90, 8 * 8 * 9 * (2 * 9 + 1)),
+        Row("conv2d_1", "Conv2D", ((6, 6, 1),), 82, 6 * 6 * 1 * (2 * 81 + 1)),
+    )
+    assert (summary.parameters, summary.trainable, summary.flops) == (172, 172, 10_944 + 5_868)
+    assert summary.activations == 100 + 576 + 36
+
+
+def test_memory_is_weights_gradients_slots_and_activations_with_theirs() -> None:
+    summary = Sequential([Input((10, 10, 1)), Conv2D(9, 3), Conv2D(1, 3)]).summary()
+
+    assert summary.training_bytes(32) == 4 * (172 + 172 + 2 * 172 + 2 * 32 * 712)
+    assert summary.training_bytes(1, slots=0) == 4 * (172 + 172 + 2 * 712)
+
+
+def test_it_reads_as_a_table() -> None:
+    model = Sequential([Input((10, 10, 1)), Conv2D(9, 3), MaxPooling2D(), Flatten(), Dense(2)], name="small")
+
+    lines = str(model.summary()).splitlines()
+
+    assert lines[0] == "model 'small'"
+    assert [" ".join(line.split()) for line in lines if "─" not in line][1:] == [
+        "layer output shape parameters operations",
+        "input_layer (InputLayer) (None, 10, 10, 1) 0 0 FLOP",
+        "conv2d (Conv2D) (None, 8, 8, 9) 90 10.9 kFLOP",
+        "max_pooling2d (MaxPooling2D) (None, 4, 4, 9) 0 576 FLOP",
+        "flatten (Flatten) (None, 144) 0 0 FLOP",
+        "dense (Dense) (None, 2) 290 578 FLOP",
+        "380 parameters (380 trainable), 12.1 kFLOP a sample, 253 kB to train at batch 32",
+    ]
+    assert len({len(line) for line in lines if "FLOP" in line and "parameters" not in line}) == 1
+
+
+def test_moving_statistics_and_frozen_layers_are_parameters_that_are_not_trained() -> None:
+    summary = Sequential([Input(3), Dense(4, trainable=False), BatchNormalization()]).summary()
+
+    assert [row.parameters for row in summary.rows] == [0, 16, 16]
+    assert (summary.parameters, summary.trainable) == (32, 8)
+
+
+def test_a_shared_layer_counts_its_weights_once_and_its_work_at_each_call() -> None:
+    a, b = Input(3), Input(3)
+    shared = Dense(4)
+    summary = Model([a, b], [shared(a), shared(b)]).summary()
+
+    assert [(row.parameters, row.flops) for row in summary.rows if row.layer == "Dense"] == [(16, 28), (0, 28)]
+    assert (summary.parameters, summary.flops) == (16, 56)
+
+
+def test_a_submodel_is_one_row_with_all_that_it_does() -> None:
+    inner = Sequential([Input((6, 6, 1)), Conv2D(2, 3), Flatten()], name="inner")
+    x = Input((6, 6, 1))
+    summary = Model(x, Dense(1)(inner(x))).summary()
+
+    row = summary.rows[1]
+    assert (row.name, row.layer, row.output_shape) == ("inner", "Sequential", ((32,),))
+    assert (row.parameters, row.flops) == (20, inner.summary().flops)
+    assert summary.parameters == 20 + 33
+    assert summary.activations == 36 + inner.summary().activations + 1
+
+
+def test_no_weight_is_needed_to_know_that_a_model_is_too_large() -> None:
+    summary = Sequential([Input(1000), Dense(1000)]).summary()
+
+    assert summary.training_bytes(64) == 4 * (4 * 1_001_000 + 2 * 64 * 2000)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 kB"),
+        (12_345, "12.3 kB"),
+        (38e6, "38 MB"),
+        (2.5e9, "2.5 GB"),
+        (7e13, "70 TB"),
+    ],
+)
+def test_large_numbers_are_short(number: float, text: str) -> None:
+    assert human(number, "B") == text
