@@ -9,23 +9,27 @@ __all__ = ["main"]
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0, 2 for what the user can mend, 1 for a failure, 130 for Ctrl-C."""
-    import typer
-
-    from .app import app
-
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"] or ["--help"]
     try:
-        code = app(words, standalone_mode=False)
+        from .app import app
+
+        code = app(words, prog_name="holdfast", standalone_mode=False)
     except HoldfastError as error:
         return _fail(str(error), 2, debug)
-    except (typer.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         return 130
     except Exception as error:  # whatever it is, the user gets one line
+        import typer
+
+        if isinstance(error, typer.Abort):
+            return 130
         # Wrong words on the command line: typer carries a copy of click, whose errors have no public name.
         if hasattr(error, "format_message"):
-            return _fail(f"{error.format_message()}  See: holdfast --help", 2, debug)
+            command = getattr(getattr(error, "ctx", None), "command_path", "holdfast")
+            message = error.format_message()
+            return _fail(f"{message}{'' if message.endswith(('.', '?')) else '.'}  See: {command} --help", 2, debug)
         return _fail(f"failure: {type(error).__name__}: {error}  (--debug shows where)", 1, debug)
     return code if isinstance(code, int) else 0
 

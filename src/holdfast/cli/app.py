@@ -11,6 +11,8 @@ from ..core import BadFile, BadValue
 
 if TYPE_CHECKING:
     from ..data import Dataset
+    from ..evaluate import RunRow
+    from ..runs import Run
 
 app = typer.Typer(
     help="Train convolutional classifiers fast, and believe the score.\n\n"
@@ -41,6 +43,7 @@ def root(
 
 @app.command()
 def train(
+    context: typer.Context,
     data: Annotated[
         str | None,
         typer.Argument(
@@ -72,17 +75,21 @@ def train(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Train a classifier on DATA and write a run: model, score, report."""
+    """Train a classifier on DATA.
+
+    Writes a run: model, score, report, and a ledger of every look at the score.
+    """
     from .. import runs
+    from ..runs.job import check_settings
 
     verbose = 0 if quiet else 1
     if resume is not None:
-        if data is not None:
-            raise BadValue(f"--resume takes its data from the run; leave {data} out.")
+        _check_resume(context)
         runs.resume(resume, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
         return
     if data is None:
         raise BadValue("DATA is missing; try: holdfast train digits")
+    check_settings(model, optimizer, learning_rate, device, out)
     dataset = _load(data, validation, test, seed, image_size, skip_bad, quiet)
     runs.train(
         dataset,
@@ -103,10 +110,10 @@ def train(
 @app.command()
 def predict(
     run: RunFolder,
-    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="Picture files.")],
+    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE", help="Picture files.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
 ) -> None:
-    """Say what is on PICTURES, by the model of RUN."""
+    """Say what is on pictures."""
     from ..runs import Run
 
     model = Run.load(run)
@@ -130,43 +137,65 @@ def evaluate(
     unseal: Annotated[bool, typer.Option("--unseal", help="Open the sealed test part; this is counted.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before opening the test part.")] = False,
 ) -> None:
-    """Judge the model of RUN again; say how often its test part has been opened."""
+    """Judge the model of a run again.
+
+    Says how often the sealed test part has been opened.
+    """
     from .. import runs
+    from ..runs.run import openings
 
     if unseal and not yes and sys.stdin.isatty():
-        past = _times(runs.Run.load(run).openings)
+        past = _times(openings(run))
         typer.confirm(f"The test part was opened {past} so far; each opening is counted.  Open it?", abort=True)
     judged = runs.evaluate(run, open_test=unseal)
     print(f"score     {judged.validation}")
     print(f"verdict   {judged.verdict}")
-    if judged.test is not None:
-        print(f"test      {judged.test}")
-    else:
-        print(f"test      n={judged.record.sizes['test']:,}, {_sealed(judged.openings)}")
+    print(f"test      {_test(judged)}")
     print(f"report    {judged.folder / 'report.html'}")
 
 
 @app.command("runs")
 def list_runs(out: Out = Path("runs")) -> None:
     """List the runs and what they reached."""
-    from ..evaluate import Ledger
-    from ..runs.run import LEDGER
+    from ..runs.run import existing_ledger
 
-    if not (out / LEDGER).exists():
-        raise BadFile(f"{out}: there is no ledger of runs; make one with: holdfast train digits --out {out}")
-    with Ledger.open(out / LEDGER) as ledger:
+    with existing_ledger(out) as ledger:
         rows = ledger.runs()
-    cells = [("run", "data", "status", "started (UTC)", "validation, best of its looks")]
+    cells = [("run", "data", "status", "started (UTC)", "best validation accuracy")]
     for row in rows:
-        best = "" if row.best is None else f"{100 * row.best:.1f} % of {row.looks} looks"
-        cells.append((row.name, row.dataset, row.status, f"{row.started:%Y-%m-%d %H:%M}", best))
+        best = "" if row.best is None else f"{100 * row.best:.1f} % in {row.looks:,} look{'s' * (row.looks != 1)}"
+        cells.append((row.name, row.dataset, _status(row, out), f"{row.started:%Y-%m-%d %H:%M}", best))
     widths = [max(len(line[column]) for line in cells) for column in range(5)]
     for line in cells:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _sealed(openings: int) -> str:
-    return f"opened {_times(openings)} by other runs" if openings else "sealed, never opened"
+def _status(row: "RunRow", out: Path) -> str:
+    """As in the ledger, but for a run that nobody trains any more."""
+    from ..runs.watch import in_training
+
+    folder = out / row.name
+    return "killed" if row.status == "running" and folder.is_dir() and not in_training(folder) else row.status
+
+
+def _check_resume(context: typer.Context) -> None:
+    """Raises BadValue for options that a resumed run cannot heed."""
+    given = [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
+    words = ["DATA" if name == "data" else f"--{name.replace('_', '-')}" for name in given]
+    extra = [word for word in words if word not in ("--resume", "--quiet")]
+    if extra:
+        raise BadValue(f"--resume goes on with the data and options that the run began with; leave {extra[0]} out.")
+
+
+def _test(judged: "Run") -> str:
+    """What is known of the test part."""
+    if not judged.record.sizes["test"]:
+        return "none was split off"
+    if judged.test is None:
+        known = f"opened {_times(judged.openings)} by other runs" if judged.openings else "sealed, never opened"
+        return f"n={judged.record.sizes['test']:,}, {known}"
+    later = judged.openings > judged.test.accuracy.looks
+    return f"{judged.test}{f' · opened {_times(judged.openings)} by now' if later else ''}"
 
 
 def _times(count: int) -> str:

@@ -25,10 +25,12 @@ class Loading:
         if self.quiet or time.monotonic() - self._began < PATIENCE_S:
             return
         if self._bar is None:
+            from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             columns = (TextColumn("reading  "), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, transient=True)
+            console = Console()
+            self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_interactive)
             self._bar.start()
             self._bar.add_task("reading", total=total)
         self._bar.update(self._bar.task_ids[0], completed=done)

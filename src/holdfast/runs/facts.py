@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..core import derive
 from ..data import Dataset, Part
+from ..training import get_optimizer
 from .record import Record
 from .report import DataFacts, Facts, Making, ModelFacts, PartFacts, Picture
 
@@ -99,27 +101,39 @@ def making_of(run: "Run") -> Making:
 
 def command_of(record: Record) -> str:
     """The command line that makes this run again."""
-    if not record.origin or record.settings.model == "model":
+    settings, origin = record.settings, record.origin
+    if not _fits_a_command(record):
         return "# made in Python, see below"
-    origin, settings = dict(record.origin), record.settings
-    config = settings.optimizer["config"]
     options: dict[str, object] = {
         "model": settings.model,
         "epochs": settings.epochs,
         "batch-size": settings.batch_size,
         "optimizer": settings.optimizer["class_name"].lower(),
-        "learning-rate": config.get("learning_rate"),
+        "learning-rate": settings.optimizer["config"]["learning_rate"],
         "patience": settings.patience,
         "seed": settings.seed,
         "validation": origin["validation"],
         "test": origin["test"],
-        "image-size": origin.get("image_size"),
+        "image-size": origin["image_size"],
+        "device": settings.device,
+        "precision": settings.precision,
     }
     words = ["holdfast", "train", str(origin["path"])]
     for name, value in options.items():
-        if isinstance(value, (str, int, float)):
+        if value is not None:
             words += [f"--{name}", str(value)]
-    return shlex.join([*words, "--skip-bad"] if origin.get("skip_bad") else words)
+    return shlex.join([*words, "--skip-bad"] if origin["skip_bad"] else words)
+
+
+def _fits_a_command(record: Record) -> bool:
+    """Whether all that Python can say was said in a way that the command line can, too."""
+    settings, origin = record.settings, record.origin
+    if not origin or settings.model == "model" or origin["seed"] != settings.seed:
+        return False
+    kind, config = settings.optimizer["class_name"], settings.optimizer["config"]
+    rate = config["learning_rate"]
+    plain = isinstance(rate, (int, float)) and asdict(get_optimizer(kind)) | {"learning_rate": rate} == config
+    return plain and not isinstance(origin["image_size"], list)
 
 
 def python_of(record: Record) -> str:
@@ -131,12 +145,18 @@ def python_of(record: Record) -> str:
         data = f"holdfast.data.load({record.origin['path']!r}, {_arguments(given)})"
     if settings.model != "model":
         model = repr(settings.model)
-    return (
-        "import holdfast\n\n"
-        f"data = {data}\n"
-        f"optimizer = holdfast.training.{kind}({_arguments(settings.optimizer['config'])})\n"
-        f"run = holdfast.train(data, {model}, epochs={settings.epochs}, batch_size={settings.batch_size},\n"
-        f"                     optimizer=optimizer, patience={settings.patience}, seed={settings.seed})"
+    lines = {
+        "data": data,
+        "model": model,
+        "optimizer": f"holdfast.training.{kind}({_arguments(settings.optimizer['config'])})",
+    }
+    rest = settings.model_dump(include={"epochs", "batch_size", "patience", "seed", "device", "precision"})
+    return "\n".join(
+        [
+            "import holdfast\n",
+            *(f"{name} = {value}" for name, value in lines.items()),
+            f"run = holdfast.train(data, model, optimizer=optimizer, {_arguments(rest)})",
+        ]
     )
 
 

@@ -3,26 +3,27 @@
 import glob
 import json
 import math
+import os
 import re
-import shlex
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from ..callbacks import EarlyStopping
-from ..core import BadFile, BadShape, BadValue
+from ..core import BadFile, BadShape, BadValue, UnknownName
 from ..data import Dataset, load
 from ..evaluate import Ledger
 from ..models import BaseModel, Fitting, from_config, links, prepare, ready_made, to_config
-from ..training import Callback, Optimizer, get_optimizer, load_checkpoint
+from ..models.fitting import pick_device
+from ..training import Callback, Optimizer, get_optimizer
 from . import lines
 from .record import Record, Settings, machine, versions
-from .run import LEDGER, MODEL, Run, check_same, data_of, judge
-from .watch import Checkpointing, Looking
+from .run import LEDGER, MODEL, Run, check_same, data_of, judge, ledger_of
+from .watch import Checkpointing, Looking, alone
 
 CHECKPOINT = Path("checkpoints") / "last.safetensors"
 
@@ -56,7 +57,7 @@ def train(
         optimizer: a name or an Optimizer.
         learning_rate: instead of the optimizer's own.
         patience: epochs without improvement after which training stops.
-        seed: of weights, order and dropout.
+        seed: of order and dropout, and of the weights unless the model comes with its own.
         device: "auto", "cpu", "cuda", ...
         precision: "bfloat16" computes in bfloat16 where that is safe.
         out: folder of the runs, in which `<name>-001` and so on are made, and of their ledger.
@@ -70,6 +71,8 @@ def train(
         BadData, BadFile, BadShape, BadValue, UnknownName: one sentence says what is wrong; no folder is left then.
     """
     say = lines.say if verbose else lines.quiet
+    out = Path(out)
+    check_settings(model, optimizer, learning_rate, device, out)
     data = data if isinstance(data, Dataset) else load(data, seed=seed)
     label, network = model_for(data, model, seed)
     size = batch_size or batch_size_for(len(data.train))
@@ -89,7 +92,6 @@ def train(
         precision=precision,
     )
     session, stopper = session_for(network, data, settings, callbacks, verbose)
-    out = Path(out)
     with Ledger.open(out / LEDGER) as ledger:
         folder = new_folder(out, data.name)
         record = Record(
@@ -108,8 +110,8 @@ def train(
             machine=machine(),
             versions=versions(),
         )
-        record.write(folder)
-        return carry_out(folder, record, session, stopper, data, ledger, say)
+        with alone(folder):
+            return carry_out(folder, record, session, stopper, data, ledger, say)
 
 
 def resume(
@@ -134,34 +136,28 @@ def resume(
     """
     folder = Path(folder)
     say = lines.say if verbose else lines.quiet
-    record = Record.read(folder)
-    if record.status == "finished":
-        raise BadValue(f"{folder}: this run has finished; there is nothing to resume.")
-    data = data_of(record, folder) if data is None else data
-    check_same(record, data)
-    settings = record.settings
-    network = from_config(record.config, seed=settings.seed)
-    network.classes = tuple(record.classes)
-    network.compile(
-        settings.optimizer,
-        "sparse_categorical_crossentropy",
-        ["accuracy"],
-        device=settings.device,
-        precision=settings.precision,
-    )
-    say("data", lines.data_line(data))
-    say("model", lines.model_line(network, settings.batch_size))
-    session, stopper = session_for(network, data, settings, callbacks, verbose)
-    memory = load_checkpoint(folder / CHECKPOINT, session.state, session.program)
-    for listener in session.callbacks:
-        if type(listener).__name__ in memory:
-            listener.load_state_dict(memory[type(listener).__name__])  # type: ignore[attr-defined]  # it gave it
-    say("resumed", f"{folder} after epoch {session.state.epoch} of {settings.epochs}")
-    session = replace(session, first=session.state.epoch)
-    record.status = "running"
-    record.write(folder)
-    with Ledger.open(folder.parent / LEDGER) as ledger:
-        return carry_out(folder, record, session, stopper, data, ledger, say)
+    with ExitStack() as held:
+        held.enter_context(alone(folder))
+        record = Record.read(folder)
+        if record.status == "finished":
+            raise BadValue(f"{folder}: this run has finished; there is nothing to resume.")
+        ledger = held.enter_context(ledger_of(folder, record))
+        data = data_of(record, folder) if data is None else data
+        check_same(record, data)
+        settings = record.settings
+        network = from_config(record.config, seed=settings.seed)
+        network.classes = tuple(record.classes)
+        network.compile(
+            settings.optimizer,
+            "sparse_categorical_crossentropy",
+            ["accuracy"],
+            device=settings.device,
+            precision=settings.precision,
+        )
+        say("data", lines.data_line(data))
+        say("model", lines.model_line(network, settings.batch_size))
+        session, stopper = session_for(network, data, settings, callbacks, verbose)
+        return carry_out(folder, record, session, stopper, data, ledger, say, resumed=True)
 
 
 def carry_out(
@@ -172,35 +168,63 @@ def carry_out(
     data: Dataset,
     ledger: Ledger,
     say: lines.Say,
+    *,
+    resumed: bool = False,
 ) -> Run:
     """Trains, judges, and writes everything; what fails on the way is written, too."""
     looking = Looking(ledger, record.ledger_id, data.validation.fingerprint)
-    keeping = Checkpointing(folder / CHECKPOINT, session.callbacks)
-    session = replace(session, callbacks=(looking, *session.callbacks, keeping))
-    began = time.perf_counter()
+    keeping = Checkpointing(folder / CHECKPOINT, (looking, *session.callbacks))
+    if resumed:
+        keeping.restore(session.state, session.program)
+        say("resumed", f"{folder} after epoch {session.state.epoch} of {record.settings.epochs}")
+    else:
+        keeping.save(session.state)
+    session = replace(session, callbacks=(keeping,), first=session.state.epoch)
+    record.status = "running"
+    record.write(folder)  # after the checkpoint: whatever has a record can be resumed
+    began = time.perf_counter() - record.seconds
     try:
         history = session.run()
-        record.seconds += time.perf_counter() - began
+        if stopper.best_epoch is None:
+            raise BadValue("training diverged: the validation loss was never a number; try a lower learning rate.")
+        record.seconds = time.perf_counter() - began
         record.logs = [{key: _number(value) for key, value in row.items()} for row in history.logs]
         record.stop = history.stop.reason if history.stop else f"all {record.settings.epochs} epochs are done"
-        record.kept_epoch = None if stopper.best_epoch is None else stopper.best_epoch + 1
+        record.kept_epoch = stopper.best_epoch + 1
         session.model.save(folder / MODEL)
         run = judge(folder, record, session.model, data, ledger)
+        record.status = "finished"
+        ledger.end_run(record.ledger_id, "finished")
+        record.write(folder)
     except BaseException as error:
         record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        record.seconds += time.perf_counter() - began
-        if record.status == "interrupted":
-            say("stopped", f"interrupted; go on with: holdfast train --resume {shlex.quote(str(folder))}")
+        record.seconds = time.perf_counter() - began
         with suppress(Exception):  # the first error is the one to tell
             record.write(folder)
             ledger.end_run(record.ledger_id, record.status)
+            if not isinstance(error, BadValue):  # that would come again
+                say("go on", lines.resume_line(folder, from_memory=not record.origin))
         raise
-    ledger.end_run(record.ledger_id, "finished")
     (folder / CHECKPOINT).unlink(missing_ok=True)
     say("score", str(run.validation))
     say("verdict", str(run.verdict))
     say("saved", lines.saved_line(folder, sealed=len(data.test) > 0))
     return run
+
+
+def check_settings(
+    model: str | Path | BaseModel, optimizer: str | Optimizer, learning_rate: float | None, device: str, out: Path
+) -> None:
+    """Raises at once what `train` would raise after the data was read, which may take long."""
+    if not isinstance(model, BaseModel):
+        read_json(Path(model)) if is_file(model) else ready_made.canonical(str(model))
+    optimizer_for(optimizer, learning_rate)
+    pick_device(device)
+    nearest = next(place for place in (out, *out.parents) if os.access(place, os.F_OK))
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise BadFile(
+            f"cannot make runs in {out}: {nearest} is no folder that can be written to; choose another with --out."
+        )
 
 
 def session_for(
@@ -230,16 +254,18 @@ def model_for(data: Dataset, model: str | Path | BaseModel, seed: int) -> tuple[
     if isinstance(model, BaseModel):
         label, network = "model", model
         network.build_for(data.train.images)
-    elif str(model).endswith(".json"):
-        label, network = str(Path(model).resolve()), from_config(read_json(Path(model)), seed=seed)
+    elif is_file(model):
+        label, network = str(Path(model).resolve()), read_model(Path(model), seed)
     else:
         label = ready_made.canonical(str(model))
         network = ready_made[label](data.shape, len(data.classes), seed=seed)
     takes = [symbol.shape for symbol in network.inputs]
     gives = [symbol.shape for symbol in network.outputs]
-    if takes != [data.shape]:
+    if (len(takes), len(gives)) != (1, 1):
+        raise BadShape(f"model {label}: has {len(takes)} inputs and {len(gives)} outputs; a run takes one of each.")
+    if takes[0] != data.shape:
         raise BadShape(f"model {label}: takes {takes[0]}, the data has {data.shape}; change its Input or --image-size.")
-    if gives != [(len(data.classes),)]:
+    if gives[0] != (len(data.classes),):
         raise BadShape(
             f"model {label}: gives {gives[0]}, the data has {len(data.classes)} classes; "
             f"end it in Dense({len(data.classes)}, activation='softmax')."
@@ -247,6 +273,7 @@ def model_for(data: Dataset, model: str | Path | BaseModel, seed: int) -> tuple[
     if links(network.module) != ["softmax"]:
         raise BadValue(f"model {label}: its outputs are no probabilities; end it in activation='softmax'.")
     network.classes = data.classes
+    network.seed = seed  # of order and dropout; the weights are made by now
     return label, network
 
 
@@ -270,6 +297,25 @@ def describe(optimizer: Optimizer) -> dict[str, Any]:  # Any: JSON values
 def batch_size_for(samples: int) -> int:
     """32 below 2,000 training samples, 64 below 10,000, else 128."""
     return 32 if samples < 2_000 else 64 if samples < 10_000 else 128
+
+
+def is_file(model: str | Path) -> bool:
+    """Whether this is the path of a configuration rather than a name."""
+    return isinstance(model, Path) or model.endswith(".json")
+
+
+def read_model(path: Path, seed: int) -> BaseModel:
+    """The model of a configuration.
+
+    Raises:
+        BadFile: no such file, or no model that can be built.
+    """
+    try:
+        return from_config(read_json(path), seed=seed)
+    except (BadValue, UnknownName) as error:
+        raise BadFile(f"{path}: {error}") from error
+    except (LookupError, TypeError, AttributeError) as error:
+        raise BadFile(f"{path}: is no configuration of a model: {type(error).__name__} {error}.") from error
 
 
 def read_json(path: Path) -> dict[str, Any]:  # Any: JSON values
@@ -297,7 +343,7 @@ def new_folder(out: Path, name: str) -> Path:
     """
     stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
     taken = [path.name.removeprefix(f"{stem}-") for path in out.glob(f"{glob.escape(stem)}-*")] if out.is_dir() else []
-    number = max((int(end) for end in taken if end.isdigit()), default=0) + 1
+    number = max((int(end) for end in taken if end.isdecimal()), default=0) + 1
     while True:
         folder = out / f"{stem}-{number:03d}"
         try:

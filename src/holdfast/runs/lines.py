@@ -1,5 +1,6 @@
 """The lines that a run prints: a word, then a sentence of facts."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -24,10 +25,11 @@ def data_line(data: Dataset) -> str:
     """What was read and how it was split."""
     total = len(data.train) + len(data.validation) + len(data.test)
     facts = data.facts
+    test = f"test {len(data.test):,} (sealed)" if len(data.test) else "no test part"
     found = [
         f"{data.name}: {total:,} {'pictures' if len(data.shape) == 3 else 'samples'}, {len(data.classes)} classes, "
         f"{shape_words(data.shape)}",
-        f"train {len(data.train):,}, validation {len(data.validation):,}, test {len(data.test):,} (sealed)",
+        f"train {len(data.train):,}, validation {len(data.validation):,}, {test}",
     ]
     if facts.skipped:
         found.append(f"{counted(len(facts.skipped), 'file')} skipped, see report")
@@ -71,7 +73,15 @@ def counted(n: int, word: str, words: str | None = None) -> str:
 
 def saved_line(folder: Path, *, sealed: bool) -> str:
     """Where everything is and what comes next."""
-    import shlex
-
-    next_step = f" · next: holdfast evaluate {shlex.quote(str(folder))} --unseal" if sealed else ""
+    next_step = f" · next: holdfast evaluate {quoted(folder)} --unseal" if sealed else ""
     return f"{folder} · report: {folder / 'report.html'}{next_step}"
+
+
+def resume_line(folder: Path, *, from_memory: bool) -> str:
+    """What to run when it did not come to its end."""
+    return f"holdfast.resume({str(folder)!r}, data)" if from_memory else f"holdfast train --resume {quoted(folder)}"
+
+
+def quoted(folder: Path) -> str:
+    """As it is to be typed."""
+    return shlex.quote(str(folder))

@@ -40,6 +40,7 @@ class Record(BaseModel):
         kept_epoch: the epoch, from 1, whose weights the model has.
         seconds: from the beginning of training to its end.
         scores: the reports on "train", "validation" and, once opened, "test", and the "verdict".
+        openings: of its test part, over all runs in the ledger, when it was last judged.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -63,6 +64,7 @@ class Record(BaseModel):
     stop: str = ""
     kept_epoch: int | None = None
     scores: dict[str, Any] = {}
+    openings: int = 0
 
     def write(self, folder: Path) -> None:
         """Writes run.json, whole or not at all."""

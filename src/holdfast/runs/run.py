@@ -1,6 +1,8 @@
 """A run: a trained model in a folder, judged; with all that is needed to believe it, to use it and to make it again."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import BadData, BadValue
+from ..core import BadData, BadFile, BadValue
 from ..data import Dataset, load, read_image
 from ..evaluate import Ledger, Report, Verdict, score, unseal, verdict
 from ..models import BaseModel, load_keras
 from .facts import facts_of
+from .lines import quoted
 from .record import Record
 from .report import card, report
 from .write import write_history, write_text
@@ -31,7 +34,7 @@ class Run:
         train, validation: what the model is worth on these parts, both in evaluation mode.
         verdict: what the two say together.
         test: what it is worth on the test part; None while that is sealed.
-        openings: how often the test part has been opened, over all runs in the ledger.
+        openings: how often the test part had been opened when it was judged, over all runs in the ledger.
     """
 
     folder: Path
@@ -55,8 +58,6 @@ class Run:
         record = Record.read(folder)
         check_finished(record, folder)
         scores = record.scores
-        with Ledger.open(folder.parent / LEDGER) as ledger:
-            openings = ledger.openings(record.prints["test"])
         return cls(
             folder,
             record,
@@ -65,7 +66,7 @@ class Run:
             Report.from_dict(scores["validation"]),
             Verdict.from_dict(scores["verdict"]),
             Report.from_dict(scores["test"]) if "test" in scores else None,
-            openings,
+            record.openings,
         )
 
     def predict(self, pictures: Sequence[str | Path] | NDArray[Any]) -> NDArray[np.float32]:  # Any: of any number type
@@ -99,7 +100,7 @@ def evaluate(folder: str | Path, data: Dataset | None = None, *, open_test: bool
         open_test: whether to open the sealed test part.  The opening is in the ledger before the part is read.
 
     Raises:
-        BadFile: no run there.
+        BadFile: no run there, or not the ledger that it was made with.
         BadValue: a run that has not finished, or whose data came from memory and is not given.
         BadData: the data is no longer what the run was trained on.
     """
@@ -108,14 +109,16 @@ def evaluate(folder: str | Path, data: Dataset | None = None, *, open_test: bool
     check_finished(record, folder)
     data = data_of(record, folder) if data is None else data
     check_same(record, data)
-    with Ledger.open(folder.parent / LEDGER) as ledger:
-        return judge(folder, record, load_keras(folder / MODEL), data, ledger, open_test=open_test)
+    with ledger_of(folder, record) as ledger:
+        run = judge(folder, record, load_keras(folder / MODEL), data, ledger, open_test=open_test)
+    record.write(folder)
+    return run
 
 
 def judge(
     folder: Path, record: Record, model: BaseModel, data: Dataset, ledger: Ledger, *, open_test: bool = False
 ) -> Run:
-    """Scores a model on train and validation, on test only if told to, and writes report, card and record."""
+    """Scores a model on train and validation, on test only if told to; writes the report, fills in the record."""
     looks = ledger.looks(data.validation.fingerprint)
     probabilities = model.predict(data.validation)
     validation = score(
@@ -132,13 +135,12 @@ def judge(
     said = verdict(train, validation)
     record.scores = {"train": train.to_dict(), "validation": validation.to_dict(), "verdict": said.to_dict()}
     record.scores |= {"test": test.to_dict()} if test else {}
-    record.status = "finished"
-    run = Run(folder, record, model, train, validation, said, test, ledger.openings(data.test.fingerprint))
+    record.openings = ledger.openings(data.test.fingerprint)
+    run = Run(folder, record, model, train, validation, said, test, record.openings)
     write_history(folder / HISTORY, record.logs)
     facts = facts_of(run, data, probabilities)
     write_text(folder / REPORT, report(facts))
     write_text(folder / CARD, card(facts))
-    record.write(folder)
     return run
 
 
@@ -150,7 +152,7 @@ def values_of(measured: Report) -> dict[str, float]:
 def check_finished(record: Record, folder: Path) -> None:
     """Raises BadValue for a run without a final model."""
     if record.status != "finished":
-        raise BadValue(f"{folder}: this run is {record.status}; finish it with: holdfast train --resume {folder}")
+        raise BadValue(f"{folder}: this run has not finished; go on with: holdfast train --resume {quoted(folder)}")
 
 
 def data_of(record: Record, folder: Path) -> Dataset:
@@ -171,3 +173,37 @@ def check_same(record: Record, data: Dataset) -> None:
             f"{record.data}: the data has changed since {record.name} was trained, so its parts are not the same; "
             "restore the files, or train anew."
         )
+
+
+def openings(folder: str | Path) -> int:
+    """How often the test part of a run has been opened by now, over all runs in the ledger."""
+    record = Record.read(Path(folder))
+    with ledger_of(Path(folder), record) as ledger:
+        return ledger.openings(record.prints["test"])
+
+
+@contextmanager
+def ledger_of(folder: Path, record: Record) -> Iterator[Ledger]:
+    """The ledger that a run is in, open.
+
+    Raises:
+        BadFile: it is not there, or is another; with a new one the count of openings would begin anew.
+    """
+    with existing_ledger(folder.resolve().parent) as ledger:
+        if not any((row.id, row.name) == (record.ledger_id, record.name) for row in ledger.runs()):
+            raise BadFile(
+                f"{folder}: the ledger {ledger.where} does not know this run; keep it beside the ledger.db that it was "
+                "made with, which counts the openings of its test part."
+            )
+        yield ledger
+
+
+def existing_ledger(out: Path) -> Ledger:
+    """The ledger of a folder of runs, open; none is made.
+
+    Raises:
+        BadFile: there is none.
+    """
+    if not (out / LEDGER).exists() and not os.environ.get("HOLDFAST_LEDGER"):
+        raise BadFile(f"{out}: there is no {LEDGER}, which every folder of runs has; try: holdfast train digits")
+    return Ledger.open(out / LEDGER)

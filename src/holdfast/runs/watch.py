@@ -1,34 +1,70 @@
 """What listens to a run while it trains: the checkpoint that it can be resumed from, and the ledger of looks."""
 
+import os
+import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..callbacks import Resumable
+from ..core import BadValue
 from ..evaluate import Ledger
-from ..training import Begin, Callback, EpochEnd, Event, StepEnd, Stop, save_checkpoint
+from ..training import Callback, End, EpochEnd, Event, Program, State, StepEnd, Stop, load_checkpoint, save_checkpoint
 
 
 @dataclass
 class Checkpointing:
-    """Keeps the last state in one file: at the beginning, after each epoch, and every minute of a long one.
+    """Passes every event on to the others, then keeps the last state in one file: after each epoch, and every minute
+    of a long one.
 
-    It comes after the callbacks whose memory it keeps, so that this has heard the event, too.
+    What the others remember is kept with it, and their Stop, too: a run that is killed between its last epoch and its
+    score is judged when it is resumed, and trained no further.
     """
 
     path: Path
     others: Sequence[Callback]
     every_s: float = 60.0
-    _saved: float = field(default=0.0, init=False, repr=False)
+    stop: Stop | None = None
+    _saved: float = field(default_factory=time.monotonic, init=False, repr=False)
 
     def __call__(self, event: Event) -> Stop | None:
-        due = isinstance(event, (Begin, EpochEnd))
-        if due or (isinstance(event, StepEnd) and time.monotonic() - self._saved > self.every_s):
-            memory = {type(other).__name__: other.state_dict() for other in self.others if isinstance(other, Resumable)}
-            save_checkpoint(self.path, event.state, memory=memory)
-            self._saved = time.monotonic()
-        return None
+        if isinstance(event, End):
+            with ExitStack() as all_of_them:  # one that raises does not keep the others from closing
+                for other in reversed(self.others):
+                    all_of_them.callback(other, event)
+            return None
+        answers = [other(event) for other in self.others]
+        self.stop = self.stop or next((answer for answer in answers if answer is not None), None)
+        late = isinstance(event, StepEnd) and time.monotonic() - self._saved > self.every_s
+        if late or isinstance(event, EpochEnd):
+            self.save(event.state)
+        return self.stop
+
+    def save(self, state: State) -> None:
+        """Writes the file, whole or not at all."""
+        memory = {name: other.state_dict() for name, other in self._named()}
+        save_checkpoint(self.path, state, memory={"stop": self.stop.reason if self.stop else None, "others": memory})
+        self._saved = time.monotonic()
+
+    def restore(self, state: State, program: Program) -> None:
+        """Puts state and others back as they were."""
+        memory = load_checkpoint(self.path, state, program)
+        self.stop = Stop(memory["stop"]) if memory["stop"] else None
+        for name, other in self._named():
+            if name in memory["others"]:
+                other.load_state_dict(memory["others"][name])
+
+    def _named(self) -> Iterator[tuple[str, Resumable]]:
+        """Those of the others that have a memory, by names that are the same when the run is resumed."""
+        seen = Counter[str]()
+        for other in self.others:
+            if isinstance(other, Resumable):
+                kind = type(other).__name__
+                yield f"{kind} {seen[kind]}", other
+                seen[kind] += 1
 
 
 @dataclass
@@ -46,3 +82,45 @@ class Looking:
                 self.run, "validation", self.fingerprint, seen, purpose="early stopping", epoch=event.epoch + 1
             )
         return None
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keeps other processes from training the run in `folder`; ends with this process, whatever ends that.
+
+    Raises:
+        BadValue: another process trains it.
+    """
+    with _locked(folder) as mine:
+        if not mine:
+            raise BadValue(f"{folder}: another process is training this run; wait for it, or end it.")
+        yield
+
+
+def in_training(folder: Path) -> bool:
+    """Whether a process is training the run in `folder`, as far as can be told from here."""
+    with _locked(folder) as mine:
+        return not mine
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Whether the folder could be locked; True, too, where folders have no locks."""
+    if sys.platform == "win32" or not folder.is_dir():
+        yield True
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield _lock(handle)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:  # others than this one: a network file system without such locks
+        return not isinstance(error, BlockingIOError)
+    return True
