@@ -10,7 +10,6 @@ import typer
 from ..core import BadFile, BadValue
 
 if TYPE_CHECKING:
-    from ..data import Dataset
     from ..evaluate import RunRow
     from ..runs import Run
 
@@ -81,6 +80,7 @@ def train(
     """
     from .. import runs
     from ..runs.job import check_settings
+    from ..runs.loading import load_shown
 
     verbose = 0 if quiet else 1
     if resume is not None:
@@ -90,7 +90,15 @@ def train(
     if data is None:
         raise BadValue("DATA is missing; try: holdfast train digits")
     check_settings(model, optimizer, learning_rate, device, out)
-    dataset = _load(data, validation, test, seed, image_size, skip_bad, quiet)
+    dataset = load_shown(
+        quiet=quiet,
+        path=data,
+        validation=validation,
+        test=test,
+        seed=seed,
+        image_size=image_size,
+        skip_bad=skip_bad,
+    )
     runs.train(
         dataset,
         model,
@@ -200,22 +208,3 @@ def _test(judged: "Run") -> str:
 
 def _times(count: int) -> str:
     return {0: "never", 1: "once"}.get(count, f"{count} times")
-
-
-def _load(
-    data: str, validation: float, test: float, seed: int, image_size: int | None, skip_bad: bool, quiet: bool
-) -> "Dataset":
-    """Reads the data; shows how far it is when that takes long and somebody looks."""
-    from ..data import load
-    from .loading import Loading
-
-    with Loading(quiet=quiet) as loading:
-        return load(
-            data,
-            validation=validation,
-            test=test,
-            seed=seed,
-            image_size=image_size,
-            skip_bad=skip_bad,
-            progress=loading,
-        )

@@ -15,12 +15,13 @@ from typing import Any, Literal
 
 from ..callbacks import EarlyStopping
 from ..core import BadFile, BadShape, BadValue, UnknownName
-from ..data import Dataset, load
+from ..data import Dataset
 from ..evaluate import Ledger
 from ..models import BaseModel, Fitting, from_config, links, prepare, ready_made, to_config
 from ..models.fitting import pick_device
 from ..training import Callback, Optimizer, get_optimizer
 from . import lines
+from .loading import load_shown
 from .record import Record, Settings, machine, versions
 from .run import LEDGER, MODEL, Run, check_same, data_of, judge, ledger_of
 from .watch import Checkpointing, Looking, alone
@@ -73,9 +74,9 @@ def train(
     say = lines.say if verbose else lines.quiet
     out = Path(out)
     check_settings(model, optimizer, learning_rate, device, out)
-    data = data if isinstance(data, Dataset) else load(data, seed=seed)
+    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, path=data, seed=seed)
     label, network = model_for(data, model, seed)
-    size = batch_size or batch_size_for(len(data.train))
+    size = batch_size_for(len(data.train)) if batch_size is None else batch_size
     how = optimizer_for(optimizer, learning_rate)
     network.compile(how, "sparse_categorical_crossentropy", ["accuracy"], device=device, precision=precision)
     assert network.compiled is not None
@@ -142,7 +143,7 @@ def resume(
         if record.status == "finished":
             raise BadValue(f"{folder}: this run has finished; there is nothing to resume.")
         ledger = held.enter_context(ledger_of(folder, record))
-        data = data_of(record, folder) if data is None else data
+        data = data_of(record, folder, quiet=not verbose) if data is None else data
         check_same(record, data)
         settings = record.settings
         network = from_config(record.config, seed=settings.seed)

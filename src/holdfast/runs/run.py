@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadData, BadFile, BadValue
-from ..data import Dataset, load, read_image
+from ..data import Dataset, read_image
 from ..evaluate import Ledger, Report, Verdict, score, unseal, verdict
 from ..models import BaseModel, load_keras
 from .facts import facts_of
 from .lines import quoted
+from .loading import load_shown
 from .record import Record
 from .report import card, report
 from .write import write_history, write_text
@@ -155,7 +156,7 @@ def check_finished(record: Record, folder: Path) -> None:
         raise BadValue(f"{folder}: this run has not finished; go on with: holdfast train --resume {quoted(folder)}")
 
 
-def data_of(record: Record, folder: Path) -> Dataset:
+def data_of(record: Record, folder: Path, *, quiet: bool = False) -> Dataset:
     """The data of a run, read again from where it came.
 
     Raises:
@@ -163,7 +164,7 @@ def data_of(record: Record, folder: Path) -> Dataset:
     """
     if not record.origin:
         raise BadValue(f"{folder}: its data came from memory; call holdfast.evaluate_run(folder, data) in Python.")
-    return load(**record.origin)
+    return load_shown(quiet=quiet, **record.origin)
 
 
 def check_same(record: Record, data: Dataset) -> None:

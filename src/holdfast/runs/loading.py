@@ -1,13 +1,21 @@
-"""How far reading the data is."""
+"""Reading the data of a run, and showing how far that is."""
 
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ..data import Dataset, load
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 PATIENCE_S = 1.0  # what is read sooner needs no bar
+
+
+def load_shown(*, quiet: bool = False, **origin: Any) -> Dataset:  # Any: what `load` takes
+    """`data.load`, with a bar on the terminal when it takes long and somebody looks."""
+    with Loading(quiet=quiet) as progress:
+        return load(**origin, progress=progress)
 
 
 class Loading:
