@@ -70,7 +70,7 @@ def train(
     ] = Precision.float32,
     out: Out = Path("runs"),
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run; takes no DATA.")
+        Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run; DATA only if it has moved.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -85,7 +85,10 @@ def train(
     verbose = 0 if quiet else 1
     if resume is not None:
         _check_resume(context)
-        runs.resume(resume, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
+        moved = None
+        if data is not None:
+            moved = load_shown(quiet=quiet, **{**runs.Record.read(resume).origin, "path": data})
+        runs.resume(resume, moved, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
         return
     if data is None:
         raise BadValue("DATA is missing; try: holdfast train digits")
@@ -189,10 +192,9 @@ def _status(row: "RunRow", out: Path) -> str:
 def _check_resume(context: typer.Context) -> None:
     """Raises BadValue for options that a resumed run cannot heed."""
     given = [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
-    words = ["DATA" if name == "data" else f"--{name.replace('_', '-')}" for name in given]
-    extra = [word for word in words if word not in ("--resume", "--quiet")]
+    extra = [f"--{name.replace('_', '-')}" for name in given if name not in ("data", "resume", "quiet")]
     if extra:
-        raise BadValue(f"--resume goes on with the data and options that the run began with; leave {extra[0]} out.")
+        raise BadValue(f"--resume goes on with the options that the run began with; leave {extra[0]} out.")
 
 
 def _test(judged: "Run") -> str:
