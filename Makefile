@@ -15,8 +15,9 @@ install: .venv/dev  ## holdfast, and what its developers need, in .venv
 demo: .venv/core  ## train on the bundled handwritten digits
 	$(BIN)/holdfast train digits
 
+# A thread each: workers that share the cores would spend their time waiting for each other.
 test: .venv/dev .venv-keras/done  ## all tests but the long campaigns
-	$(BIN)/python -m pytest -m "not soak"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not soak" -n auto --maxprocesses 4
 
 lint: .venv/dev  ## format, lint and types
 	$(BIN)/ruff format --check .

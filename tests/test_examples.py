@@ -1,0 +1,88 @@
+"""The programs in examples/ and the Python in README.md and docs/ run as they stand, in an empty folder."""
+
+import re
+import runpy
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+EXAMPLES = REPOSITORY / "examples"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A program, what it says near its end, and the files it leaves."""
+
+    name: str
+    says: str
+    leaves: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+CASES = (
+    Example("callbacks", r"one cycle, 8 epochs: validation accuracy 0\.9", ("best.keras", "log.csv")),
+    Example("dense_twin", r"for MNIST: 33,194 and 33,400 parameters"),
+    Example("events", r"and one more: loss 0\.\d+"),
+    Example("functional", r"of unseen digits: .*'val_same_accuracy': 0\.[89]"),
+    Example("keras_style", r"the first three are \[1 7 4\] truly \[1 7 4\]", ("history.png", "digits.keras")),
+    Example("photos", r"test accuracy \S+ % \[.+\] n=120, opened once", ("runs/photos-001/report.html",)),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_example_runs(
+    case: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    runpy.run_path(str(EXAMPLES / f"{case.name}.py"), run_name="__main__")
+
+    assert re.search(case.says, capsys.readouterr().out)
+    assert [name for name in case.leaves if not (tmp_path / name).is_file()] == []
+
+
+def test_every_example_has_a_case() -> None:
+    assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == [case.name for case in CASES]
+
+
+PAGES = ("README.md", "docs/data.md", "docs/design.md", "docs/honest.md", "docs/keras.md", "docs/runs.md")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_python_on_a_page_runs_from_top_to_bottom(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (REPOSITORY / page).read_text(encoding="utf-8"), re.S | re.M)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "page"}
+    monkeypatch.setitem(sys.modules, "page", ModuleType("page"))  # dataclasses look up the module they are made in
+
+    for block in blocks:
+        exec(block, names)
+
+    assert blocks
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_on_a_page_lead_somewhere(page: str) -> None:
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+
+    dead = [link for link in links if not _leads_somewhere((REPOSITORY / page).parent, *link.split("#"))]
+
+    assert dead == []
+
+
+def _leads_somewhere(folder: Path, target: str, heading: str = "") -> bool:
+    """Whether the file is there and, if one is named, the heading in it, as GitHub spells it."""
+    path = folder / target
+    if not heading:
+        return path.exists()
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M)
+    return heading in [re.sub(r"[^\w\- ]", "", line).lower().replace(" ", "-") for line in headings]
