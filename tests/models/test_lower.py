@@ -102,6 +102,7 @@ def test_frozen_layers_ask_for_no_gradient() -> None:
     assert model.summary().trainable == 10
 
 
+@pytest.mark.slow
 def test_a_model_exports_with_several_inputs_outputs_and_submodels() -> None:
     a, b = Input((4, 4, 1), name="a"), Input((4, 4, 1), name="b")
     inner = Sequential([Input((4, 4, 1)), Conv2D(2, 3, activation="relu")], name="inner")

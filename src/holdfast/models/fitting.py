@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -193,8 +193,13 @@ def penalty_of(lowered: Lowered) -> Penalty | None:
     return penalty if penalty.weights or penalty.activities else None
 
 
-def labelled(model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays = None) -> Batch:
-    """Inputs, targets and weights of all samples, checked against the model; it learns the names of the classes."""
+Classes: TypeAlias = tuple[str, ...] | None  # their names, where labels have any
+
+
+def labelled(
+    model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays = None, *, classes: Classes
+) -> tuple[Batch, Classes]:
+    """Inputs, targets and weights of all samples, checked against the model and its classes; and the classes."""
     if isinstance(x, Part):
         x, y = x.images, x.labels if y is None else y
     if y is None:
@@ -202,7 +207,7 @@ def labelled(model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays = N
     model.build_for(x)
     inputs = as_inputs(x, [symbol.shape for symbol in model.inputs], model.input_names)
     check_finite(inputs, "x")
-    targets, classes = [], model.classes
+    targets = []
     for value, symbol in zip(several(y, model.output_names, "y"), model.outputs, strict=True):
         target, classes = as_labels(value, classes, symbol.shape, "y")
         targets.append(target)
@@ -212,8 +217,7 @@ def labelled(model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays = N
         for tensor in tensors:
             if len(tensor) != len(inputs[0]):
                 raise BadShape(f"x has {len(inputs[0])} samples, {name} has {len(tensor)}.")
-    model.classes = classes
-    return Batch(inputs, tuple(targets), tuple(pieces))
+    return Batch(inputs, tuple(targets), tuple(pieces)), classes
 
 
 def _weights(sample_weight: Arrays, names: Sequence[str]) -> list[Tensor]:
@@ -333,28 +337,29 @@ def prepare(
         validation_batch_size=validation_batch_size,
         validation_freq=validation_freq,
     )
+    classes = model.classes
     if isinstance(x, Dataset):
         validation_data = x.validation if validation_data is None and not validation_split else validation_data
-        if model.classes not in (None, x.classes):
+        if classes not in (None, x.classes):
             raise BadData(
-                f"the model tells {', '.join(model.classes or ())} apart, the data has {', '.join(x.classes)}; "
+                f"the model tells {', '.join(classes or ())} apart, the data has {', '.join(x.classes)}; "
                 "set model.classes = None to teach it others."
             )
-        model.classes = x.classes
-        x = x.train
-    whole = labelled(model, x, y, sample_weight)
-    _check_varied(whole, [symbol.shape[-1] for symbol in model.outputs])
+        x, classes = x.train, x.classes
+    whole, classes = labelled(model, x, y, sample_weight, classes=classes)
+    _check_varied(whole, [symbol.shape[-1] for symbol in model.outputs], classes)
     held: Batch | None = None
     if validation_data is not None:
-        held = _validation(model, validation_data)
+        held = _validation(model, validation_data, classes)
     elif validation_split:
         kept, out = hold_out(whole.targets[0], validation_split, seed=model.seed, order=split_order)
         held, whole = whole.map(lambda tensor: tensor[out]), whole.map(lambda tensor: tensor[kept])
     if class_weight is not None:
-        whole = class_weights(whole, class_weight, model.classes or (), model.outputs[0].shape[-1])
+        whole = class_weights(whole, class_weight, classes or (), model.outputs[0].shape[-1])
     state, program = model.training_state(whole.targets)
-    state.begin, state.batch, state.running = state.step, 0, {}
     _check_binary(program, whole)
+    state.begin, state.batch, state.running = state.step, 0, {}
+    model.classes = classes
     size = batch_size or 32
     settings = model.compiled
     assert settings is not None
@@ -399,14 +404,15 @@ def _check_counts(**counts: int | None) -> None:
             raise BadValue(f"fit({name}={count!r}): must be a positive whole number.")
 
 
-def _check_varied(batch: Batch, outputs: Sequence[int]) -> None:
+def _check_varied(batch: Batch, outputs: Sequence[int], classes: Classes) -> None:
     """Raises BadData when all samples are of one class."""
     for target, several_classes in zip(batch.targets, outputs, strict=True):
         labels = kinds(target)
         if labels is None or (several_classes == 1 and target.is_floating_point()):
             continue
         if bool((labels == labels[0]).all()):
-            raise BadData(f"y: all {len(labels)} labels are {int(labels[0])}; there is nothing to tell apart.")
+            only = classes[0] if classes and len(classes) == 1 else int(labels[0])
+            raise BadData(f"y: all {len(labels)} labels are {only!r}; there is nothing to tell apart.")
 
 
 def _check_binary(program: Program, batch: Batch) -> None:
@@ -418,19 +424,21 @@ def _check_binary(program: Program, batch: Batch) -> None:
             raise BadData(f"y[{first}] is {target[first].tolist()}; binary cross-entropy takes targets from 0 to 1.")
 
 
-def _validation(model: "BaseModel", data: Any) -> Batch:  # Any: (x, y), (x, y, sample_weight) or a Part
+def _validation(
+    model: "BaseModel", data: Any, classes: Classes
+) -> Batch:  # Any: (x, y), (x, y, sample_weight) or a Part
     given = (data, None) if isinstance(data, Part) else data
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise BadValue(f"validation_data: takes (x, y), (x, y, sample_weight) or a Part, got {type(data).__name__}.")
     try:
-        return labelled(model, *given)
+        return labelled(model, *given, classes=classes)[0]
     except HoldfastError as error:
         raise type(error)(f"validation_data: {error}") from error
 
 
 def judge(model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays, batch_size: int | None) -> dict[str, float]:
     """Loss and metrics by name, in evaluation mode."""
-    part = labelled(model, x, y, sample_weight)
+    part, _ = labelled(model, x, y, sample_weight, classes=model.classes)
     state, program = model.training_state(part.targets)
     assert model.compiled is not None
     batches = Batches(part, batch_size=batch_size or EVALUATION_BATCH, device=model.compiled.device)

@@ -305,7 +305,12 @@ class BaseModel(ABC):
         self.build_for(x)
         device = next((tensor.device for tensor in self.module.state_dict().values()), torch.device("cpu"))
         inputs = as_inputs(x, [symbol.shape for symbol in self.inputs], self.input_names)
-        return predict(self.module, Batches(Batch(inputs), batch_size=batch_size, device=device))
+        modes = [(part, part.training) for part in self.module.modules()]  # a callback may ask in the middle of a fit
+        try:
+            return predict(self.module, Batches(Batch(inputs), batch_size=batch_size, device=device))
+        finally:
+            for part, mode in modes:
+                part.training = mode
 
 
 class Model(BaseModel):
