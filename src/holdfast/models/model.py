@@ -227,7 +227,7 @@ class BaseModel(ABC):
                 while (event := await loop.run_in_executor(thread, next, events, None)) is not None:
                     yield event
             finally:
-                thread.submit(events.close)
+                await loop.run_in_executor(thread, events.close)  # after the step under way
 
     def evaluate(
         self,
