@@ -145,6 +145,7 @@ def resume(
         ledger = held.enter_context(ledger_of(folder, record))
         data = data_of(record, folder, quiet=not verbose) if data is None else data
         check_same(record, data)
+        record.origin = dict(data.origin) or record.origin  # it may have moved
         settings = record.settings
         network = from_config(record.config, seed=settings.seed)
         network.classes = tuple(record.classes)

@@ -163,7 +163,10 @@ def data_of(record: Record, folder: Path, *, quiet: bool = False) -> Dataset:
         BadValue: it came from memory.
     """
     if not record.origin:
-        raise BadValue(f"{folder}: its data came from memory; call holdfast.evaluate_run(folder, data) in Python.")
+        raise BadValue(
+            f"{folder}: its data came from memory; give it in Python: holdfast.resume(folder, data) or "
+            "holdfast.evaluate_run(folder, data)."
+        )
     return load_shown(quiet=quiet, **record.origin)
 
 
