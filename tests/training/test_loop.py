@@ -357,19 +357,20 @@ def test_judging_is_in_evaluation_mode_and_training_goes_on_in_training_mode() -
     assert modes == [("trained", True), ("judged", False)] * 2
 
 
-def test_evaluating_gives_back_the_mode_also_when_the_model_fails() -> None:
+@pytest.mark.parametrize("training", [True, False])
+def test_evaluating_gives_back_the_mode_also_when_the_model_fails(training: bool) -> None:
     class Broken(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             raise RuntimeError("out of memory")
 
-    model = Broken().train()
+    model = Broken().train(training)
 
     with pytest.raises(RuntimeError, match="out of memory"):
         evaluate(model, squared(), points([1], [0]))
-    assert model.training
+    assert model.training == training
     with pytest.raises(RuntimeError, match="out of memory"):
         predict(model, points([1], [0]))
-    assert model.training
+    assert model.training == training
 
 
 def test_predictions_lie_as_the_samples_do_even_when_batches_are_shuffled() -> None:
