@@ -82,6 +82,10 @@ WRONG_VALUES: list[tuple[Callable[[], Any], str]] = [  # Any: a layer or a symbo
     (lambda: BatchNormalization(momentum=2), "BatchNormalization(momentum=2): must be between 0 and 1."),
     (lambda: LayerNormalization(epsilon=0), "LayerNormalization(epsilon=0): must be positive."),
     (lambda: Normalization(mean=1), "Normalization: give mean and variance together, or neither."),
+    (
+        lambda: Normalization(mean=[1, 2], variance=3),
+        "Normalization: mean=(1.0, 2.0) and variance=3.0 must be of one length.",
+    ),
     (lambda: Rescaling("a"), "Rescaling(scale='a'): could not convert string to float: 'a'."),
     (
         lambda: ZeroPadding2D((1, 2, 3)),
@@ -140,7 +144,7 @@ WRONG_SHAPES: list[tuple[Callable[[], Symbol], str]] = [
     ),
     (lambda: Rescaling([1, 2])(Input(3)), "Rescaling: has 2 numbers, the input (3,) has 3 channels."),
     (
-        lambda: Normalization(mean=[1, 2, 3], variance=[1, 2])(Input(3)),
+        lambda: Normalization(mean=[1, 2], variance=[1, 2])(Input(3)),
         "Normalization: has 2 numbers, the input (3,) has 3 channels.",
     ),
 ]

@@ -222,6 +222,10 @@ class Normalization(Layer):
     def validate(self) -> None:
         if (self.mean is None) != (self.variance is None):
             raise BadValue("Normalization: give mean and variance together, or neither.")
+        if np.shape(self.mean) != np.shape(self.variance):  # type: ignore[arg-type]  # None has a shape, too
+            raise BadValue(f"Normalization: mean={self.mean} and variance={self.variance} must be of one length.")
+        if self.axis is None and isinstance(self.mean, tuple):
+            raise BadValue(f"Normalization(axis=None): takes one mean, got {len(self.mean)}.")
 
     def adapt(self, data: Any) -> "Normalization":  # Any: whatever NumPy can make an array of
         """Takes mean and variance from `data` (N, ..., C), training data only; to be called before the first use.
@@ -245,7 +249,6 @@ class Normalization(Layer):
         if self.axis is not None:
             _last_axis_only(self, self.axis, shapes[0])
         _check_channels(self, self.mean, shapes[0])
-        _check_channels(self, self.variance, shapes[0])
         return shapes[0]
 
     def build(self, *shapes: Shape) -> nn.Module:

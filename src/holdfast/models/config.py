@@ -31,6 +31,7 @@ class Row:
 
 
 LAST = {"data_format": ("channels_last", None)}
+INTEGERS = ("uint8", "int8", "int16", "int32", "int64", "bool")  # inputs of any number type are taken
 FREE_KERNEL = {"kernel_constraint": (None,), "bias_constraint": (None,)}
 FREE_SCALE = {"beta_constraint": (None,), "gamma_constraint": (None,)}
 ROWS = {
@@ -118,6 +119,8 @@ def _layer_config(layer: Source, name: str) -> dict[str, Json]:
     if isinstance(layer, InputLayer):
         settings["batch_shape"] = [None, *settings.pop("shape")]
         settings["dtype"] = "float32"
+    if isinstance(layer, layers.Normalization) and layer.mean is None:
+        settings |= {"mean": 0.0, "variance": 1.0}  # or Keras would look for them among the weights
     if settings.get("activity_regularizer", 0) is None:  # Keras names it only where there is one
         del settings["activity_regularizer"]
     return {"module": "keras.layers", "class_name": kind, "config": settings, "registered_name": None}
@@ -196,10 +199,16 @@ def _functional(inner: Mapping[str, Json], seed: int) -> Model:
             raise BadValue(f"the model configuration has no way to reach the layer {later[0][0]!r}.")
         waiting = later
     inputs, outputs = (
-        [symbol(history) for history in (ends if isinstance(ends[0], list) else [ends])]
-        for ends in (inner["input_layers"], inner["output_layers"])
+        [symbol(history) for history in _ends(inner[side])] for side in ("input_layers", "output_layers")
     )
     return Model(inputs, outputs, inner.get("name"), seed=seed)  # type: ignore[arg-type]  # checked by Model
+
+
+def _ends(ends: Json) -> list[Sequence[Json]]:
+    """The (layer, call, output) triples of a model's inputs or outputs: one, a list, or a dict, taken by its keys."""
+    if isinstance(ends, Mapping):
+        return [ends[key] for key in sorted(ends)]
+    return ends if isinstance(ends[0], list) else [ends]
 
 
 def _histories(node: Json) -> list[Sequence[Json]]:
@@ -224,7 +233,7 @@ def _layer(row: Mapping[str, Json], seed: int) -> Layer | BaseModel:
     dtype = settings.pop("dtype", "float32")
     if isinstance(dtype, Mapping):
         dtype = dtype.get("config", {}).get("name")
-    if dtype not in ("float32", None):
+    if dtype not in ("float32", None) and not (kind == "InputLayer" and dtype in INTEGERS):
         raise BadValue(f"{label}: dtype {dtype!r} is not supported; it must be 'float32'.")
     if kind == "InputLayer" and ("batch_shape" in settings or "batch_input_shape" in settings):
         settings["shape"] = (settings.pop("batch_shape", None) or settings.pop("batch_input_shape"))[1:]
@@ -235,13 +244,15 @@ def _layer(row: Mapping[str, Json], seed: int) -> Layer | BaseModel:
     for key in [key for key in settings if key not in known]:
         if settings.pop(key) is not None:
             raise BadValue(f"{label}: has no setting {key!r}{suggestion(key, sorted(known))}")
-    if kind == "Normalization" and isinstance(settings.get("axis"), list) and len(settings["axis"]) == 1:
-        settings["axis"] = settings["axis"][0]
+    if isinstance(settings.get("axis"), list) and len(settings["axis"]) < 2:
+        settings["axis"] = settings["axis"][0] if settings["axis"] else None
     return ROWS[kind].layer(**{key: from_json(value) for key, value in settings.items()})
 
 
 def from_json(value: Json) -> Json:
     """Settings as Keras writes them, without what says only how Keras is organised."""
+    if isinstance(value, Mapping) and value.get("class_name") == "__numpy__":
+        return value["config"]["value"]
     if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
         config = {key: item for key, item in value["config"].items() if item is not None}
         array = config.get("value")

@@ -7,16 +7,16 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..core import BadFile, BadShape, HoldfastError, snake_case, whole_file
-from ..layers import Layer, Normalization
+from ..layers import Layer, Normalization, Source
 from .bound import BoundLayer
 from .config import from_config, to_config
-from .graph import calls_of
+from .graph import calls_of, layers_of
 from .lower import Lowered
 from .model import BaseModel, Model
 
@@ -70,7 +70,8 @@ def load_keras(path: Path | str) -> BaseModel:
     except HoldfastError as error:
         raise type(error)(f"{path}: {error}") from error
     except DAMAGED as error:
-        reason = str(error.args[0] if error.args else type(error).__name__).partition("\n")[0]
+        said = getattr(error, "strerror", None) or (error.args[0] if error.args else type(error).__name__)
+        reason = str(said).partition("\n")[0]
         raise BadFile(f"{path}: is no .keras model file, or a damaged one: {reason}") from error
 
 
@@ -85,6 +86,7 @@ def _load(path: Path) -> BaseModel:
     classes = extra.get("classes")
     model.classes = tuple(map(str, classes)) if classes else None
     with h5py.File(io.BytesIO(weights), "r") as file:
+        _adapt(model, file["layers"])
         _read(model, file["layers"])
     return model
 
@@ -114,47 +116,54 @@ def _weights(lowered: Lowered) -> bytes:
 
 
 def _write(lowered: Lowered, group: Any) -> None:  # Any: h5py is not annotated
-    for place, bound in _places(lowered):
-        if isinstance(bound.layer, BaseModel):
-            _write(bound.layer.lowered, group.create_group(f"{place}/layers"))
+    for place, layer in _places(lowered.names):
+        bound = BoundLayer(layer, lowered)
+        if isinstance(layer, BaseModel):
+            _write(layer.lowered, group.create_group(f"{place}/layers"))
         variables = group.create_group(f"{place}/vars")
         variables.attrs["name"] = bound.name
-        if isinstance(bound.layer, Layer):
+        if isinstance(layer, Layer):
             for number, array in enumerate(bound.get_weights()):
                 variables[str(number)] = array
 
 
-def _places(lowered: Lowered) -> Iterator[tuple[str, BoundLayer]]:
+def _places(layers: Iterable[Source]) -> Iterator[tuple[str, Source]]:
     """Where Keras keeps each layer's weights: under its class in snake case, numbered a class at a time."""
     counts: dict[str, int] = {}
-    for layer in lowered.names:
+    for layer in layers:
         kind = "functional" if isinstance(layer, Model) else snake_case(type(layer).__name__)
         number = counts[kind] = counts.get(kind, -1) + 1
-        yield (f"{kind}_{number}" if number else kind), BoundLayer(layer, lowered)
+        yield (f"{kind}_{number}" if number else kind), layer
+
+
+def _parts(model: BaseModel, group: Any) -> Iterator[tuple[Source, Any]]:  # Any: h5py is not annotated
+    """Each layer of a model with its part of the file: the one of its name, or the one at its place; None for none."""
+    by_name = {part["vars"].attrs.get("name"): part for part in group.values() if "vars" in part}
+    for place, layer in _places(layers_of(calls_of(model.inputs, model.outputs))):
+        yield layer, by_name.get(layer.name, group.get(place))
+
+
+def _adapt(model: BaseModel, group: Any) -> None:  # Any: h5py is not annotated
+    """Gives every adapted Normalization, whose numbers Keras keeps as weights, its mean and variance."""
+    for layer, part in _parts(model, group):
+        if part is None:
+            continue
+        if isinstance(layer, BaseModel):
+            _adapt(layer, part["layers"])
+        elif isinstance(layer, Normalization) and layer.mean is None:
+            layer.take(part["vars"]["0"][()], part["vars"]["1"][()])
 
 
 def _read(model: BaseModel, group: Any) -> None:  # Any: h5py is not annotated
-    by_name = {part["vars"].attrs.get("name"): part for part in group.values() if "vars" in part}
-    _adapt(model, by_name)
-    for place, bound in _places(model.lowered):
-        part = by_name.get(bound.name, group.get(place))
-        if isinstance(bound.layer, BaseModel):
+    for layer, part in _parts(model, group):
+        bound = BoundLayer(layer, model.lowered)
+        if isinstance(layer, BaseModel):
             if part is None:
-                raise BadFile(f"has no weights for the layer {bound.name!r}.")
-            _read(bound.layer, part["layers"])
+                raise BadFile(f"it has no weights for the layer {bound.name!r}.")
+            _read(layer, part["layers"])
         elif bound.weight_shapes():
             arrays = [] if part is None else [part["vars"][key][()] for key in sorted(part["vars"], key=int)]
             try:
                 bound.set_weights(arrays)
             except BadShape as error:
-                raise BadFile(f"the weights do not fit the model: {error}") from error
-
-
-def _adapt(model: BaseModel, by_name: dict[str, Any]) -> None:
-    """Gives an adapted Normalization, whose numbers Keras keeps as weights, its mean and variance."""
-    for call in calls_of(model.inputs, model.outputs):
-        layer = call.layer
-        if isinstance(layer, Normalization) and layer.mean is None and layer.name in by_name:
-            numbers = by_name[layer.name]["vars"]
-            if "1" in numbers:
-                layer.take(numbers["0"][()], numbers["1"][()])
+                raise BadFile(f"its weights do not fit the model: {error}") from error
