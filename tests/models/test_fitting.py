@@ -660,3 +660,15 @@ def test_what_compile_does_not_know_is_said(what: str, ask: Callable[[BaseModel]
 
     assert str(caught.value).startswith(text)
     assert "\n" not in str(caught.value)
+
+
+def test_train_is_measured_without_class_weights_as_validation_is() -> None:
+    """The measured train loss used to be weighted, so that it could not be compared with val_loss."""
+    model = net()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+
+    history = model.fit(X, Y, epochs=2, class_weight={0: 10.0, 1: 0.1}, verbose=0, measure_train="epoch")
+
+    plain = model.evaluate(X, Y, return_dict=True)
+    assert history.measured == pytest.approx(plain)
+    assert history.history["train_loss"][-1] == pytest.approx(plain["loss"])

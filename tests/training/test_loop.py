@@ -155,7 +155,7 @@ def test_the_time_of_an_epoch_is_without_validation(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("holdfast.training.loop.time.perf_counter", lambda: float(next(clock)))
     data = points([1], [0])
 
-    happened = events(start(program), program, data, epochs=1, validation=data, measure=True)
+    happened = events(start(program), program, data, epochs=1, validation=data, measured=data)
 
     assert [event.seconds for event in happened if isinstance(event, EpochEnd)] == [1.0]  # no look at the clock between
 
@@ -320,7 +320,7 @@ def test_a_validation_freq_of_nothing_is_refused() -> None:
 def test_measuring_judges_the_weights_after_the_epoch() -> None:
     program, data = squared(SGD(0.5)), points([1], [0])
 
-    (log,) = logs(events(start(program), program, data, epochs=1, measure=True))
+    (log,) = logs(events(start(program), program, data, epochs=1, measured=data))
 
     assert log["loss"] == 1.0  # at the weight 1, before the step to 1 - 0.5 * 2
     assert log["train_loss"] == 0.0
@@ -328,9 +328,9 @@ def test_measuring_judges_the_weights_after_the_epoch() -> None:
 
 def test_measuring_judges_on_all_training_data_however_short_the_epoch() -> None:
     """It used to see the batches of the first epoch only."""
-    program = squared()
+    program, data = squared(), points([1, 2, 3], [0, 0, 0], steps=1)
 
-    (log,) = logs(events(start(program), program, points([1, 2, 3], [0, 0, 0], steps=1), epochs=1, measure=True))
+    (log,) = logs(events(start(program), program, data, epochs=1, measured=data.in_order()))
 
     assert log["loss"] == pytest.approx((1 + 4) / 2)
     assert log["train_loss"] == pytest.approx((1 + 4 + 9) / 3)
@@ -423,7 +423,7 @@ def test_torch_s_own_generator_is_not_touched() -> None:
     state, batches = start(program, net()), blobs()
     before = torch.get_rng_state()
 
-    events(state, program, batches, epochs=2, validation=batches, measure=True)
+    events(state, program, batches, epochs=2, validation=batches, measured=batches)
 
     assert torch.equal(torch.get_rng_state(), before)
 

@@ -20,6 +20,8 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())  # or a power cut may leave the name without the contents
         temporary.replace(path)
     except OSError as error:
         if isinstance(error, BadFile):

@@ -255,6 +255,7 @@ class Fitting:
 
     Attributes:
         batches: training data.
+        measured: the same to judge on: in order, all of it, and without class weights, as validation has none.
         validation: data to judge on, if any.
         callbacks: all who listen, the history among them.
         first, epochs: labels of the first epoch and of the one after the last.
@@ -264,6 +265,7 @@ class Fitting:
     state: State
     program: Program
     batches: Batches
+    measured: Batches
     validation: Batches | None
     callbacks: tuple[Callback, ...]
     history: History
@@ -282,7 +284,7 @@ class Fitting:
             first=self.first,
             validation=self.validation,
             validation_freq=self.validation_freq,
-            measure=self.measure_train == "epoch",
+            measured=self.measured if self.measure_train == "epoch" else None,
         )
         yield from listen(events, self.callbacks)
         if self.measure_train != "never":
@@ -290,7 +292,7 @@ class Fitting:
 
     def measure(self) -> dict[str, float]:
         """Loss and metrics of the model as it is now in evaluation mode: on train, and with val_ on validation."""
-        measured = evaluate(self.state.model, self.program, self.batches)
+        measured = evaluate(self.state.model, self.program, self.measured)
         if self.validation is not None:
             judged = evaluate(self.state.model, self.program, self.validation)
             measured |= {f"val_{key}": value for key, value in judged.items()}
@@ -354,6 +356,7 @@ def prepare(
     elif validation_split:
         kept, out = hold_out(whole.targets[0], validation_split, seed=model.seed, order=split_order)
         held, whole = whole.map(lambda tensor: tensor[out]), whole.map(lambda tensor: tensor[kept])
+    plain = whole.weights
     if class_weight is not None:
         whole = class_weights(whole, class_weight, classes or (), model.outputs[0].shape[-1])
     state, program = model.training_state(whole.targets)
@@ -365,6 +368,10 @@ def prepare(
     assert settings is not None
     batches = Batches(
         whole, batch_size=size, shuffle=shuffle, seed=model.seed, steps=steps_per_epoch, device=settings.device
+    )
+    unweighted = tuple(None if weight is None else weight.to(settings.device) for weight in plain)
+    measured = Batches(
+        replace(batches.data, weights=unweighted), batch_size=max(size, EVALUATION_BATCH), device=settings.device
     )
     judged = None
     if held is not None:
@@ -388,6 +395,7 @@ def prepare(
         state,
         program,
         batches,
+        measured,
         judged,
         (*listeners, history),
         history,

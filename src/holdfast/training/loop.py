@@ -25,7 +25,7 @@ def train(
     first: int | None = None,
     validation: Batches | None = None,
     validation_freq: int = 1,
-    measure: bool = False,
+    measured: Batches | None = None,
 ) -> Iterator[Event]:
     """Trains, yielding an event at every moment that somebody may want to hear of.
 
@@ -37,7 +37,7 @@ def train(
         epochs: label after that of the last epoch: labels run from `first` to `epochs` - 1.
         first: label of the first epoch; None: the number of epochs that `state` has completed.
         validation: data to judge on after every `validation_freq`-th epoch.
-        measure: whether to judge on the training data, too, in evaluation mode: logs train_loss and so on.
+        measured: training data to judge on after every epoch, too, in evaluation mode: logs train_loss and so on.
 
     Yields:
         Begin, then StepEnd after every step and EpochEnd after every epoch.  However it ends, also by `close()`, the
@@ -67,9 +67,8 @@ def train(
             if validation is not None and (epoch + 1) % validation_freq == 0:
                 judged = evaluate(state.model, program, validation)
                 logs |= {f"val_{key}": value for key, value in judged.items()}
-            if measure:
-                measured = evaluate(state.model, program, batches.in_order())
-                logs |= {f"train_{key}": value for key, value in measured.items()}
+            if measured is not None:
+                logs |= {f"train_{key}": value for key, value in evaluate(state.model, program, measured).items()}
             # Not before: who is interrupted while judging has not ended the epoch, and a resumed training reports it.
             runner.end_epoch()
             yield EpochEnd(state, program, epoch, logs | {"learning_rate": state.learning_rate}, seconds, seen)
