@@ -2,8 +2,8 @@
 
 Run: .venv-keras/bin/python tests/models/keras_writer.py FOLDER
 
-Each .npz holds "input_0", ..., "output_0", ... and "weight_0", ... in Keras's order.  Models whose names begin with
-"foreign" hold what holdfast does not have, and come without an .npz.
+Each .npz holds "input_0", ..., "output_0", ... and "weight_0", ... in Keras's order; those of Normalization are left
+out.  Models whose names begin with "foreign" hold what holdfast does not have, and come without an .npz.
 """
 
 import sys
@@ -14,7 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))  # where `making` lives
 
 import numpy as np
-from making.common import Array, Model, generator, get_weights, keras, listed, torch
+from making.common import Array, Model, generator, keras, listed, torch
 
 L = keras.layers
 
@@ -186,6 +186,13 @@ def shaken(model: Model, name: str) -> Model:
     return model
 
 
+def weights_of(model: Model) -> list[Array]:
+    """The weights in Keras's order, without the numbers of Normalization, which holdfast keeps as settings."""
+    norms = [layer for layer in model._flatten_layers() if isinstance(layer, L.Normalization)]
+    left_out = {id(weight) for norm in norms for weight in norm.weights}
+    return [np.array(weight) for weight in model.weights if id(weight) not in left_out]
+
+
 def main(folder: str) -> None:
     """Writes all of them."""
     torch.set_num_threads(1)
@@ -197,7 +204,7 @@ def main(folder: str) -> None:
             continue
         inputs = inputs_of(model, name)
         outputs = keras.tree.flatten(model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0))
-        found = {**listed("input", inputs), **listed("output", outputs), **listed("weight", get_weights(model))}
+        found = {**listed("input", inputs), **listed("output", outputs), **listed("weight", weights_of(model))}
         np.savez(Path(folder) / f"{name}.npz", allow_pickle=False, **found)
 
 
