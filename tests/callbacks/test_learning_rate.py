@@ -64,7 +64,9 @@ def test_a_factor_must_reduce(factor: float) -> None:
         ReduceLROnPlateau(factor=factor)
 
 
-@pytest.mark.parametrize("callback", [ReduceLROnPlateau(), LearningRateScheduler(lambda epoch, rate: rate)], ids=repr)
+@pytest.mark.parametrize(
+    "callback", [ReduceLROnPlateau(), LearningRateScheduler(lambda epoch, rate: rate)], ids=["plateau", "scheduler"]
+)
 def test_a_program_with_a_schedule_is_refused(callback: ReduceLROnPlateau | LearningRateScheduler) -> None:
     moments = Moments(learning_rate=ExponentialDecay(0.1, 100, 0.9))
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from cases import ACTIVATIONS
 from holdfast.core import BadValue
-from holdfast.layers import Activation, Dense, Input, activations
+from holdfast.layers import Activation, Dense, Input
+from holdfast.layers.activations import activations
 from holdfast.models import Model
 
 Array = NDArray[np.float64]

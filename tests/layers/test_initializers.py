@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from holdfast.core import BadShape, BadValue, generator
-from holdfast.layers import Conv2D, Dense, Dropout, FromArray, Initializer, Input, get_initializer, initializers
+from holdfast.layers import Conv2D, Dense, Dropout, FromArray, Initializer, Input, get_initializer
+from holdfast.layers.initializers import initializers
 from holdfast.models import Sequential
 from layers.building import GOLDEN
 

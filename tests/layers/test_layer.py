@@ -1,11 +1,12 @@
 """What a layer is made with: conversion, checks with their exact words, repr, replace, calls."""
 
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 
 from holdfast.core import BadShape, BadValue, HoldfastError, UnknownName
 from holdfast.layers import (
@@ -28,11 +29,14 @@ from holdfast.layers import (
     ReLU,
     Rescaling,
     Reshape,
+    Shape,
     Softmax,
     SpatialDropout2D,
     Symbol,
     ZeroPadding2D,
 )
+from holdfast.layers.layer import integer, positive, setting
+from holdfast.models import Sequential
 
 WRONG_VALUES: list[tuple[Callable[[], Any], str]] = [  # Any: a layer or a symbol, if only there were one
     (lambda: Conv2D(9, (0, 3)), "Conv2D(kernel_size=(0, 3)): must be positive."),
@@ -276,6 +280,27 @@ def test_a_layer_called_on_a_symbol_gives_a_symbol_of_its_shape() -> None:
     assert y.call.inputs == (x,)
     assert repr(x) == "<Symbol (None, 28, 28, 1) from picture>"
     assert repr(y) == "<Symbol (None, 26, 26, 9) from Conv2D>"
+
+
+def test_a_layer_of_one_s_own_is_a_dataclass_with_a_shape_and_a_module() -> None:
+    @dataclass(frozen=True, eq=False)
+    class Repeat(Layer):
+        """Each channel so many times."""
+
+        times: int = setting(2, convert=integer, check=positive)
+
+        def out_shape(self, *shapes: Shape) -> Shape:
+            return (*shapes[0][:-1], self.times * shapes[0][-1])
+
+        def build(self, *shapes: Shape) -> nn.Module:
+            return nn.ZeroPad1d((0, (self.times - 1) * shapes[0][-1]))  # zeros will do
+
+    model = Sequential([Input(2), Repeat(3, name="mine"), Dense(1, kernel_initializer="ones")])
+
+    assert model.predict([[1.0, 2.0]]).tolist() == [[3.0]]
+    assert repr(model.layers[0]) == "Repeat(times=3, name='mine')"
+    with pytest.raises(BadValue, match=r"^Repeat\(times=0\): must be positive\.$"):
+        Repeat(0)
 
 
 def test_arrays_are_for_models() -> None:

@@ -36,7 +36,9 @@ def test_precision_and_recall_of_two_classes(shape: tuple[int, ...]) -> None:
     assert value(Precision(), targets, predictions, torch.tensor([0.0, 0.0, 1.0, 0.0])) == 1
 
 
-@pytest.mark.parametrize(("metric", "oracle"), [(Precision(), precision_score), (Recall(), recall_score)], ids=repr)
+@pytest.mark.parametrize(
+    ("metric", "oracle"), [(Precision(), precision_score), (Recall(), recall_score)], ids=["precision", "recall"]
+)
 def test_precision_and_recall_of_many_classes_count_pairs_above_one_half(
     metric: Metric, oracle: Callable[..., float]
 ) -> None:

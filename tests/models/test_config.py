@@ -21,8 +21,8 @@ from holdfast.layers import (
     Layer,
     Normalization,
     SpatialDropout2D,
-    initializers,
 )
+from holdfast.layers.initializers import initializers
 from holdfast.models import BaseModel, Model, Sequential, from_config, to_config
 from holdfast.models.config import ROWS
 

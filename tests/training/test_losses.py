@@ -24,8 +24,8 @@ from holdfast.training import (
     SparseCategoricalCrossentropy,
     State,
     get_loss,
-    losses,
 )
+from holdfast.training.losses import losses
 from training.nets import ACTIVATIONS, dense, dense_weights, events, golden_arrays, golden_texts, logs
 
 CASES: list[dict[str, Any]] = golden_texts("losses")  # Any: JSON values

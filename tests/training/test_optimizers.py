@@ -20,8 +20,8 @@ from holdfast.training import (
     RMSprop,
     State,
     get_optimizer,
-    optimizers,
 )
+from holdfast.training.optimizers import optimizers
 from training.nets import dense, dense_weights, events, golden_arrays, golden_texts, logs, points, scale, squared
 
 CASES: list[dict[str, Any]] = golden_texts("optimizers")["optimizers"]  # Any: JSON values

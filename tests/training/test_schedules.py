@@ -16,9 +16,9 @@ from holdfast.training import (
     Schedule,
     State,
     StepEnd,
-    schedules,
     train,
 )
+from holdfast.training.schedules import schedules
 from training.nets import events, golden_arrays, golden_texts, logs, points, scale, squared
 
 CASES: dict[str, dict[str, Any]] = golden_texts("optimizers")["schedules"]  # Any: JSON values

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from ..core import BadFile
 from ..training.events import Begin, End, EpochEnd, Event, Stop
@@ -16,7 +16,7 @@ class CSVLogger:
 
     As in Keras the first column is the epoch's index, from 0, a value that is missing is NA, and there are columns
     for validation even if the first epoch had none.  Columns keep the order of the logs, learning_rate included.
-    Appending to a file takes the columns it has.
+    Appending to a file takes the columns it has; a resumed run appends.
 
     Args:
         filename: the file; its folder is made.
@@ -33,6 +33,7 @@ class CSVLogger:
     append: bool = False
     _file: TextIO | None = field(default=None, init=False, repr=False)
     _columns: list[str] = field(default_factory=list, init=False, repr=False)
+    _resumed: bool = field(default=False, init=False, repr=False)
 
     def __call__(self, event: Event) -> Stop | None:
         match event:
@@ -45,11 +46,18 @@ class CSVLogger:
                 self._file = None
         return None
 
+    def state_dict(self) -> dict[str, Any]:  # Any: see Resumable
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:  # Any: see Resumable
+        self._resumed = True
+
     def _open(self) -> None:
-        path = Path(self.filename)
+        path, going_on = Path(self.filename), self.append or self._resumed
+        self._resumed = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._columns = self._header(path) if self.append and path.exists() else []
+            self._columns = self._header(path) if going_on and path.exists() else []
             self._file = path.open("a" if self._columns else "w", newline="", encoding="utf-8")
         except OSError as error:
             raise BadFile(f"cannot write {path}: {error.strerror or error}") from error

@@ -33,11 +33,13 @@ class ModelCheckpoint:
         monitor: key of the logs that says which epoch is best.
         save_best_only: whether to save only when `monitor` improved.
         mode: "min", "max", or "auto": by the name.
-        save: `save(state, path)` writes the file.  `path` is a temporary one: beside the final one and with another
-            ending.  When None (always for other endings than .safetensors) whoever starts training sets it.
+        save: `save(state, path)` writes the file, at a temporary path beside the final one and with another ending.
+            None: by the ending.
 
     Attributes:
         best: best value saved so far, with `save_best_only`.
+        default_save: what writes the file when `save` is None; for other endings than .safetensors it is set by each
+            `fit`, which knows the model.
 
     Raises:
         BadValue: at the beginning of training, when there is no `save` for this ending.
@@ -52,12 +54,13 @@ class ModelCheckpoint:
     mode: Mode = "auto"
     save: Callable[[State, Path], object] | None = None
     best: float | None = field(default=None, init=False)
+    default_save: Callable[[State, Path], object] | None = field(default=None, init=False, repr=False)
     _resumed: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.filepath = str(self.filepath)
         if self.save is None and self.filepath.endswith(".safetensors"):
-            self.save = save_weights
+            self.default_save = save_weights
         self._watch = Monitor("ModelCheckpoint", self.monitor, mode=self.mode) if self.save_best_only else None
 
     def __call__(self, event: Event) -> Stop | None:
@@ -75,7 +78,7 @@ class ModelCheckpoint:
         self.best, self._resumed = state["best"], True
 
     def _begin(self) -> None:
-        if self.save is None:
+        if self.save is None and self.default_save is None:
             raise BadValue(
                 f"ModelCheckpoint({self.filepath!r}): only *.safetensors can be written without a model of holdfast; "
                 "use that ending or pass save=function(state, path)"
@@ -94,9 +97,10 @@ class ModelCheckpoint:
         return better
 
     def _write(self, state: State, epoch: int, logs: Mapping[str, float]) -> None:
-        assert self.save is not None  # Begin saw to it
+        save = self.save or self.default_save
+        assert save is not None  # Begin saw to it
         with whole_file(self._path(epoch, logs)) as path:
-            self.save(state, path)
+            save(state, path)
 
     def _path(self, epoch: int, logs: Mapping[str, float]) -> Path:
         try:

@@ -103,7 +103,7 @@ def _samples(values: object, name: str) -> NDArray[np.uint8] | NDArray[np.float3
     if array.dtype.kind in "ui" and array.min() >= 0 and array.max() <= 255:
         return array.astype(np.uint8, copy=False)
     with np.errstate(over="ignore"):  # what is too large for float32 is found below
-        array = array.astype(np.float32)
+        array = array.astype(np.float32, copy=False)
     finite = np.isfinite(array).reshape(len(array), -1).all(1)
     if not finite.all():
         first = int(finite.argmin())

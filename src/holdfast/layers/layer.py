@@ -137,7 +137,8 @@ class Layer(ABC):
     inputs_accepted: ClassVar[tuple[int, int | None]] = (1, 1)  # fewest and most symbols; None: any number
 
     def __init_subclass__(cls) -> None:
-        cls.__repr__ = Layer.__repr__  # type: ignore[method-assign]  # or @dataclass writes one of its own
+        if "__repr__" not in vars(cls):  # or @dataclass writes one of its own
+            cls.__repr__ = Layer.__repr__  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
         for item in fields(self):

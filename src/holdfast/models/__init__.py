@@ -2,7 +2,7 @@
 
 from .bound import BoundLayer
 from .config import from_config, to_config
-from .fitting import Compiled, Fitting, prepare
+from .fitting import Compiled, Fitting, pick_device, prepare
 from .keras_file import load_keras, save_keras
 from .lower import Lowered, links
 from .model import BaseModel, Model, Sequential
@@ -26,6 +26,7 @@ __all__ = [
     "human",
     "links",
     "load_keras",
+    "pick_device",
     "prepare",
     "ready_made",
     "save_keras",

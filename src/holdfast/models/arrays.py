@@ -153,7 +153,7 @@ def kinds(targets: Tensor) -> Tensor | None:
 
 
 def hold_out(targets: Tensor, share: float, *, seed: int, order: str) -> tuple[Tensor, Tensor]:
-    """Indices to train on and to validate on.
+    """Indices to train on and to validate on.  Copies and groups are not looked for; `data.from_arrays` does that.
 
     Args:
         targets: (N, ...) of the first output; classes are held out in proportion.

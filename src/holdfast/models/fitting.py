@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..callbacks import History, ModelCheckpoint, Progress
+from ..callbacks import History, LearningRateScheduler, ModelCheckpoint, Progress, ReduceLROnPlateau
 from ..core import BadData, BadShape, BadValue, HoldfastError
 from ..data import Batch, Batches, Dataset, Part
 from ..layers import ActivityPenalty
@@ -176,7 +176,7 @@ class Penalty:
     """Regularization of a lowered model: of its weights and, after a forward pass, of its activations."""
 
     def __init__(self, lowered: Lowered) -> None:
-        self.weights = lowered.penalties
+        self.weights = list(dict.fromkeys(lowered.penalties))  # a sub-model may be met in several ways
         calls = calls_in(lowered.module)
         self.activities = [(module, calls[module]) for module in calls if isinstance(module, ActivityPenalty)]
         for module, times in self.activities:
@@ -381,13 +381,13 @@ def prepare(
             steps=validation_steps,
             device=settings.device,
         )
-    history = History()
     listeners: list[Callback] = (
         [] if callbacks is None else list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
     )
     for listener in listeners:
-        if isinstance(listener, ModelCheckpoint) and listener.save is None:
-            listener.save = lambda _, path: model.save(path)
+        if isinstance(listener, ModelCheckpoint) and not str(listener.filepath).endswith(".safetensors"):
+            listener.default_save = lambda _, path: model.save(path)
+    history = History(any(isinstance(one, (LearningRateScheduler, ReduceLROnPlateau)) for one in listeners))
     if verbose != 0:
         listeners.append(Progress(2 if verbose == 2 else 1))
     return Fitting(

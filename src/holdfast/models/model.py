@@ -19,7 +19,7 @@ from ..data import Batch, Batches, Part
 from ..layers import Call, Input, InputLayer, Layer, Source, Symbol
 from ..training import Callback, Event, Program, State, predict
 from .arrays import Arrays, as_inputs
-from .bound import BoundLayer
+from .bound import BoundLayer, Weights, once, read, write
 from .fitting import EVALUATION_BATCH, Compiled, compiled, judge, prepare, program_for
 from .lower import Lowered, lower
 from .summary import Summary, count_weights, summarize
@@ -241,6 +241,13 @@ class BaseModel(ABC):
     ) -> Any:  # Any: as in Keras, one number, a list, or a dict
         """Loss and metrics in evaluation mode.  For a score with its interval see holdfast.evaluate.
 
+        Args:
+            x, y: as in `fit`.
+            batch_size: its effect is on speed and memory only.
+            verbose: taken because Keras has it; nothing is printed.
+            sample_weight: factor for the loss of each sample, (N,).
+            return_dict: whether to return a dict.
+
         Returns:
             The loss; [loss, metric, ...] when there are metrics; a dict by name with `return_dict`.
         """
@@ -251,7 +258,16 @@ class BaseModel(ABC):
         return values[0] if len(values) == 1 else values
 
     def predict(self, x: Arrays, batch_size: int | None = None, verbose: Literal["auto", 0, 1, 2] = 0) -> Any:
-        """The outputs in evaluation mode, as float32 NumPy arrays, channels last: one (N, ...), or a list of them."""
+        """The outputs in evaluation mode.
+
+        Args:
+            x: as in `fit`, of any number of samples.
+            batch_size: its effect is on speed and memory only.
+            verbose: taken because Keras has it; nothing is printed.
+
+        Returns:
+            float32 NumPy arrays, channels last: one (N, ...), or a list of them.
+        """
         if isinstance(x, Part):
             x = x.images
         results = [result.numpy() for result in self._forward(x, batch_size or EVALUATION_BATCH)]
@@ -271,18 +287,14 @@ class BaseModel(ABC):
 
     def get_weights(self) -> list[NDArray[Any]]:  # Any: of the weights' own dtype
         """All weights in Keras's order and layout, as copies."""
-        return [array for layer in self.layers for array in BoundLayer(layer, self.lowered).get_weights()]
+        return read(self._weights())
 
     def set_weights(self, weights: Sequence[Any]) -> None:  # Any: whatever NumPy can make arrays of
         """Takes over weights in Keras's order and layout, all or none of them."""
-        bound = [BoundLayer(layer, self.lowered) for layer in self.layers]
-        wanted = [shape for layer in bound for shape in layer.weight_shapes()]
-        got = [tuple(np.shape(weight)) for weight in weights]
-        if got != wanted:
-            raise BadShape(f"set_weights: the model takes arrays of the shapes {wanted}, got {got}.")
-        given = iter(weights)
-        for layer in bound:
-            layer.set_weights([next(given) for _ in layer.weight_shapes()])
+        write(self._weights(), weights, "set_weights: the model takes arrays of the shapes")
+
+    def _weights(self) -> Weights:
+        return once(pair for layer in self.layers for pair in BoundLayer(layer, self.lowered).tensors())
 
     def save(self, path: Path | str) -> None:
         """Writes the model as a .keras archive, which real Keras 3 opens, too; whole or not at all."""

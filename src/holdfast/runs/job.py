@@ -17,14 +17,14 @@ from ..callbacks import EarlyStopping
 from ..core import BadFile, BadShape, BadValue, UnknownName
 from ..data import Dataset
 from ..evaluate import Ledger
-from ..models import BaseModel, Fitting, from_config, links, prepare, ready_made, to_config
-from ..models.fitting import pick_device
+from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
 from ..training import Callback, Optimizer, get_optimizer
 from . import lines
 from .loading import load_shown
 from .record import Record, Settings, machine, versions
 from .run import LEDGER, MODEL, Run, check_same, data_of, judge, ledger_of
 from .watch import Checkpointing, Looking, alone
+from .write import remove_remains
 
 CHECKPOINT = Path("checkpoints") / "last.safetensors"
 
@@ -177,6 +177,7 @@ def carry_out(
     looking = Looking(ledger, record.ledger_id, data.validation.fingerprint)
     keeping = Checkpointing(folder / CHECKPOINT, (looking, *session.callbacks))
     if resumed:
+        remove_remains(folder)
         keeping.restore(session.state, session.program)
         say("resumed", f"{folder} after epoch {session.state.epoch} of {record.settings.epochs}")
     else:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..core import BadData, BadFile, BadValue
 from ..data import Dataset, read_image
 from ..evaluate import Ledger, Report, Verdict, score, unseal, verdict
-from ..models import BaseModel, load_keras
+from ..models import BaseModel, load_keras, pick_device
 from .facts import facts_of
 from .lines import quoted
 from .loading import load_shown
@@ -62,7 +62,7 @@ class Run:
         return cls(
             folder,
             record,
-            load_keras(folder / MODEL),
+            kept_model(folder),
             Report.from_dict(scores["train"]),
             Report.from_dict(scores["validation"]),
             Verdict.from_dict(scores["verdict"]),
@@ -111,9 +111,16 @@ def evaluate(folder: str | Path, data: Dataset | None = None, *, open_test: bool
     data = data_of(record, folder) if data is None else data
     check_same(record, data)
     with ledger_of(folder, record) as ledger:
-        run = judge(folder, record, load_keras(folder / MODEL), data, ledger, open_test=open_test)
+        run = judge(folder, record, kept_model(folder), data, ledger, open_test=open_test)
     record.write(folder)
     return run
+
+
+def kept_model(folder: Path) -> BaseModel:
+    """The model of a run, on the GPU where there is one."""
+    model = load_keras(folder / MODEL)
+    model.module.to(pick_device("auto"))
+    return model
 
 
 def judge(

@@ -5,14 +5,26 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..callbacks import Resumable
 from ..core import BadValue
 from ..evaluate import Ledger
-from ..training import Callback, End, EpochEnd, Event, Program, State, StepEnd, Stop, load_checkpoint, save_checkpoint
+from ..training import (
+    Callback,
+    End,
+    EpochEnd,
+    Event,
+    Program,
+    State,
+    StepEnd,
+    Stop,
+    load_checkpoint,
+    save_checkpoint,
+    tell,
+)
 
 
 @dataclass
@@ -32,9 +44,7 @@ class Checkpointing:
 
     def __call__(self, event: Event) -> Stop | None:
         if isinstance(event, End):
-            with ExitStack() as all_of_them:  # one that raises does not keep the others from closing
-                for other in reversed(self.others):
-                    all_of_them.callback(other, event)
+            tell(event, self.others)
             return None
         answers = [other(event) for other in self.others]
         self.stop = self.stop or next((answer for answer in answers if answer is not None), None)

@@ -21,3 +21,9 @@ def write_history(path: Path, logs: Sequence[Mapping[str, float | None]]) -> Non
         table.writeheader()
         for number, row in enumerate(logs):
             table.writerow({"epoch": number + 1, **row})
+
+
+def remove_remains(folder: Path) -> None:
+    """Deletes what writers that were killed left in a folder: the temporary files of `core.whole_file`."""
+    for path in folder.rglob(".*.tmp"):
+        path.unlink(missing_ok=True)

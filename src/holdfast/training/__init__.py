@@ -2,7 +2,7 @@
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .events import Begin, Callback, End, EpochEnd, Event, StepEnd, Stop
-from .loop import evaluate, fit, listen, predict, train
+from .loop import evaluate, fit, listen, predict, tell, train
 from .losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -16,7 +16,6 @@ from .losses import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
     get_loss,
-    losses,
 )
 from .optimizers import (
     SGD,
@@ -29,7 +28,6 @@ from .optimizers import (
     Optimizer,
     RMSprop,
     get_optimizer,
-    optimizers,
 )
 from .program import Head, Program
 from .schedules import (
@@ -39,7 +37,6 @@ from .schedules import (
     OneCycle,
     PiecewiseConstantDecay,
     Schedule,
-    schedules,
 )
 from .state import State
 
@@ -86,10 +83,8 @@ __all__ = [
     "get_optimizer",
     "listen",
     "load_checkpoint",
-    "losses",
-    "optimizers",
     "predict",
     "save_checkpoint",
-    "schedules",
+    "tell",
     "train",
 ]

@@ -33,8 +33,8 @@ def get_loss(value: Any) -> Loss:  # Any: a name, Keras's JSON form or a Loss
 
 
 def _aligned(loss: Loss, targets: Tensor, outputs: Tensor) -> Tensor:
-    """The targets in the shape and dtype of the outputs."""
-    if targets.numel() != outputs.numel() or targets.shape[0] != outputs.shape[0]:
+    """The targets in the shape and dtype of the outputs; axes of 1 may be missing or too many."""
+    if [side for side in targets.shape if side != 1] != [side for side in outputs.shape if side != 1]:
         raise BadShape(
             f"{type(loss).__name__}: targets have shape {tuple(targets.shape)}, the model gives {tuple(outputs.shape)}."
         )

@@ -60,7 +60,7 @@ class Program:
         heads: one an output of the model.
         precision: "bfloat16" computes under autocast; weights and losses stay float32.
         penalty: regularization, from the model to a tensor of no axes; None without any.
-        seed: of the order of samples and of dropout.
+        seed: of dropout; the order of samples is the batches'.
     """
 
     optimizer: Optimizer
