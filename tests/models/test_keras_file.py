@@ -121,6 +121,22 @@ def test_a_submodel_used_twice_comes_back_as_one(tmp_path: Path) -> None:
     assert again.count_params() == model.count_params()
 
 
+def test_a_submodel_that_is_met_in_two_ways_is_refused_for_keras_cannot_read_it(tmp_path: Path) -> None:
+    encoder = Sequential([Input(4), Dense(2)], name="encoder")
+    a, b = Input(4), Input(4)
+    middle = Model(a, Dense(2)(encoder(a)), name="middle")
+    model = Model(b, Add()([encoder(b), middle(b)]), name="outer")
+
+    with pytest.raises(BadValue) as caught:
+        model.save(tmp_path / "m.keras")
+
+    assert str(caught.value) == (
+        "model 'encoder' stands in two models of 'outer'; the .keras format cannot say that they are one, "
+        "so call it in one of them only."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_files_of_early_keras_without_names_are_read_by_place(tmp_path: Path) -> None:
     model = net()
     model.save(tmp_path / "m.keras")

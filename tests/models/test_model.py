@@ -9,6 +9,7 @@ import torch
 
 from holdfast.core import BadShape, BadValue, NotReady, UnknownName
 from holdfast.layers import (
+    L2,
     Activation,
     Add,
     BatchNormalization,
@@ -126,6 +127,22 @@ def test_a_model_used_as_a_layer_keeps_and_shares_its_weights() -> None:
     outer.compile("sgd", "mse")
     outer.fit(np.ones((2, 3)), np.ones((2, 1)), verbose=0)
     assert not (inner.get_weights()[0] == 1).all()
+
+
+def test_a_submodel_that_is_met_in_two_ways_is_one() -> None:
+    """Its weights used to be counted, listed and penalised twice."""
+    encoder = Sequential([Input(3), Dense(2, kernel_regularizer=L2(0.5))], name="encoder")
+    a, b = Input(3), Input(3)
+    middle = Model(a, Dense(3, name="inside")(encoder(a)), name="middle")
+    model = Model(b, Concatenate()([encoder(b), middle(b)]))
+
+    model.compile("sgd", "mse")
+    x = np.ones((1, 3), np.float32)
+
+    assert model.count_params() == model.summary().parameters == 8 + 9
+    assert [weight.shape for weight in model.get_weights()] == [(3, 2), (2,), (2, 3), (3,)]
+    penalty = 0.5 * float((encoder.get_weights()[0] ** 2).sum())
+    assert model.evaluate(x, model.predict(x)) == pytest.approx(penalty)
 
 
 def test_training_a_submodel_alone_changes_the_model_that_uses_it() -> None:

@@ -1,8 +1,8 @@
 """A layer as it stands in a model: its description together with its weights there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -12,6 +12,37 @@ from torch import Tensor, nn
 from ..core import BadShape, UnknownName, suggestion
 from ..layers import Layer, Source, Weight
 from .lower import Lowered
+
+Weights: TypeAlias = list[tuple[Weight, Tensor]]  # as torch has them, with their descriptions, in Keras's order
+
+
+def once(weights: Iterable[tuple[Weight, Tensor]]) -> Weights:
+    """Each weight at its first place only: a sub-model may be met in several ways."""
+    return list({id(tensor): (weight, tensor) for weight, tensor in weights}.values())
+
+
+def shapes_of(weights: Weights) -> list[tuple[int, ...]]:
+    """In Keras's layout."""
+    return [tuple(weight.to_keras(tensor).shape) for weight, tensor in weights]
+
+
+def read(weights: Weights) -> list[NDArray[Any]]:  # Any: of the weights' own dtype
+    """Copies, in Keras's layout."""
+    return [np.array(weight.to_keras(tensor.detach()).cpu().numpy()) for weight, tensor in weights]
+
+
+@torch.no_grad()
+def write(weights: Weights, values: Sequence[Any], taker: str) -> None:  # Any: whatever NumPy can make arrays of
+    """Takes over values in Keras's layout, all or none of them; `taker` is how messages begin.
+
+    Raises:
+        BadShape: too many, too few, or of other shapes.
+    """
+    got, wanted = [tuple(np.shape(value)) for value in values], shapes_of(weights)
+    if got != wanted:
+        raise BadShape(f"{taker} {wanted}, got {got}.")
+    for (weight, tensor), value in zip(weights, values, strict=True):
+        tensor.copy_(weight.to_torch(torch.as_tensor(np.asarray(value))))
 
 
 @dataclass(frozen=True)
@@ -51,29 +82,20 @@ class BoundLayer:
         """The torch module with the weights."""
         return self.lowered.mains[self.layer]
 
-    def tensors(self) -> list[tuple[Weight, Tensor]]:
-        """The weights as torch has them, with their descriptions, in Keras's order."""
+    def tensors(self) -> Weights:
+        """The weights as torch has them."""
         if not isinstance(self.layer, Layer):
             inner: Lowered = self.layer.lowered  # type: ignore[attr-defined]  # a model, see lower.Submodel
-            return [pair for layer in inner.names for pair in BoundLayer(layer, inner).tensors()]
+            return once(pair for layer in inner.names for pair in BoundLayer(layer, inner).tensors())
         return [(weight, getattr(self.module, weight.parameter)) for weight in self.layer.weights()]
-
-    def weight_shapes(self) -> list[tuple[int, ...]]:
-        """In Keras's layout."""
-        return [tuple(weight.to_keras(tensor).shape) for weight, tensor in self.tensors()]
 
     def get_weights(self) -> list[NDArray[Any]]:  # Any: of the weights' own dtype
         """Copies, in Keras's order and layout."""
-        return [np.array(weight.to_keras(tensor.detach()).cpu().numpy()) for weight, tensor in self.tensors()]
+        return read(self.tensors())
 
     def set_weights(self, weights: Sequence[Any]) -> None:  # Any: whatever NumPy can make arrays of
         """Takes over weights in Keras's order and layout."""
-        got, wanted = [tuple(np.shape(weight)) for weight in weights], self.weight_shapes()
-        if got != wanted:
-            raise BadShape(f"{self.name}: takes weights of shapes {wanted}, got {got}.")
-        with torch.no_grad():
-            for (weight, tensor), value in zip(self.tensors(), weights, strict=True):
-                tensor.copy_(weight.to_torch(torch.as_tensor(np.asarray(value))))
+        write(self.tensors(), weights, f"{self.name}: takes weights of shapes")
 
     def __getattr__(self, name: str) -> Tensor:
         for weight, tensor in self.tensors():

@@ -75,10 +75,11 @@ def to_config(model: BaseModel) -> dict[str, Json]:
     """Keras 3's configuration of a model.
 
     Raises:
-        BadValue: a layer that the format has no word for.
+        BadValue: a layer that the format has no word for, or a sub-model that is met in two ways.
     """
     names = model.lowered.names
     calls = calls_of(model.inputs, model.outputs)
+    _check_submodels(model)
     if isinstance(model, Sequential):
         rows = [_layer_config(layer, name) for layer, name in names.items()]
         inner: dict[str, Json] = {"name": model.name or "sequential", "trainable": True, "layers": rows}
@@ -102,6 +103,22 @@ def to_config(model: BaseModel) -> dict[str, Json]:
         "config": inner,
         "registered_name": "Functional",
     }
+
+
+def _check_submodels(model: BaseModel) -> None:
+    """Raises BadValue for a sub-model that is met in two ways: Keras makes two of it and cannot read the file."""
+    met = _submodels(model)
+    twice = next((inner for inner in met if met.count(inner) > 1), None)
+    if twice is not None:
+        raise BadValue(
+            f"model {twice.name!r} stands in two models of {model.name!r}; the .keras format cannot say that they are "
+            "one, so call it in one of them only."
+        )
+
+
+def _submodels(model: BaseModel) -> list[BaseModel]:
+    inner = [layer for layer in model.lowered.names if isinstance(layer, BaseModel)]
+    return inner + [one for layer in inner for one in _submodels(layer)]
 
 
 def _layer_config(layer: Source, name: str) -> dict[str, Json]:

@@ -161,7 +161,7 @@ def _read(model: BaseModel, group: Any) -> None:  # Any: h5py is not annotated
             if part is None:
                 raise BadFile(f"it has no weights for the layer {bound.name!r}.")
             _read(layer, part["layers"])
-        elif bound.weight_shapes():
+        elif bound.tensors():
             arrays = [] if part is None else [part["vars"][key][()] for key in sorted(part["vars"], key=int)]
             try:
                 bound.set_weights(arrays)

@@ -92,6 +92,9 @@ def summarize(name: str, lowered: Lowered) -> Summary:
 
 def count_weights(module: nn.Module) -> int:
     """Numbers in all weights, as Keras counts them: with moving statistics, without torch's own counters."""
-    return sum(
-        tensor.numel() for name, tensor in module.state_dict().items() if not name.endswith("num_batches_tracked")
-    )
+    weights = {
+        id(tensor): tensor.numel()  # once, for a sub-model may be met in several ways
+        for name, tensor in module.state_dict(keep_vars=True).items()
+        if not name.endswith("num_batches_tracked")
+    }
+    return sum(weights.values())
