@@ -197,3 +197,16 @@ def test_tensorboard_that_is_not_installed_is_told_at_the_beginning(monkeypatch:
 
     with pytest.raises(MissingExtra, match=r"tensorboard is not installed; run: pip install 'holdfast\[tensorboard\]'"):
         TensorBoard()(Moments().begin())
+
+
+def test_a_resumed_training_goes_on_with_its_table(tmp_path: Path) -> None:
+    """It used to begin the file anew, so that the earlier epochs were lost."""
+    moments, path = Moments(), tmp_path / "log.csv"
+    first, second = CSVLogger(path), CSVLogger(path)
+    moments.play(first, "loss", [1.0])
+
+    second.load_state_dict(first.state_dict())
+    moments.play(second, "loss", [0.5], start=1)
+
+    rows = list(csv.DictReader(path.open()))
+    assert [(row["epoch"], row["loss"]) for row in rows] == [("0", "1.0"), ("1", "0.5")]

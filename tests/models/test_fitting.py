@@ -672,3 +672,14 @@ def test_train_is_measured_without_class_weights_as_validation_is() -> None:
     plain = model.evaluate(X, Y, return_dict=True)
     assert history.measured == pytest.approx(plain)
     assert history.history["train_loss"][-1] == pytest.approx(plain["loss"])
+
+
+def test_one_checkpoint_callback_saves_the_model_that_is_being_fitted(tmp_path: Path) -> None:
+    """The second fit used to write the first model's weights."""
+    checkpoint = ModelCheckpoint(tmp_path / "m.keras", monitor="loss")
+    first, second = net(seed=1), net(seed=2)
+    first.fit(X, Y, verbose=0, callbacks=checkpoint)
+
+    second.fit(X, Y, verbose=0, callbacks=checkpoint)
+
+    same(load_keras(tmp_path / "m.keras"), second)

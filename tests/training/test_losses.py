@@ -222,3 +222,15 @@ def test_label_smoothing_is_a_share(
 
     with pytest.raises(BadValue, match=text):
         loss(label_smoothing=share)
+
+
+def test_targets_of_another_shape_and_as_many_numbers_are_refused() -> None:
+    """They used to be reshaped, which scrambled them in silence."""
+    with pytest.raises(
+        BadShape, match=r"MeanSquaredError: targets have shape \(2, 2, 3\), the model gives \(2, 3, 2\)"
+    ):
+        MeanSquaredError()(torch.zeros(2, 2, 3), torch.zeros(2, 3, 2))
+
+
+def test_a_missing_last_axis_of_one_is_forgiven() -> None:
+    assert MeanSquaredError()(torch.tensor([1.0, 2.0]), torch.tensor([[1.0], [0.0]])).tolist() == [0.0, 4.0]
