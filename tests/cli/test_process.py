@@ -154,10 +154,10 @@ def test_a_reader_who_goes_away_is_no_traceback(tmp_path: Path) -> None:
     assert err.count("\n") <= 1
 
 
-def begun(folder: Path) -> "subprocess.Popen[str]":
+def begun(folder: Path, epochs: int) -> "subprocess.Popen[str]":
     """A training that has reached its third epoch."""
     write_npz(folder / "small.npz")
-    command = [*COMMAND, "train", "small.npz", "--epochs", "200", "--patience", "200"]
+    command = [*COMMAND, "train", "small.npz", "--epochs", str(epochs), "--patience", str(epochs)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder, env=ENVIRONMENT
     )
@@ -175,7 +175,7 @@ def begun(folder: Path) -> "subprocess.Popen[str]":
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent otherwise there")
 def test_ctrl_c_ends_in_order_and_says_how_to_go_on(tmp_path: Path) -> None:
-    process = begun(tmp_path)
+    process = begun(tmp_path, 200)
 
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -194,7 +194,7 @@ def test_ctrl_c_ends_in_order_and_says_how_to_go_on(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="folders have no locks there")
 def test_a_run_in_training_cannot_be_resumed_from_elsewhere(tmp_path: Path) -> None:
-    process = begun(tmp_path)
+    process = begun(tmp_path, 20_000)
     try:
         beside = run("train", "--resume", "runs/small-001", folder=tmp_path)
         listed = run("runs", folder=tmp_path).stdout

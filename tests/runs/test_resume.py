@@ -231,6 +231,17 @@ def test_data_that_has_moved_is_found_from_then_on(tmp_path: Path, unbroken: Run
     assert holdfast.evaluate_run(folder).record.origin["path"] == str(moved)
 
 
+def test_what_a_killed_writer_left_is_cleared_away(tmp_path: Path) -> None:
+    folder = broken_off(tmp_path / "runs", Break(CTRL_C, epoch=2))
+    remains = [folder / ".run.json.123.tmp", folder / "checkpoints" / ".last.safetensors.123.tmp"]
+    for path in remains:
+        path.write_text("half of")
+
+    holdfast.resume(folder, verbose=0)
+
+    assert not any(path.exists() for path in remains)
+
+
 def test_a_finished_run_is_not_resumed(tmp_path: Path) -> None:
     run = train(tmp_path / "runs", epochs=1)
 

@@ -1,0 +1,1 @@
+"""Long campaigns: `make soak`."""
