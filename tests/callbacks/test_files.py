@@ -208,5 +208,5 @@ def test_a_resumed_training_goes_on_with_its_table(tmp_path: Path) -> None:
     second.load_state_dict(first.state_dict())
     moments.play(second, "loss", [0.5], start=1)
 
-    rows = list(csv.DictReader(path.open()))
+    rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [(row["epoch"], row["loss"]) for row in rows] == [("0", "1.0"), ("1", "0.5")]
