@@ -344,3 +344,19 @@ def test_diamonds_add_up() -> None:
     model = Model(x, Add()([x, x, Activation("relu")(x)]))
 
     assert model.predict([[1.0, -1.0]]).tolist() == [[3.0, -2.0]]
+
+
+def test_models_on_the_same_symbols_share_weights() -> None:
+    """An encoder beside its autoencoder used to begin anew, in silence."""
+    x = Input(6)
+    code = Dense(2, "tanh")(x)
+    encoder, autoencoder = Model(x, code), Model(x, Dense(6)(code))
+    data = np.random.default_rng(0).normal(size=(32, 6)).astype(np.float32)
+    before = encoder.predict(data)
+
+    autoencoder.compile("sgd", "mse").fit(data, data, epochs=3, verbose=0)
+
+    after = encoder.predict(data)
+    assert np.abs(after - before).max() > 0
+    kernel, bias = autoencoder.get_weights()[:2]
+    np.testing.assert_allclose(after, np.tanh(data @ kernel + bias), rtol=1e-5, atol=1e-6)

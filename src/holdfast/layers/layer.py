@@ -77,10 +77,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One use of a layer: which layer, on which symbols.  A layer that is called twice is shared."""
+    """One use of a layer: which layer, on which symbols.  A layer that is called twice is shared.
+
+    Models on the same symbols share weights, as in Keras: the first of them to be built leaves the layer's module here.
+    """
 
     layer: "Source"
     inputs: tuple["Symbol", ...]
+    modules: list[nn.Module] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

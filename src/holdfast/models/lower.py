@@ -63,7 +63,10 @@ class Lowered:
 
 
 def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int) -> Lowered:
-    """Builds the module of a graph and fills its weights; each value follows from the seed and the layer's place."""
+    """Builds the module of a graph and fills its weights; each value follows from the seed and the layer's place.
+
+    Layers that another model has built on the same symbols come with their weights, which both then share.
+    """
     calls = calls_of(inputs, outputs)
     names = names_of(layers_of(calls))
     words = _identifiers(names)
@@ -72,25 +75,32 @@ def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int) -> 
     entries = {symbol.call: graph.placeholder(words[symbol.call.layer]) for symbol in inputs}
     built: dict[Source, tuple[list[str], tuple[Shape, ...]]] = {}
     values: dict[tuple[Call, int], fx.Node] = {}
+    modules = {call.layer: call.modules[0] for call in calls if call.modules}
+    shared = set(modules)
     for call in calls:
         layer, shapes = call.layer, tuple(symbol.shape for symbol in call.inputs)
         nodes = [values[symbol.call, symbol.index] for symbol in call.inputs] or [entries[call]]
         repeated = layer in built
         if not repeated:
-            built[layer] = _attach(root, layer, words[layer], shapes, lowered), shapes
+            if isinstance(layer, Layer) and layer not in modules:
+                modules[layer] = layer.build(*shapes)
+            built[layer] = _attach(root, layer, modules.get(layer), words[layer], lowered), shapes
         parts, first_shapes = built[layer]
         if shapes != first_shapes:
             raise BadShape(
                 f"{names[layer]} is shared by inputs of shapes {first_shapes} and {shapes}; they must be equal."
             )
         if isinstance(layer, Layer):
+            call.modules[:] = [modules[layer]]
             values[call, 0] = _chain(graph, parts, nodes)
             given: tuple[Shape, ...] = (layer.out_shape(*shapes),)
         else:
             given = tuple(symbol.shape for symbol in cast(Submodel, layer).outputs)
             values |= {(call, n): node for n, node in enumerate(_submodel(graph, parts[0], nodes, shapes, given))}
         lowered.steps.append(Step(layer, names[layer], shapes, given, repeated))
-    _init(lowered, seed)
+    for place, (layer, main) in enumerate(lowered.mains.items()):
+        if isinstance(layer, Layer) and layer not in shared:
+            layer.init(main, seed=derive(seed, "weights", place))
     results = [_outwards(graph, values[symbol.call, symbol.index], symbol.shape) for symbol in outputs]
     graph.output(results[0] if len(results) == 1 else tuple(results))
     lowered.module = fx.GraphModule(root, graph, class_name="Lowered").eval()
@@ -110,7 +120,7 @@ def _identifiers(names: dict[Source, str]) -> dict[Source, str]:
     return words
 
 
-def _attach(root: nn.Module, layer: Source, target: str, shapes: tuple[Shape, ...], lowered: Lowered) -> list[str]:
+def _attach(root: nn.Module, layer: Source, module: nn.Module | None, target: str, lowered: Lowered) -> list[str]:
     """Puts the layer's modules under `root`; returns their names in the order of calling."""
     if not isinstance(layer, Layer):
         inner = cast(Submodel, layer).lowered
@@ -118,7 +128,7 @@ def _attach(root: nn.Module, layer: Source, target: str, shapes: tuple[Shape, ..
         lowered.penalties += inner.penalties
         lowered.mains[layer] = inner.module
         return [target]
-    module = layer.build(*shapes)
+    assert module is not None
     parts: dict[str, nn.Module] = {target: module}
     if type(module) is nn.Sequential:
         # Two underscores keep the helpers of "conv" apart from all layers, whose names have one at a time.
@@ -131,12 +141,6 @@ def _attach(root: nn.Module, layer: Source, target: str, shapes: tuple[Shape, ..
     if layer.trainable:  # as in Keras, what cannot change costs nothing
         lowered.penalties += [(main, w.parameter, w.regularizer) for w in layer.weights() if w.regularizer is not None]
     return list(parts)
-
-
-def _init(lowered: Lowered, seed: int) -> None:
-    for place, (layer, main) in enumerate(lowered.mains.items()):
-        if isinstance(layer, Layer):
-            layer.init(main, seed=derive(seed, "weights", place))
 
 
 def _chain(graph: fx.Graph, parts: list[str], nodes: list[fx.Node]) -> fx.Node:

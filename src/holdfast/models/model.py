@@ -326,7 +326,7 @@ class BaseModel(ABC):
 
 
 class Model(BaseModel):
-    """A graph of layers from inputs to outputs.
+    """A graph of layers from inputs to outputs.  Models on the same symbols share weights: an encoder and its decoder.
 
     Example:
         >>> a = Input((4,))
@@ -408,11 +408,8 @@ class Sequential(BaseModel):
         symbol = layer(symbols[-1])
         if not isinstance(symbol, Symbol):
             raise BadValue(f"Sequential: {layer!r} gives several outputs; only one can go on.")
-        before, self._lowered, self._training = self._lowered, None, None
         self._symbols = [*symbols, symbol]
-        if before is not None:  # what was learned stays
-            for known in before.names:
-                BoundLayer(known, self.lowered).set_weights(BoundLayer(known, before).get_weights())
+        self._lowered = self._training = None  # what was learned stays with the symbols
 
     @property
     def layers(self) -> tuple[Source, ...]:
