@@ -360,3 +360,16 @@ def test_models_on_the_same_symbols_share_weights() -> None:
     assert np.abs(after - before).max() > 0
     kernel, bias = autoencoder.get_weights()[:2]
     np.testing.assert_allclose(after, np.tanh(data @ kernel + bias), rtol=1e-5, atol=1e-6)
+
+
+def test_models_of_one_kind_inside_another_begin_differently() -> None:
+    """They used to begin alike, because each had the seed 0."""
+    towers = [Sequential([Input(6), Dense(2)]) for _ in range(2)]
+    seeded = Sequential([Input(6), Dense(2)], seed=5)
+    x = Input(6)
+    Model(x, Add()([tower(x) for tower in (*towers, seeded)])).count_params()
+
+    one, other, given = (model.get_weights()[0] for model in (*towers, seeded))
+
+    assert not np.array_equal(one, other)
+    np.testing.assert_array_equal(given, Sequential([Input(6), Dense(2)], seed=5).get_weights()[0])

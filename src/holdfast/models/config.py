@@ -171,7 +171,7 @@ def _node(call: Call, names: Mapping[Source, str], places: Mapping[Call, int]) -
     return {"args": [tensors] if takes_list else tensors, "kwargs": {}}
 
 
-def from_config(config: Mapping[str, Json], *, seed: int = 0) -> BaseModel:
+def from_config(config: Mapping[str, Json], *, seed: int | None = None) -> BaseModel:
     """The model of a configuration written by `to_config` or by Keras 3; weights are fresh.
 
     Raises:
@@ -181,14 +181,14 @@ def from_config(config: Mapping[str, Json], *, seed: int = 0) -> BaseModel:
     if not isinstance(inner, Mapping) or not isinstance(inner.get("layers"), list):
         raise BadValue('the model configuration has no "config" with "layers".')
     if kind == "Sequential":
-        return Sequential([_layer(row, seed) for row in inner["layers"]], inner.get("name"), seed=seed)
+        return Sequential([_layer(row) for row in inner["layers"]], inner.get("name"), seed=seed)
     if kind in ("Functional", "Model"):
         return _functional(inner, seed)
     raise BadValue(f"the model configuration is of class {kind!r}; 'Sequential' and 'Functional' are known.")
 
 
-def _functional(inner: Mapping[str, Json], seed: int) -> Model:
-    made = {row["config"]["name"]: _layer(row, seed) for row in inner["layers"]}
+def _functional(inner: Mapping[str, Json], seed: int | None) -> Model:
+    made = {row["config"]["name"]: _layer(row) for row in inner["layers"]}
     given: dict[str, list[tuple[Symbol, ...]]] = {name: [] for name in made}  # the outputs of each call
     waiting: list[tuple[str, Json]] = []
     for row in inner["layers"]:
@@ -240,10 +240,10 @@ def _histories(node: Json) -> list[Sequence[Json]]:
     return [history for item in node for history in _histories(item)] if isinstance(node, list) else []
 
 
-def _layer(row: Mapping[str, Json], seed: int) -> Layer | BaseModel:
+def _layer(row: Mapping[str, Json]) -> Layer | BaseModel:
     kind, settings = row.get("class_name"), dict(row.get("config", {}))
     if kind in ("Sequential", "Functional", "Model"):
-        return from_config(row, seed=seed)
+        return from_config(row)
     if kind not in ROWS:
         raise BadValue(f"unknown layer {kind!r}{suggestion(str(kind), list(ROWS))}")
     label = f"{kind}({settings.get('name', '')!r})"

@@ -26,8 +26,7 @@ Link: TypeAlias = Literal["linear", "softmax", "sigmoid"]
 class Submodel(Source, Protocol):
     """A model that is used as a layer of another; it keeps its own weights."""
 
-    @property
-    def lowered(self) -> "Lowered": ...
+    def settle(self, seed: int) -> "Lowered": ...
     @property
     def outputs(self) -> Sequence[Symbol]: ...
 
@@ -84,7 +83,7 @@ def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int) -> 
         if not repeated:
             if isinstance(layer, Layer) and layer not in modules:
                 modules[layer] = layer.build(*shapes)
-            built[layer] = _attach(root, layer, modules.get(layer), words[layer], lowered), shapes
+            built[layer] = _attach(root, layer, modules.get(layer), words[layer], lowered, seed), shapes
         parts, first_shapes = built[layer]
         if shapes != first_shapes:
             raise BadShape(
@@ -120,10 +119,12 @@ def _identifiers(names: dict[Source, str]) -> dict[Source, str]:
     return words
 
 
-def _attach(root: nn.Module, layer: Source, module: nn.Module | None, target: str, lowered: Lowered) -> list[str]:
+def _attach(
+    root: nn.Module, layer: Source, module: nn.Module | None, target: str, lowered: Lowered, seed: int
+) -> list[str]:
     """Puts the layer's modules under `root`; returns their names in the order of calling."""
     if not isinstance(layer, Layer):
-        inner = cast(Submodel, layer).lowered
+        inner = cast(Submodel, layer).settle(derive(seed, "model", lowered.names[layer]))
         root.add_module(target, inner.module)
         lowered.penalties += inner.penalties
         lowered.mains[layer] = inner.module

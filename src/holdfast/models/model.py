@@ -30,15 +30,16 @@ class BaseModel(ABC):
 
     Attributes:
         name: of the model, and of the layer that it is in another model.
-        seed: all that is random follows from it: initial weights, the order of samples, dropout.
+        seed: all that is random follows from it: initial weights, the order of samples, dropout; 0 unless given.
         classes: what the outputs stand for, once labels with names were seen.
         history: of the last `fit`.
         compiled: what `compile` was told.
     """
 
-    def __init__(self, name: str | None, seed: int) -> None:
+    def __init__(self, name: str | None, seed: int | None) -> None:
         self.name = name
-        self.seed = seed
+        self.seed = seed or 0
+        self._seeded = seed is not None
         self.classes: tuple[str, ...] | None = None
         self.history: History | None = None
         self.compiled: Compiled | None = None
@@ -62,8 +63,15 @@ class BaseModel(ABC):
     @property
     def lowered(self) -> Lowered:
         """The torch module and what belongs to it; made when first asked for."""
+        return self.settle(self.seed)
+
+    def settle(self, seed: int) -> Lowered:
+        """`lowered`; weights that are made now follow from `seed`, unless the model was given a seed of its own.
+
+        So two models of one kind inside a third begin differently.
+        """
         if self._lowered is None:
-            self._lowered = lower(self.inputs, self.outputs, seed=self.seed)
+            self._lowered = lower(self.inputs, self.outputs, seed=self.seed if self._seeded else seed)
         return self._lowered
 
     @property
@@ -341,7 +349,7 @@ class Model(BaseModel):
         outputs: Symbol | Sequence[Symbol],
         name: str | None = None,
         *,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> None:
         super().__init__(name, seed)
         self._inputs = (inputs,) if isinstance(inputs, Symbol) else tuple(inputs)
@@ -376,7 +384,9 @@ class Sequential(BaseModel):
         172
     """
 
-    def __init__(self, layers: Sequence[Source | Symbol] = (), name: str | None = None, *, seed: int = 0) -> None:
+    def __init__(
+        self, layers: Sequence[Source | Symbol] = (), name: str | None = None, *, seed: int | None = None
+    ) -> None:
         super().__init__(name, seed)
         self._symbols: list[Symbol] = []
         self._waiting: list[Source] = []
