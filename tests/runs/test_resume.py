@@ -185,7 +185,7 @@ def test_two_callbacks_of_one_kind_keep_their_own_memory(tmp_path: Path) -> None
         return EarlyStopping("accuracy", patience=20, restore_best_weights=False)
 
     unbroken = train(tmp_path / "a", callbacks=[patient()])
-    folder = broken_off(tmp_path / "b", Break(CTRL_C, epoch=4), callbacks=[patient()])
+    folder = broken_off(tmp_path / "b", Break(CTRL_C, epoch=LAST - 1), callbacks=[patient()])
     again = patient()
 
     run = holdfast.resume(folder, verbose=0, callbacks=[again])
