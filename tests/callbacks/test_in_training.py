@@ -19,9 +19,11 @@ from holdfast.callbacks import (
     Progress,
     ReduceLROnPlateau,
     Resumable,
+    TargetReached,
     TerminateOnNaN,
     TimeBudget,
 )
+from holdfast.core import UnknownName
 from holdfast.data import Batch, Batches
 from holdfast.metrics import Accuracy
 from holdfast.training import (
@@ -148,3 +150,50 @@ def test_a_resumed_training_ends_as_the_unbroken_one(epoch: int, tmp_path: Path)
     assert len(set(again[0].learning_rates)) > 1
     for one, other in zip(resumed.model.parameters(), unbroken.model.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        EarlyStopping(patience=1),
+        ReduceLROnPlateau(patience=1),
+        TargetReached(target=2.0),
+        ModelCheckpoint("best.safetensors", save_best_only=True),
+        ModelCheckpoint("{epoch}-{val_loss:.1f}.safetensors"),
+    ],
+    ids=lambda callback: type(callback).__name__,
+)
+def test_epochs_that_are_not_judged_are_passed_over(
+    callback: Callback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With validation_freq=2 each used to fail at the first epoch: the logs have no val_loss."""
+    monkeypatch.chdir(tmp_path)
+    state, history = make_state(), History()
+
+    fit(train(state, PROGRAM, TRAIN, epochs=3, validation=VALIDATION, validation_freq=2), [callback, history])
+
+    assert history.epoch == [0, 1, 2]
+    assert len(history.history["val_loss"]) == 1
+    if isinstance(callback, ModelCheckpoint):
+        assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_patience_counts_judged_epochs() -> None:
+    state, early = make_state(), EarlyStopping("val_accuracy", patience=2, baseline=1.0, restore_best_weights=False)
+
+    stop = fit(train(state, PROGRAM, TRAIN, epochs=30, validation=VALIDATION, validation_freq=3), [early])
+
+    assert stop is not None
+    assert state.epoch % 3 == 0
+    assert state.epoch >= 6
+
+
+def test_a_value_that_judged_epochs_miss_is_an_error() -> None:
+    state = make_state()
+
+    with pytest.raises(UnknownName, match="val_precision"):
+        fit(
+            train(state, PROGRAM, TRAIN, epochs=4, validation=VALIDATION, validation_freq=2),
+            [EarlyStopping("val_precision")],
+        )
+    assert state.epoch == 2

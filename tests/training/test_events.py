@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.core import BadValue
 from holdfast.data import Batches
 from holdfast.training import (
     SGD,
@@ -19,6 +20,7 @@ from holdfast.training import (
     StepEnd,
     Stop,
     fit,
+    hear,
     listen,
     load_checkpoint,
     save_checkpoint,
@@ -301,3 +303,29 @@ def test_a_rate_that_a_callback_sets_holds_from_the_next_step() -> None:
 
     assert rates == [0.0, 0.5]
     assert state.model.get_parameter("weight").item() == 0.0
+
+
+def test_an_answer_that_is_no_stop_is_refused() -> None:
+    """`callbacks=[lambda event: True]` used to end training at its beginning, without a word."""
+    program = squared()
+    state = State.start(scale(), program)
+
+    with pytest.raises(
+        BadValue, match=r"^callback .*<lambda>: returned True; return holdfast\.training\.Stop\(reason\) or None\.$"
+    ):
+        fit(train(state, program, points([1], [0]), epochs=1), [lambda event: True])  # type: ignore[list-item]  # the mistake under test
+
+
+def test_the_first_stop_counts_and_all_hear() -> None:
+    program, heard = squared(), list[str]()
+    begin = next(train(State.start(scale(), program), program, points([1], [0]), epochs=1))
+
+    def stops(name: str) -> Callback:
+        def callback(event: Event) -> Stop | None:
+            heard.append(name)
+            return Stop(name)
+
+        return callback
+
+    assert hear(begin, [stops("one"), stops("two")]) == Stop("one")
+    assert heard == ["one", "two"]

@@ -21,7 +21,8 @@ class EarlyStopping:
     Args:
         monitor: key of the logs.
         min_delta: smallest change that counts as an improvement.
-        patience: epochs without improvement after which training stops; 0 and 1 stop at the first.
+        patience: epochs without improvement after which training stops; 0 and 1 stop at the first.  Epochs that
+            `validation_freq` leaves out do not count.
         mode: "min", "max", or "auto": by the name.
         baseline: a value that must be beaten before patience starts anew.
         restore_best_weights: whether the model ends with the weights of its best epoch, a copy of which is kept on
@@ -60,9 +61,9 @@ class EarlyStopping:
         match event:
             case Begin():
                 self._begin()
-            case EpochEnd(state=state, epoch=epoch, logs=logs):
-                value = self._watch.read(logs)
-                if epoch >= self.start_from_epoch:
+            case EpochEnd(state=state, epoch=epoch, logs=logs, judged=judged):
+                value = self._watch.read(logs, judged=judged)
+                if value is not None and epoch >= self.start_from_epoch:
                     return self._judge(value, epoch, state.model)
             case End(state=state) if self._weights is not None:
                 state.model.load_state_dict(self._weights)
@@ -98,7 +99,9 @@ class EarlyStopping:
     def _reason(self, epoch: int) -> str:
         beaten = self.baseline is None or (self.best is not None and self._watch.better(self.best, self.baseline))
         failing = "improved" if beaten else f"beaten its baseline {self.baseline:g}"
-        reason = f"epoch {epoch + 1}: {self.monitor} has not {failing} for {counted(self.wait, 'epoch')}"
+        skipped = self.best_epoch is not None and epoch - self.best_epoch > self.wait
+        noun = "judged epoch" if skipped else "epoch"
+        reason = f"epoch {epoch + 1}: {self.monitor} has not {failing} for {counted(self.wait, noun)}"
         if self.best_epoch is None:
             return reason
         best = self.best_epoch + 1

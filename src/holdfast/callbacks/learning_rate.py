@@ -21,7 +21,7 @@ class ReduceLROnPlateau:
     Args:
         monitor: key of the logs.
         factor: in (0, 1).
-        patience: epochs without improvement.
+        patience: epochs without improvement; those that `validation_freq` leaves out do not count.
         mode: "min", "max", or "auto": by the name.
         min_delta: smallest change that counts as an improvement.
         cooldown: epochs after a reduction in which none are counted.
@@ -55,8 +55,10 @@ class ReduceLROnPlateau:
             case Begin():
                 _refuse_schedule(event, "ReduceLROnPlateau")
                 self._begin()
-            case EpochEnd(state=state, logs=logs):
-                self._judge(self._watch.read(logs), state)
+            case EpochEnd(state=state, logs=logs, judged=judged):
+                value = self._watch.read(logs, judged=judged)
+                if value is not None:
+                    self._judge(value, state)
         return None
 
     def state_dict(self) -> dict[str, Any]:  # Any: see Resumable

@@ -34,9 +34,9 @@ class TargetReached:
 
     def __call__(self, event: Event) -> Stop | None:
         match event:
-            case EpochEnd(epoch=epoch, logs=logs):
-                value = self._watch.read(logs)
-                if value == self.target or self._watch.better(value, self.target):
+            case EpochEnd(epoch=epoch, logs=logs, judged=judged):
+                value = self._watch.read(logs, judged=judged)
+                if value is not None and (value == self.target or self._watch.better(value, self.target)):
                     return Stop(f"epoch {epoch + 1}: {self.monitor} {value:.4g} has reached its target {self.target:g}")
         return None
 

@@ -29,7 +29,8 @@ class ModelCheckpoint:
 
     Args:
         filepath: path, in which {epoch} (from 1) and the keys of the logs stand for their values:
-            "{epoch:02d}-{val_loss:.2f}.keras".  Folders are made.
+            "{epoch:02d}-{val_loss:.2f}.keras".  Folders are made.  With a value of validation in it, epochs that
+            `validation_freq` leaves out are not saved.
         monitor: key of the logs that says which epoch is best.
         save_best_only: whether to save only when `monitor` improved.
         mode: "min", "max", or "auto": by the name.
@@ -67,8 +68,8 @@ class ModelCheckpoint:
         match event:
             case Begin():
                 self._begin()
-            case EpochEnd(state=state, epoch=epoch, logs=logs) if self._wanted(logs):
-                self._write(state, epoch, logs)
+            case EpochEnd(state=state) if self._wanted(event):
+                self._write(state, event.epoch, event.logs)
         return None
 
     def state_dict(self) -> dict[str, Any]:  # Any: see Resumable
@@ -87,11 +88,13 @@ class ModelCheckpoint:
             self.best = None
         self._resumed = False
 
-    def _wanted(self, logs: Mapping[str, float]) -> bool:
+    def _wanted(self, event: EpochEnd) -> bool:
+        if not event.judged and "{val_" in str(self.filepath):
+            return False
         if self._watch is None:
             return True
-        value = self._watch.read(logs)
-        better = self._watch.better(value, self.best)
+        value = self._watch.read(event.logs, judged=event.judged)
+        better = value is not None and self._watch.better(value, self.best)
         if better:
             self.best = value
         return better

@@ -52,14 +52,16 @@ class Monitor:
             "pass mode='min' or mode='max'"
         )
 
-    def read(self, logs: Mapping[str, float]) -> float:
-        """The watched value.
+    def read(self, logs: Mapping[str, float], *, judged: bool = True) -> float | None:
+        """The watched value; None for one of validation in an epoch that was not `judged`: there is nothing to say.
 
         Raises:
             UnknownName: the logs have no such key; the message lists those they have.
         """
         if self.name in logs:
             return logs[self.name]
+        if self.name.startswith("val_") and not judged:
+            return None
         known = ", ".join(key for key in logs if key != "learning_rate")
         remedy = ""
         if self.name.startswith("val_") and not any(key.startswith("val_") for key in logs):

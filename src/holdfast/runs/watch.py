@@ -21,6 +21,7 @@ from ..training import (
     State,
     StepEnd,
     Stop,
+    hear,
     load_checkpoint,
     save_checkpoint,
     tell,
@@ -46,8 +47,8 @@ class Checkpointing:
         if isinstance(event, End):
             tell(event, self.others)
             return None
-        answers = [other(event) for other in self.others]
-        self.stop = self.stop or next((answer for answer in answers if answer is not None), None)
+        heard = hear(event, self.others)
+        self.stop = self.stop or heard
         late = isinstance(event, StepEnd) and time.monotonic() - self._saved > self.every_s
         if late or isinstance(event, EpochEnd):
             self.save(event.state)

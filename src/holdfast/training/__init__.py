@@ -2,7 +2,7 @@
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .events import Begin, Callback, End, EpochEnd, Event, StepEnd, Stop
-from .loop import evaluate, fit, listen, predict, tell, train
+from .loop import evaluate, fit, hear, listen, predict, tell, train
 from .losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -81,6 +81,7 @@ __all__ = [
     "fit",
     "get_loss",
     "get_optimizer",
+    "hear",
     "listen",
     "load_checkpoint",
     "predict",

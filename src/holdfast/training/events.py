@@ -55,6 +55,7 @@ class EpochEnd(Event):
     logs: dict[str, float]
     seconds: float  # of training, validation not counted
     samples: int
+    judged: bool = True  # False: there is validation data, but validation_freq leaves this epoch out
 
 
 @dataclass(frozen=True)

@@ -64,14 +64,16 @@ def train(
                 yield StepEnd(state, program, epoch, state.batch, seen, runner.read)
             logs = runner.read()
             seconds = time.perf_counter() - began
-            if validation is not None and (epoch + 1) % validation_freq == 0:
+            due = (epoch + 1) % validation_freq == 0
+            if validation is not None and due:
                 judged = evaluate(state.model, program, validation)
                 logs |= {f"val_{key}": value for key, value in judged.items()}
             if measured is not None:
                 logs |= {f"train_{key}": value for key, value in evaluate(state.model, program, measured).items()}
             # Not before: who is interrupted while judging has not ended the epoch, and a resumed training reports it.
             runner.end_epoch()
-            yield EpochEnd(state, program, epoch, logs | {"learning_rate": state.learning_rate}, seconds, seen)
+            logs["learning_rate"] = state.learning_rate
+            yield EpochEnd(state, program, epoch, logs, seconds, seen, judged=due or validation is None)
     finally:
         state.model.eval()
 
@@ -86,12 +88,11 @@ def listen(events: Iterator[Event], callbacks: Sequence[Callback]) -> Iterator[E
     stop: Stop | None = Stop("interrupted")
     try:
         for last in events:
-            answers = [callback(last) for callback in callbacks]
+            heard = hear(last, callbacks)
             yield last
-            stop = next((answer for answer in answers if answer is not None), None)
-            if stop is not None:
+            if heard is not None:
+                stop = heard
                 break
-            stop = Stop("interrupted")
         else:
             stop = None
     except Exception as error:
@@ -105,6 +106,23 @@ def listen(events: Iterator[Event], callbacks: Sequence[Callback]) -> Iterator[E
             tell(end, callbacks)
     if end is not None:
         yield end
+
+
+def hear(event: Event, callbacks: Sequence[Callback]) -> Stop | None:
+    """Every callback hears the event; the first Stop among their answers.
+
+    Raises:
+        BadValue: an answer that is neither a Stop nor None; True, say, would end a training that means to go on.
+    """
+    answers = [_answer(callback, callback(event)) for callback in callbacks]
+    return next((answer for answer in answers if answer is not None), None)
+
+
+def _answer(callback: Callback, answer: object) -> Stop | None:
+    if answer is None or isinstance(answer, Stop):
+        return answer
+    name = getattr(callback, "__qualname__", type(callback).__name__)
+    raise BadValue(f"callback {name}: returned {answer!r}; return holdfast.training.Stop(reason) or None.")
 
 
 def tell(event: Event, callbacks: Sequence[Callback]) -> None:
