@@ -172,13 +172,28 @@ def list_runs(out: Out = Path("runs")) -> None:
 
     with existing_ledger(out) as ledger:
         rows = ledger.runs()
-    cells = [("run", "data", "status", "started (UTC)", "best validation accuracy")]
+    cells = [("run", "data", "status", "started (UTC)", "validation accuracy of the kept weights")]
     for row in rows:
-        best = "" if row.best is None else f"{100 * row.best:.1f} % in {row.looks:,} look{'s' * (row.looks != 1)}"
-        cells.append((row.name, row.dataset, _status(row, out), f"{row.started:%Y-%m-%d %H:%M}", best))
+        started = f"{row.started:%Y-%m-%d %H:%M}"
+        cells.append((row.name, row.dataset, _status(row, out), started, _score(out / row.name, row)))
     widths = [max(len(line[column]) for line in cells) for column in range(5)]
     for line in cells:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _score(folder: Path, row: "RunRow") -> str:
+    """As the run itself tells it; nothing where it is not there, or has not finished."""
+    from ..evaluate import Report
+    from ..runs import Record
+
+    try:
+        scores = Record.read(folder).scores
+    except BadFile:
+        return ""
+    if "validation" not in scores:
+        return ""
+    accuracy = Report.from_dict(scores["validation"]).accuracy
+    return f"{accuracy.text} n={accuracy.n:,}, {row.looks:,} look{'s' * (row.looks != 1)}"
 
 
 def _status(row: "RunRow", out: Path) -> str:

@@ -39,11 +39,14 @@ def newcombe(first: tuple[int, int], second: tuple[int, int]) -> Interval:
 
 
 def normal(values: NDArray[np.float64], low: float, high: float) -> Interval:
-    """The interval of the mean of (N,) values that lie in [low, high]: 1.96 standard errors to each side, cut there.
+    """The interval of the mean of (N,) values that lie in [low, high]: Student's t, cut at these ends.
 
     One value says nothing of the spread, so its interval is all of [low, high].
     """
+    from scipy.stats import t
+
     if len(values) < 2:
         return low, high
-    mean, error = float(values.mean()), 1.96 * float(values.std(ddof=1)) / math.sqrt(len(values))
+    errors = float(t.ppf(0.975, len(values) - 1))  # 1.96 for many values, 12.7 for two
+    mean, error = float(values.mean()), errors * float(values.std(ddof=1)) / math.sqrt(len(values))
     return max(low, mean - error), min(high, mean + error)

@@ -74,6 +74,7 @@ class F1Score(Metric):
         if average not in ("macro", "micro", "weighted", None):
             raise BadValue(f"{name}(average={average!r}): must be 'macro', 'micro', 'weighted' or None.")
         self.average = average
+        self.scalar = average is not None
         self.threshold = threshold
 
     def tally(self, targets: Tensor, predictions: Tensor, weights: Tensor | None) -> Tensor:
@@ -132,6 +133,8 @@ class ConfusionMatrix(Metric):
 
     The likeliest class is predicted; with one value a sample, the second of two classes above 0.5.
     """
+
+    scalar = False
 
     def __init__(self, *, name: str = "confusion_matrix") -> None:
         super().__init__(name)

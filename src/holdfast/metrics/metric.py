@@ -22,7 +22,10 @@ class Metric(ABC):
     Attributes:
         name: the key in logs and histories.
         totals: sums over all samples since the last `reset`; None before the first `update`.
+        scalar: whether `compute` gives one number, as logs need it.
     """
+
+    scalar = True
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -7,26 +7,32 @@ from ..core import BadShape, BadValue, Registry
 from ..layers import Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, Normalization, Rescaling, Shape
 from .model import BaseModel, Sequential
 
+SMALLEST = 6  # side of a picture that leaves anything to convolve
 SMALL = 16  # pictures with a side below this are padded, or nothing would be left of them
 LARGE = 96  # pictures with no side below this are first seen at every second pixel, at a quarter of the cost
 LEFT = 5  # pooling goes on while a side is longer than this
 
 
-def convnet(shape: Shape, classes: int, *, seed: int = 0) -> Sequential:
+def convnet(shape: Shape, classes: int, *, front: Layer | None = None, seed: int = 0) -> Sequential:
     """Convolutions and pooling until little is left of the picture, then two dense layers; 16C3-P2-32C3-P2-32C3-64D.
 
     For 28x28 it is the classic net of the browser examples, 33,194 parameters.  Larger pictures get more blocks, of 64
     filters from the third on; smaller ones fewer.
 
     Args:
-        shape: (H, W, C) of the pictures, whose values are 0 to 255.
+        shape: (H, W, C) of the pictures.
         classes: how many to tell apart, at least 2.
+        front: the layer that brings values near 1; None: they are 0 to 255, as pictures in files are.
+        seed: of the model.
     """
-    if len(shape) != 3 or min(shape[:2]) < 6:
-        raise BadShape(f"convnet: takes pictures (H, W, C) of at least 6x6, got {shape}.")
+    if len(shape) != 3 or min(shape[:2]) < SMALLEST:
+        raise BadShape(
+            f"convnet: takes pictures (H, W, C) of at least {SMALLEST}x{SMALLEST}, got {shape}; "
+            "the model 'dense' takes any."
+        )
     _check_classes(classes)
     side, filters = min(shape[:2]), 0
-    layers: list[Layer] = [Rescaling(1 / 255)]
+    layers: list[Layer] = [front or Rescaling(1 / 255)]
     while side > LEFT:
         padded = side < SMALL and not filters
         strides = 2 if side >= LARGE and not filters else 1
@@ -40,9 +46,13 @@ def convnet(shape: Shape, classes: int, *, seed: int = 0) -> Sequential:
     return Sequential([Input(shape), *layers], name="convnet", seed=seed)
 
 
-def dense(shape: Shape, classes: int, *, seed: int = 0) -> Sequential:
-    """The dense twin of the convnet for these pictures."""
-    return dense_twin(convnet(shape, classes, seed=seed))
+def dense(shape: Shape, classes: int, *, front: Layer | None = None, seed: int = 0) -> Sequential:
+    """The dense twin of the convnet for these pictures; for any other data, one hidden layer of 64 units."""
+    if len(shape) == 3 and min(shape[:2]) >= SMALLEST:
+        return dense_twin(convnet(shape, classes, front=front, seed=seed))
+    _check_classes(classes)
+    hidden: list[Layer] = [Flatten(), Dense(64, activation="relu"), Dense(classes, activation="softmax")]
+    return Sequential([Input(shape), front or Normalization(), *hidden], name="dense", seed=seed)
 
 
 def dense_twin(model: BaseModel) -> Sequential:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from ..layers import Layer, Shape
+from ..layers import Dropout, Layer, MaxPooling2D, Shape
 from .lower import Lowered
 
 BYTES = 4  # of a float32
@@ -31,6 +31,7 @@ class Summary:
         trainable: of these, the ones that training changes.
         flops: floating-point operations of a forward pass for one sample.
         activations: numbers that one sample leaves for the backward pass.
+        widest: numbers in the largest of these, whose gradients pass by while the rest still waits.
     """
 
     name: str
@@ -39,10 +40,16 @@ class Summary:
     trainable: int
     flops: int
     activations: int
+    widest: int
 
     def training_bytes(self, batch_size: int, slots: int = 2) -> int:
-        """Memory to train in float32: weights, gradients, `slots` numbers a weight, activations and their gradients."""
-        return BYTES * (self.parameters + self.trainable * (1 + slots) + 2 * batch_size * self.activations)
+        """Memory at the height of a training step in float32, the data not counted.
+
+        Weights, gradients and `slots` numbers a weight for the optimizer; what the batch leaves for the backward pass,
+        and the gradients of its widest layer.
+        """
+        waiting = batch_size * (self.activations + 2 * self.widest)
+        return BYTES * (self.parameters + self.trainable * (1 + slots) + waiting)
 
     def __str__(self) -> str:
         cells = [("layer", "output shape", "parameters", "operations")]
@@ -73,21 +80,24 @@ def human(number: float, unit: str) -> str:
 def summarize(name: str, lowered: Lowered) -> Summary:
     """The summary of a lowered model."""
     rows = []
-    activations = 0
+    activations = widest = 0
     for step in lowered.steps:
         main = lowered.mains[step.layer]
-        size = sum(math.prod(shape) for shape in step.outputs)
         if isinstance(step.layer, Layer):
-            flops, kept = step.layer.flops(*step.inputs), size
+            flops = step.layer.flops(*step.inputs)
+            size = math.prod(step.outputs[0]) if flops else 0  # what only moves numbers leaves none of its own
+            # Places of the largest values are 8 bytes each; dropout keeps what it multiplied by.
+            kept = size * (3 if isinstance(step.layer, MaxPooling2D) else 2 if isinstance(step.layer, Dropout) else 1)
         else:
             inner = summarize(step.name, step.layer.lowered)  # type: ignore[attr-defined]  # a model, see lower.Submodel
-            flops, kept = inner.flops, inner.activations
-        activations += kept
+            flops, kept, size = inner.flops, inner.activations, inner.widest
+        activations, widest = activations + kept, max(widest, size)
         count = 0 if step.repeated else count_weights(main)
         rows.append(Row(step.name, type(step.layer).__name__, step.outputs, count, flops))
     module = lowered.module
     trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
-    return Summary(name, tuple(rows), count_weights(module), trainable, sum(row.flops for row in rows), activations)
+    flops = sum(row.flops for row in rows)
+    return Summary(name, tuple(rows), count_weights(module), trainable, flops, activations, widest)
 
 
 def count_weights(module: nn.Module) -> int:

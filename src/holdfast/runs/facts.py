@@ -76,8 +76,9 @@ def _part(name: str, part: Part, classes: int) -> PartFacts:
 def model_facts(run: "Run") -> ModelFacts:
     """The layers and what they cost."""
     summary, batch = run.model.summary(), run.record.settings.batch_size
+    memory = summary.training_bytes(batch, len(get_optimizer(run.record.settings.optimizer).slots([])))
     rows = [(row.name, row.layer, row.output_shape[0], row.parameters, row.flops) for row in summary.rows]
-    return ModelFacts(name=summary.name, rows=rows, memory=summary.training_bytes(batch), batch_size=batch)
+    return ModelFacts(name=summary.name, rows=rows, memory=memory, batch_size=batch)
 
 
 def making_of(run: "Run") -> Making:

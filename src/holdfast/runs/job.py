@@ -17,12 +17,20 @@ from ..callbacks import EarlyStopping
 from ..core import BadFile, BadShape, BadValue, UnknownName
 from ..data import Dataset
 from ..evaluate import Ledger
+from ..layers import Normalization
 from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
-from ..training import Callback, Optimizer, get_optimizer
+from ..training import (
+    Callback,
+    CategoricalCrossentropy,
+    Optimizer,
+    SparseCategoricalCrossentropy,
+    get_loss,
+    get_optimizer,
+)
 from . import lines
 from .loading import load_shown
 from .record import Record, Settings, machine, versions
-from .run import LEDGER, MODEL, Run, check_same, data_of, judge, ledger_of
+from .run import LEDGER, MODEL, Run, check_same, data_of, holds_pictures, judge, ledger_of
 from .watch import Checkpointing, Looking, alone
 from .write import remove_remains
 
@@ -35,7 +43,7 @@ def train(
     *,
     epochs: int = 30,
     batch_size: int | None = None,
-    optimizer: str | Optimizer = "adam",
+    optimizer: str | Optimizer | None = None,
     learning_rate: float | None = None,
     patience: int = 5,
     seed: int = 0,
@@ -55,7 +63,8 @@ def train(
         model: "convnet", "dense", the path of a Keras JSON configuration, or a model.
         epochs: at most.
         batch_size: samples a step; None: 32 below 2,000 training samples, 64 below 10,000, else 128.
-        optimizer: a name or an Optimizer.
+        optimizer: a name or an Optimizer; None: the one that the model was compiled with, else adam.  The loss is
+            cross-entropy always.
         learning_rate: instead of the optimizer's own.
         patience: epochs without improvement after which training stops.
         seed: of order and dropout, and of the weights unless the model comes with its own.
@@ -77,11 +86,11 @@ def train(
     data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, path=data, seed=seed)
     label, network = model_for(data, model, seed)
     size = batch_size_for(len(data.train)) if batch_size is None else batch_size
-    how = optimizer_for(optimizer, learning_rate)
+    how = optimizer_for(optimizer or compiled_optimizer(network), learning_rate)
     network.compile(how, "sparse_categorical_crossentropy", ["accuracy"], device=device, precision=precision)
     assert network.compiled is not None
     say("data", lines.data_line(data))
-    say("model", lines.model_line(network, size))
+    say("model", lines.model_line(network, size, how))
     settings = Settings(
         model=label,
         epochs=epochs,
@@ -105,6 +114,7 @@ def train(
             classes=list(data.classes),
             shape=list(data.shape),
             sizes={"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
+            pictures=holds_pictures(data.train),
             prints=prints_of(data),
             settings=settings,
             config=to_config(network),
@@ -157,7 +167,7 @@ def resume(
             precision=settings.precision,
         )
         say("data", lines.data_line(data))
-        say("model", lines.model_line(network, settings.batch_size))
+        say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
         session, stopper = session_for(network, data, settings, callbacks, verbose)
         return carry_out(folder, record, session, stopper, data, ledger, say, resumed=True)
 
@@ -216,12 +226,16 @@ def carry_out(
 
 
 def check_settings(
-    model: str | Path | BaseModel, optimizer: str | Optimizer, learning_rate: float | None, device: str, out: Path
+    model: str | Path | BaseModel,
+    optimizer: str | Optimizer | None,
+    learning_rate: float | None,
+    device: str,
+    out: Path,
 ) -> None:
     """Raises at once what `train` would raise after the data was read, which may take long."""
     if not isinstance(model, BaseModel):
         read_json(Path(model)) if is_file(model) else ready_made.canonical(str(model))
-    optimizer_for(optimizer, learning_rate)
+    optimizer_for(optimizer or "adam", learning_rate)
     pick_device(device)
     nearest = next(place for place in (out, *out.parents) if os.access(place, os.F_OK))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
@@ -261,7 +275,8 @@ def model_for(data: Dataset, model: str | Path | BaseModel, seed: int) -> tuple[
         label, network = str(Path(model).resolve()), read_model(Path(model), seed)
     else:
         label = ready_made.canonical(str(model))
-        network = ready_made[label](data.shape, len(data.classes), seed=seed)
+        front = None if holds_pictures(data.train) else Normalization().adapt(data.train.images)
+        network = ready_made[label](data.shape, len(data.classes), front=front, seed=seed)
     takes = [symbol.shape for symbol in network.inputs]
     gives = [symbol.shape for symbol in network.outputs]
     if (len(takes), len(gives)) != (1, 1):
@@ -278,6 +293,20 @@ def model_for(data: Dataset, model: str | Path | BaseModel, seed: int) -> tuple[
     network.classes = data.classes
     network.seed = seed  # of order and dropout; the weights are made by now
     return label, network
+
+
+def compiled_optimizer(network: BaseModel) -> str | Optimizer:
+    """What the user compiled the model with.
+
+    Raises:
+        BadValue: it was compiled with another loss than a run minimises.
+    """
+    if network.compiled is None:
+        return "adam"
+    loss = network.compiled.loss
+    if loss is not None and get_loss(loss) not in (CategoricalCrossentropy(), SparseCategoricalCrossentropy()):
+        raise BadValue(f"the model is compiled with {loss!r}; a run minimises plain cross-entropy, model.fit any loss.")
+    return network.compiled.optimizer
 
 
 def optimizer_for(optimizer: str | Optimizer, learning_rate: float | None) -> Optimizer:

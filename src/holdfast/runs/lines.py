@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from ..data import Dataset
 from ..models import BaseModel, human
+from ..training import Optimizer
 from .formats import size as memory
 
 Say: TypeAlias = Callable[[str, str], None]
@@ -51,7 +52,7 @@ def shape_words(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
-def model_line(model: BaseModel, batch_size: int) -> str:
+def model_line(model: BaseModel, batch_size: int, optimizer: Optimizer) -> str:
     """What is trained and what it costs."""
     summary = model.summary()
     kinds = [row.layer for row in summary.rows]
@@ -62,7 +63,7 @@ def model_line(model: BaseModel, batch_size: int) -> str:
     made = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     return (
         f"{summary.name}: {made}, {summary.parameters:,} parameters, {human(summary.flops, 'FLOP')} a sample, "
-        f"{memory(summary.training_bytes(batch_size))} to train at batch {batch_size}"
+        f"{memory(summary.training_bytes(batch_size, len(optimizer.slots([]))))} to train at batch {batch_size}"
     )
 
 

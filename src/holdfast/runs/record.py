@@ -32,6 +32,7 @@ class Record(BaseModel):
 
     Attributes:
         origin: what `data.load` takes to give the data again; empty for arrays from memory.
+        pictures: whether the samples are pictures of bytes, so that picture files can be predicted.
         sizes: samples in "train", "validation" and "test".
         prints: fingerprints of "data", "split", "train", "validation" and "test".
         config: Keras's configuration of the model.
@@ -55,6 +56,7 @@ class Record(BaseModel):
     classes: list[str]
     shape: list[int]
     sizes: dict[str, int]
+    pictures: bool
     prints: dict[str, str]
     settings: Settings
     config: dict[str, Any]

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..core import BadData, BadFile, BadValue
-from ..data import Dataset, read_image
+from ..data import Dataset, Part, read_image
 from ..evaluate import Ledger, Report, Verdict, score, unseal, verdict
 from ..models import BaseModel, load_keras, pick_device
 from .facts import facts_of
@@ -83,8 +84,10 @@ class Run:
             result: NDArray[np.float32] = self.model.predict(pictures)
             return result
         shape = self.model.inputs[0].shape
-        if len(shape) != 3:
-            raise BadValue(f"predict: the model takes {shape}, which is no picture; give an array.")
+        if not self.record.pictures:
+            raise BadValue(
+                f"{self.folder}: was trained on numbers of its own range, not on picture files; give an array."
+            )
         images = [read_image(path, (shape[0], shape[1], shape[2])).numpy() for path in pictures]
         return self.predict(np.stack(images))
 
@@ -150,6 +153,15 @@ def judge(
     write_text(folder / REPORT, report(facts))
     write_text(folder / CARD, card(facts))
     return run
+
+
+def holds_pictures(part: Part) -> bool:
+    """Whether these are pictures as files give them, (N, H, W, C) bytes that reach beyond half of 255.
+
+    Other values, e.g. pictures from 0 to 1 or to 16 in an .npz, have a range of their own.
+    """
+    images = part.images
+    return images.dim() == 4 and images.dtype == torch.uint8 and int(images.max()) > 127
 
 
 def values_of(measured: Report) -> dict[str, float]:

@@ -66,6 +66,11 @@ class Crossentropy(Loss):
         _check_smoothing(self, self.label_smoothing)
 
     def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        if outputs.shape[-1] == 1:
+            raise BadShape(
+                f"{type(self).__name__}: the model gives one output, i.e. a single class, it must be two or more; "
+                "take loss='binary_crossentropy' with a sigmoid, or an output for each class."
+            )
         log_p = F.log_softmax(outputs, -1) if self.from_logits else _log_probabilities(outputs)
         if targets.shape == outputs.shape:
             values = -(targets * log_p).sum(-1)
@@ -101,7 +106,7 @@ class SparseCategoricalCrossentropy(Crossentropy):
     """-log p of the target's class, for integer targets (one-hot ones are taken, too)."""
 
 
-@losses.register("binary_crossentropy")
+@losses.register("binary_crossentropy", "bce")
 @dataclass(frozen=True)
 class BinaryCrossentropy(Loss):
     """-(y log p + (1 - y) log(1 - p)), the mean over the outputs of a sample.
@@ -191,7 +196,7 @@ class KLDivergence(Loss):
         return _per_sample((y * (y / outputs.clamp(EPSILON, 1)).log()).sum(-1))
 
 
-@losses.register("cosine_similarity")
+@losses.register("cosine_similarity", "cosine_proximity")
 @dataclass(frozen=True)
 class CosineSimilarity(Loss):
     """Minus the cosine of the angle between y and f along the last axis: -1 is best."""

@@ -6,8 +6,9 @@ handful of calls a step however many parameters there are.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from numbers import Real
 from typing import Any, TypeAlias
 
 import torch
@@ -18,6 +19,26 @@ from .schedules import Schedule, schedules
 
 Tensors: TypeAlias = list[Tensor]
 Slots: TypeAlias = dict[str, Tensors]
+Accepted: TypeAlias = tuple[str, Callable[[float], bool]]
+
+SHARE: Accepted = ("a number of at least 0 and less than 1", lambda value: 0 <= value < 1)
+LIMIT: Accepted = ("a positive finite number, or None", lambda value: value > 0)
+
+# What each number may be, in whatever optimizer it is found: in words, and whether a finite number is it.
+ACCEPTED: dict[str, Accepted] = {
+    "learning_rate": ("a finite number of at least 0, or a schedule", lambda value: value >= 0),
+    "weight_decay": ("a finite number of at least 0, or None", lambda value: value >= 0),
+    "clipnorm": LIMIT,
+    "clipvalue": LIMIT,
+    "global_clipnorm": LIMIT,
+    "gradient_accumulation_steps": ("a whole number of at least 2, or None", lambda value: value >= 2 and not value % 1),
+    "momentum": ("a number between 0 and 1", lambda value: 0 <= value <= 1),
+    "rho": SHARE,
+    "beta_1": SHARE,
+    "beta_2": SHARE,
+    "epsilon": ("a positive finite number", lambda value: value > 0),
+    "initial_accumulator_value": ("a finite number of at least 0", lambda value: value >= 0),
+}
 
 
 @dataclass(frozen=True)
@@ -41,19 +62,25 @@ class Optimizer(ABC):
     gradient_accumulation_steps: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
-        rate = self.learning_rate
-        if isinstance(rate, dict):  # Keras's JSON form, as in a saved compile configuration
-            object.__setattr__(self, "learning_rate", schedules.make(rate, Schedule))  # type: ignore[type-abstract]
-        elif not isinstance(rate, Schedule) and not (isinstance(rate, (int, float)) and rate >= 0):
-            raise BadValue(f"{name}(learning_rate={rate!r}): must be a number of at least 0, or a schedule.")
+        if isinstance(self.learning_rate, dict):  # Keras's JSON form, as in a saved compile configuration
+            rate = schedules.make(self.learning_rate, Schedule)  # type: ignore[type-abstract]  # only asked about
+            object.__setattr__(self, "learning_rate", rate)
+        for item in fields(self):
+            if item.name in ACCEPTED:
+                self._check(item.name)
         clips = [clip for clip in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, clip) is not None]
         if len(clips) > 1:
-            raise BadValue(f"{name}: {' and '.join(clips)} exclude each other; give one.")
-        if self.gradient_accumulation_steps is not None and self.gradient_accumulation_steps < 2:
-            raise BadValue(
-                f"{name}(gradient_accumulation_steps={self.gradient_accumulation_steps}): must be at least 2, or None."
-            )
+            raise BadValue(f"{type(self).__name__}: {' and '.join(clips)} exclude each other; give one.")
+
+    def _check(self, name: str) -> None:
+        """Makes a setting a plain number, or refuses it."""
+        value, (words, fits) = getattr(self, name), ACCEPTED[name]
+        if (value is None and words.endswith("None")) or isinstance(value, Schedule):
+            return
+        number = isinstance(value, Real) and not isinstance(value, bool)  # NumPy's scalars are Real, too
+        if not (number and math.isfinite(value) and fits(value)):
+            raise BadValue(f"{type(self).__name__}({name}={value!r}): must be {words}.")
+        object.__setattr__(self, name, int(value) if name == "gradient_accumulation_steps" else float(value))
 
     @abstractmethod
     def start(self, parameters: Tensors) -> Slots:

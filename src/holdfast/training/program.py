@@ -28,6 +28,9 @@ class Head:
         metrics: templates; each training works on copies.
         weighted_metrics: the same, but with class and sample weights taken into account.
         activation: from the outputs that the model gives in training to the predictions that metrics take.
+
+    Raises:
+        BadValue: a metric that gives more than one number.
     """
 
     loss: Loss
@@ -36,6 +39,14 @@ class Head:
     metrics: tuple[Metric, ...] = ()
     weighted_metrics: tuple[Metric, ...] = ()
     activation: Literal["linear", "softmax", "sigmoid"] = "linear"
+
+    def __post_init__(self) -> None:
+        for metric in (*self.metrics, *self.weighted_metrics):
+            if not metric.scalar:
+                raise BadValue(
+                    f"metrics: {metric.name!r} gives several numbers, logs take metrics of one; after training, "
+                    "evaluate.score gives a Report, whose confusion and per_class have them."
+                )
 
     def predictions(self, outputs: Tensor) -> Tensor:
         if self.activation == "softmax":
