@@ -373,3 +373,20 @@ def test_models_of_one_kind_inside_another_begin_differently() -> None:
 
     assert not np.array_equal(one, other)
     np.testing.assert_array_equal(given, Sequential([Input(6), Dense(2)], seed=5).get_weights()[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("trainable", "give the layers to freeze trainable=False"),
+        ("stop_training", "a callback returns holdfast.training.Stop(reason)"),
+        ("optimizer", "call compile(optimizer=...)"),
+    ],
+)
+def test_an_attribute_of_keras_is_refused_which_used_to_be_taken_and_ignored(name: str, remedy: str) -> None:
+    model = Sequential([Input(2), Dense(1)])
+
+    with pytest.raises(BadValue) as caught:
+        setattr(model, name, False)
+
+    assert str(caught.value) == f"model.{name}: setting it does nothing here; {remedy}."

@@ -25,6 +25,13 @@ from .lower import Lowered, lower
 from .summary import Summary, count_weights, summarize
 
 
+ELSEWHERE = {  # what Keras sets on a model, and what stands for it here
+    "trainable": "give the layers to freeze trainable=False",
+    "stop_training": "a callback returns holdfast.training.Stop(reason)",
+    "optimizer": "call compile(optimizer=...)",
+}
+
+
 class BaseModel(ABC):
     """What `Sequential` and `Model` share: weights, which are made when first needed, and training.
 
@@ -45,6 +52,11 @@ class BaseModel(ABC):
         self.compiled: Compiled | None = None
         self._lowered: Lowered | None = None
         self._training: tuple[State, Program] | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:  # Any: whatever an attribute holds
+        if name in ELSEWHERE:
+            raise BadValue(f"model.{name}: setting it does nothing here; {ELSEWHERE[name]}.")
+        super().__setattr__(name, value)
 
     @property
     @abstractmethod
