@@ -415,6 +415,25 @@ def test_a_dataset_brings_its_validation_part_and_the_names_of_its_classes() -> 
     assert history.measured["val_loss"] == pytest.approx(model.evaluate(dataset.validation)[0], rel=1e-6)
 
 
+def test_the_validation_part_of_a_dataset_is_judged_on_where_a_dataset_used_to_be_refused() -> None:
+    dataset = from_arrays(X, NAMES[Y], seed=1)
+    model, part = net(), dataset.validation
+
+    history = model.fit(dataset.train, validation_data=dataset, verbose=0)
+
+    assert history.measured["val_loss"] == pytest.approx(model.evaluate(part)[0], rel=1e-6)
+    assert model.evaluate(dataset) == model.evaluate(part)
+    np.testing.assert_array_equal(model.predict(dataset), model.predict(part))
+
+
+def test_a_dataset_of_other_classes_is_not_judged_on() -> None:
+    model = net()
+    model.fit(X, NAMES[Y], verbose=0)
+
+    with pytest.raises(BadData, match=r"^the model tells cat, dog, eel apart, the data has ant, bee, cow; "):
+        model.evaluate(from_arrays(X, np.array(["ant", "bee", "cow"])[Y]))
+
+
 def test_a_dataset_of_other_classes_is_not_learned_under_the_old_names() -> None:
     model = net()
     model.fit(X, NAMES[Y], verbose=0)

@@ -199,7 +199,13 @@ Classes: TypeAlias = tuple[str, ...] | None  # their names, where labels have an
 def labelled(
     model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays = None, *, classes: Classes
 ) -> tuple[Batch, Classes]:
-    """Inputs, targets and weights of all samples, checked against the model and its classes; and the classes."""
+    """Inputs, targets and weights of all samples, checked against the model and its classes; and the classes.
+
+    Of a Dataset it is the validation part.
+    """
+    if isinstance(x, Dataset):
+        _check_known(x, classes)
+        x, classes = x.validation, x.classes
     if isinstance(x, Part):
         x, y = x.images, x.labels if y is None else y
     if y is None:
@@ -218,6 +224,15 @@ def labelled(
             if len(tensor) != len(inputs[0]):
                 raise BadShape(f"x has {len(inputs[0])} samples, {name} has {len(tensor)}.")
     return Batch(inputs, tuple(targets), tuple(pieces)), classes
+
+
+def _check_known(data: Dataset, classes: Classes) -> None:
+    """Raises BadData when a model that knows its classes meets data of others."""
+    if classes not in (None, data.classes):
+        raise BadData(
+            f"the model tells {', '.join(classes or ())} apart, the data has {', '.join(data.classes)}; "
+            "set model.classes = None to teach it others."
+        )
 
 
 def _weights(sample_weight: Arrays, names: Sequence[str]) -> list[Tensor]:
@@ -315,7 +330,7 @@ def prepare(
     verbose: Literal["auto", 0, 1, 2] = "auto",
     callbacks: Sequence[Callback] | Callback | None = None,
     validation_split: float = 0.0,
-    validation_data: Any = None,  # (x, y), (x, y, sample_weight) or a Part
+    validation_data: Any = None,  # (x, y), (x, y, sample_weight), a Part or a Dataset
     shuffle: bool = True,
     class_weight: Mapping[int | str, float] | None = None,
     sample_weight: Arrays = None,
@@ -342,11 +357,7 @@ def prepare(
     classes = model.classes
     if isinstance(x, Dataset):
         validation_data = x.validation if validation_data is None and not validation_split else validation_data
-        if classes not in (None, x.classes):
-            raise BadData(
-                f"the model tells {', '.join(classes or ())} apart, the data has {', '.join(x.classes)}; "
-                "set model.classes = None to teach it others."
-            )
+        _check_known(x, classes)
         x, classes = x.train, x.classes
     whole, classes = labelled(model, x, y, sample_weight, classes=classes)
     _check_varied(whole, [symbol.shape[-1] for symbol in model.outputs], classes)
@@ -432,12 +443,12 @@ def _check_binary(program: Program, batch: Batch) -> None:
             raise BadData(f"y[{first}] is {target[first].tolist()}; binary cross-entropy takes targets from 0 to 1.")
 
 
-def _validation(
-    model: "BaseModel", data: Any, classes: Classes
-) -> Batch:  # Any: (x, y), (x, y, sample_weight) or a Part
-    given = (data, None) if isinstance(data, Part) else data
+def _validation(model: "BaseModel", data: Any, classes: Classes) -> Batch:  # Any: what `fit` documents
+    given = (data, None) if isinstance(data, (Part, Dataset)) else data
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-        raise BadValue(f"validation_data: takes (x, y), (x, y, sample_weight) or a Part, got {type(data).__name__}.")
+        raise BadValue(
+            f"validation_data: takes (x, y), (x, y, sample_weight), a Part or a Dataset, got {type(data).__name__}."
+        )
     try:
         return labelled(model, *given, classes=classes)[0]
     except HoldfastError as error:

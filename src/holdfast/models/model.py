@@ -15,7 +15,7 @@ from torch import Tensor, fx
 
 from ..callbacks import History
 from ..core import BadShape, BadValue, NotReady
-from ..data import Batch, Batches, Part
+from ..data import Batch, Batches, Dataset, Part
 from ..layers import Call, Input, InputLayer, Layer, Source, Symbol
 from ..training import Callback, Event, Program, State, predict
 from .arrays import Arrays, as_inputs
@@ -185,7 +185,8 @@ class BaseModel(ABC):
             verbose: 0 silent, 1 or "auto" a progress line, 2 a line an epoch.
             callbacks: one or several listeners.
             validation_split: share of the samples to hold out for judging, 0 <= share < 1.
-            validation_data: (x, y), (x, y, sample_weight) or a Part to judge on; goes before `validation_split`.
+            validation_data: (x, y), (x, y, sample_weight), a Part, or a Dataset, of which it is the validation part, to
+                judge on; goes before `validation_split`.
             shuffle: a new order each epoch, following from the model's seed.
             class_weight: factor for the loss of each class, by index or name.
             sample_weight: factor for the loss of each sample, (N,).
@@ -262,7 +263,7 @@ class BaseModel(ABC):
         """Loss and metrics in evaluation mode.  For a score with its interval see holdfast.evaluate.
 
         Args:
-            x, y: as in `fit`.
+            x, y: as in `fit`; of a Dataset it is the validation part.
             batch_size: its effect is on speed and memory only.
             verbose: taken because Keras has it; nothing is printed.
             sample_weight: factor for the loss of each sample, (N,).
@@ -281,13 +282,15 @@ class BaseModel(ABC):
         """The outputs in evaluation mode.
 
         Args:
-            x: as in `fit`, of any number of samples.
+            x: as in `fit`, of any number of samples; of a Dataset it is the validation part.
             batch_size: its effect is on speed and memory only.
             verbose: taken because Keras has it; nothing is printed.
 
         Returns:
             float32 NumPy arrays, channels last: one (N, ...), or a list of them.
         """
+        if isinstance(x, Dataset):
+            x = x.validation
         if isinstance(x, Part):
             x = x.images
         results = [result.numpy() for result in self._forward(x, batch_size or EVALUATION_BATCH)]
