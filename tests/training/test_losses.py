@@ -226,11 +226,33 @@ def test_label_smoothing_is_a_share(
 
 def test_targets_of_another_shape_and_as_many_numbers_are_refused() -> None:
     """They used to be reshaped, which scrambled them in silence."""
-    with pytest.raises(
-        BadShape, match=r"targets have shape \(2, 2, 3\), the model gives \(2, 3, 2\)"
-    ):
+    with pytest.raises(BadShape, match=r"targets have shape \(2, 2, 3\), the model gives \(2, 3, 2\)"):
         MeanSquaredError()(torch.zeros(2, 2, 3), torch.zeros(2, 3, 2))
 
 
 def test_a_missing_last_axis_of_one_is_forgiven() -> None:
     assert MeanSquaredError()(torch.tensor([1.0, 2.0]), torch.tensor([[1.0], [0.0]])).tolist() == [0.0, 4.0]
+
+
+@pytest.mark.parametrize("loss", [CategoricalCrossentropy(), SparseCategoricalCrossentropy(from_logits=True)])
+def test_a_categorical_loss_of_one_output_is_refused(loss: Loss) -> None:
+    """It used to be torch's "Target 1 is out of bounds"."""
+    with pytest.raises(BadShape, match=r"Crossentropy: the model gives one output, .* loss='binary_crossentropy'"):
+        loss(torch.tensor([[0], [1]]), torch.tensor([[0.2], [0.7]]))
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical"),
+    [
+        ("bce", "binary_crossentropy"),
+        ("cosineProximity", "cosine_similarity"),
+        ("cosine_proximity", "cosine_similarity"),
+        ("squared_hinge", "squared_hinge"),
+        ("kld", "kl_divergence"),
+        ("meanSquaredError", "mean_squared_error"),
+        ("categoricalCrossentropy", "categorical_crossentropy"),
+        ("binaryCrossentropy", "binary_crossentropy"),
+    ],
+)
+def test_short_and_old_spellings_of_losses_are_found(name: str, canonical: str) -> None:
+    assert losses.canonical(name) == canonical

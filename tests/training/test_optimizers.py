@@ -1,7 +1,11 @@
 """Optimizers against real Keras (tests/golden/optimizers.npz) and by hand."""
 
+import math
+import re
+from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -21,7 +25,7 @@ from holdfast.training import (
     State,
     get_optimizer,
 )
-from holdfast.training.optimizers import optimizers
+from holdfast.training.optimizers import ACCEPTED, optimizers
 from training.nets import dense, dense_weights, events, golden_arrays, golden_texts, logs, points, scale, squared
 
 CASES: list[dict[str, Any]] = golden_texts("optimizers")["optimizers"]  # Any: JSON values
@@ -145,11 +149,14 @@ def test_adamw_is_adam_with_a_decay() -> None:
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"learning_rate": -1}, r"^SGD\(learning_rate=-1\): must be a number of at least 0, or a schedule\.$"),
-        ({"learning_rate": float("nan")}, r"^SGD\(learning_rate=nan\): must be a number of at least 0"),
-        ({"learning_rate": "fast"}, r"^SGD\(learning_rate='fast'\): must be a number of at least 0, or a schedule\.$"),
+        ({"learning_rate": -1}, r"^SGD\(learning_rate=-1\): must be a finite number of at least 0, or a schedule\.$"),
+        ({"learning_rate": float("nan")}, r"^SGD\(learning_rate=nan\): must be a finite number of at least 0"),
+        ({"learning_rate": "fast"}, r"^SGD\(learning_rate='fast'\): must be a finite number of at least 0"),
         ({"clipnorm": 1.0, "clipvalue": 1.0}, r"^SGD: clipnorm and clipvalue exclude each other; give one\.$"),
-        ({"gradient_accumulation_steps": 1}, r"^SGD\(gradient_accumulation_steps=1\): must be at least 2, or None\.$"),
+        (
+            {"gradient_accumulation_steps": 1},
+            r"\(gradient_accumulation_steps=1\): must be a whole number of at least 2, or None\.$",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_named(settings: dict[str, Any], text: str) -> None:
@@ -165,3 +172,42 @@ def test_an_unknown_optimizer_is_an_error_that_suggests_the_nearest() -> None:
 def test_an_unknown_setting_is_named() -> None:
     with pytest.raises(BadValue, match=r"^optimizer 'SGD': .*unexpected keyword argument 'speed'"):
         get_optimizer({"class_name": "SGD", "config": {"speed": 1}})
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "value"),
+    [
+        ("adam", "beta_1", 1.0),  # ZeroDivisionError in the first step
+        ("adam", "epsilon", None),  # TypeError in the first step
+        ("adam", "clipvalue", "a"),
+        ("sgd", "clipnorm", 0),  # learned nothing
+        ("sgd", "gradient_accumulation_steps", 2.5),
+        ("sgd", "momentum", 9),
+        ("sgd", "weight_decay", -1),
+        ("sgd", "learning_rate", math.inf),
+        ("sgd", "learning_rate", True),
+        ("rmsprop", "rho", 1),
+        ("adagrad", "initial_accumulator_value", -0.1),
+    ],
+)
+def test_numbers_out_of_range_are_refused_when_the_optimizer_is_made(name: str, setting: str, value: object) -> None:
+    """They used to be taken, and to fail in the first step, or to learn nothing."""
+    expected = rf"\({setting}={re.escape(repr(value))}\): must be a .*number"
+
+    with pytest.raises(BadValue, match=expected):
+        get_optimizer({"class_name": name, "config": {setting: value}})
+
+
+def test_every_number_of_an_optimizer_is_checked() -> None:
+    flags = {"nesterov", "centered", "amsgrad"}
+
+    assert {item.name for kind in optimizers for item in fields(optimizers[kind])} - flags == set(ACCEPTED)
+
+
+def test_numpy_s_numbers_are_taken() -> None:
+    """np.float32(0.1) used to be refused as a learning rate."""
+    sgd = SGD(np.float32(0.5), gradient_accumulation_steps=np.int64(2))  # type: ignore[arg-type]  # float, to users
+
+    assert sgd == SGD(0.5, gradient_accumulation_steps=2)
+    assert type(sgd.learning_rate) is float
+    assert type(sgd.gradient_accumulation_steps) is int

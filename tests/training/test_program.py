@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from holdfast.core import BadValue
-from holdfast.metrics import Accuracy, Metric, Precision, TopKCategoricalAccuracy
+from holdfast.metrics import Accuracy, ConfusionMatrix, F1Score, Metric, Precision, TopKCategoricalAccuracy
 from holdfast.training import SGD, CosineDecay, Head, MeanSquaredError, Program
 
 
@@ -72,3 +72,14 @@ def test_predictions_are_made_of_outputs_by_the_activation() -> None:
     torch.testing.assert_close(softmax, torch.tensor([[0.25, 0.75]]))
     sigmoid = Head(MeanSquaredError(), activation="sigmoid").predictions(outputs)
     torch.testing.assert_close(sigmoid, torch.tensor([[0.5, 0.75]]))
+
+
+@pytest.mark.parametrize("metric", [ConfusionMatrix(), F1Score(None)], ids=lambda metric: str(metric.name))
+def test_a_metric_of_several_numbers_is_refused(metric: Metric) -> None:
+    """It used to be torch's error about stacking, after the first epoch."""
+    expected = rf"^metrics: '{metric.name}' gives several numbers, .* evaluate\.score gives a Report, whose confusion"
+
+    with pytest.raises(BadValue, match=expected):
+        head("", (metric,))
+    with pytest.raises(BadValue, match=expected):
+        head("", (), (metric,))

@@ -31,7 +31,10 @@ ACCEPTED: dict[str, Accepted] = {
     "clipnorm": LIMIT,
     "clipvalue": LIMIT,
     "global_clipnorm": LIMIT,
-    "gradient_accumulation_steps": ("a whole number of at least 2, or None", lambda value: value >= 2 and not value % 1),
+    "gradient_accumulation_steps": (
+        "a whole number of at least 2, or None",
+        lambda value: value >= 2 and not value % 1,
+    ),
     "momentum": ("a number between 0 and 1", lambda value: 0 <= value <= 1),
     "rho": SHARE,
     "beta_1": SHARE,
