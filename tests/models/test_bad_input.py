@@ -45,6 +45,13 @@ FIT: list[tuple[type[HoldfastError], str, dict[str, Any]]] = [  # Any: arguments
     (BadData, "y[1] is -1; the model has 4 outputs, so labels are 0 to 3.", {"y": [0, -1, 2] * 4}),
     (BadData, "y[2] is 4; the model has 4 outputs, so labels are 0 to 3.", {"y": [0.0, 1.0, 4.0] * 4}),
     (BadData, "y has fractions; labels of 4 classes are whole numbers.", {"y": [0.5, 1.0, 2.0] * 4}),
+    # "has fractions" used to be said:
+    (BadData, "y has NaN or infinity in 4 samples, the first at index 1.", {"y": [0.0, np.nan, 2.0] * 4}),
+    # A traceback of NumPy's used to come:
+    (BadShape, "y: its rows have different lengths.", {"y": [[0], [0, 1]] * 6}),
+    # The loss used to refuse it, in the first step:
+    (BadShape, "y is one-hot in 3 columns; the model has 4 outputs.", {"y": np.eye(3)[Y % 3]}),
+    (BadShape, "y is one-hot in 5 columns; the model has 4 outputs.", {"y": np.eye(5, dtype=int)[Y]}),
     (BadData, "y: all 12 labels are 2; there is nothing to tell apart.", {"y": [2] * 12}),
     (BadData, "y: all 12 labels are 'cat'; there is nothing to tell apart.", {"y": ["cat"] * 12}),
     (BadData, "y: all 12 labels are 1; there is nothing to tell apart.", {"y": np.eye(4)[[1] * 12]}),
@@ -181,6 +188,18 @@ def test_settings_of_several_outputs_are_by_their_names(settings: dict[str, Any]
         model.fit([A, B], [KIND, SIZE], verbose=0)
 
     assert str(caught.value) == text
+
+
+def test_words_for_two_outputs_are_refused_which_used_to_be_taken_for_classes_of_the_first() -> None:
+    a = Input(2)
+    model = Model(a, [Dense(2, "softmax")(a), Dense(2, "softmax")(a)])
+
+    with pytest.raises(BadData) as caught:
+        model.fit(A, [["cat", "dog"] * 2, ["big", "small"] * 2], verbose=0)
+
+    assert str(caught.value) == (
+        "y: labels with names are supported for one output; encode the others with data.encode_labels."
+    )
 
 
 @pytest.mark.parametrize("y", [[0, 1, 2, 1], [[0.0], [1.0], [2.0], [1.0]]], ids=["integers", "column"])

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core import BadData, BadShape, BadValue, generator
@@ -29,13 +30,23 @@ def several(value: Arrays, names: Sequence[str], what: str) -> list[Any]:  # Any
     return list(value)
 
 
+def as_array(value: Arrays, what: str) -> NDArray[Any]:  # Any: of any dtype
+    """What NumPy makes of a value.  Raises BadShape for rows of different lengths."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise BadShape(f"{what}: its rows have different lengths.") from error
+
+
+def are_words(y: Arrays) -> bool:
+    """Whether labels are strings."""
+    return not isinstance(y, Tensor) and as_array(y, "y").dtype.kind in "USO"
+
+
 def as_tensor(value: Arrays, what: str) -> Tensor:
     """A tensor of floats, or of the integers that were given; float64 becomes float32."""
     if not isinstance(value, Tensor):
-        try:
-            array = np.asarray(value)
-        except ValueError as error:
-            raise BadShape(f"{what}: its rows have different lengths.") from error
+        array = as_array(value, what)
         if array.dtype.kind not in "biuf":
             raise BadData(f"{what} holds {array.dtype}; numbers are needed.")
         if array.dtype.kind == "u" and array.dtype != np.uint8:
@@ -102,19 +113,21 @@ def as_labels(
         shape: of the output.
 
     Raises:
-        BadData: labels that the output has no place for, or fractions where labels are due.
+        BadData: labels that the output has no place for, or fractions or NaN where labels are due.
+        BadShape: one-hot rows that are longer or shorter than the output.
     """
-    values = y if isinstance(y, Tensor) else np.asarray(y)
-    if isinstance(values, np.ndarray) and values.dtype.kind in "USO":
-        target, classes = _codes(values, classes, what)
+    if are_words(y):
+        target, classes = _codes(y, classes, what)
         if len(classes) > max(shape[-1], 2):
             raise BadData(f"{what} has {len(classes)} classes; the model has {shape[-1]} outputs.")
     else:
-        target = as_tensor(values, what)
+        target = as_tensor(y, what)
     if target.dim() == 0:
         raise BadShape(f"{what} is one number; one target a sample is needed.")
+    _check_columns(target, shape, what)
     if shape[-1] == 1 or tuple(target.shape[1:]) == shape or target.numel() != len(target) * math.prod(shape[:-1]):
         return (target if target.is_floating_point() else target.long()), classes
+    check_finite([target], what)
     labels = target.reshape(len(target), *shape[:-1]).long()
     if target.is_floating_point() and bool((labels != target.reshape(labels.shape)).any()):
         raise BadData(f"{what} has fractions; labels of {shape[-1]} classes are whole numbers.")
@@ -130,6 +143,15 @@ def _codes(values: Any, classes: tuple[str, ...] | None, what: str) -> tuple[Ten
     if strange is not None:
         raise BadData(f"{what} has the class {strange!r}; the model knows {', '.join(classes)}.")
     return torch.tensor([classes.index(name) for name in found])[codes], classes
+
+
+def _check_columns(target: Tensor, shape: Shape, what: str) -> None:
+    """Raises BadShape for one-hot rows of another length than the output has."""
+    columns = target.shape[-1]
+    if target.dim() != len(shape) + 1 or columns in (1, shape[-1]):
+        return
+    if kinds(target.reshape(-1, columns)) is not None:
+        raise BadShape(f"{what} is one-hot in {columns} columns; the model has {shape[-1]} outputs.")
 
 
 def _check_classes(labels: Tensor, outputs: int, what: str) -> None:

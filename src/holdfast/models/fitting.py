@@ -32,7 +32,7 @@ from ..training import (
     listen,
     train,
 )
-from .arrays import Arrays, as_inputs, as_labels, as_tensor, check_finite, hold_out, kinds, several
+from .arrays import Arrays, are_words, as_inputs, as_labels, as_tensor, check_finite, hold_out, kinds, several
 from .lower import Link, Lowered, calls_in, for_training, links, removable
 
 if TYPE_CHECKING:
@@ -213,8 +213,10 @@ def labelled(
     model.build_for(x)
     inputs = as_inputs(x, [symbol.shape for symbol in model.inputs], model.input_names)
     check_finite(inputs, "x")
-    targets = []
-    for value, symbol in zip(several(y, model.output_names, "y"), model.outputs, strict=True):
+    targets, given = [], several(y, model.output_names, "y")
+    if sum(map(are_words, given)) > 1:
+        raise BadData("y: labels with names are supported for one output; encode the others with data.encode_labels.")
+    for value, symbol in zip(given, model.outputs, strict=True):
         target, classes = as_labels(value, classes, symbol.shape, "y")
         targets.append(target)
     pieces = [] if sample_weight is None else _weights(sample_weight, model.output_names)
