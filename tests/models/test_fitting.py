@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from holdfast.callbacks import EarlyStopping, LambdaCallback, ModelCheckpoint
-from holdfast.core import BadData, HoldfastError
+from holdfast.core import BadData, BadValue, HoldfastError
 from holdfast.data import Part, from_arrays
 from holdfast.layers import (
     L2,
@@ -35,6 +35,7 @@ from holdfast.training import (
     Event,
     MeanSquaredError,
     SparseCategoricalCrossentropy,
+    State,
     StepEnd,
     Stop,
 )
@@ -702,3 +703,24 @@ def test_one_checkpoint_callback_saves_the_model_that_is_being_fitted(tmp_path: 
     second.fit(X, Y, verbose=0, callbacks=checkpoint)
 
     same(load_keras(tmp_path / "m.keras"), second)
+
+
+def test_a_checkpoint_of_another_ending_is_refused_which_used_to_get_a_keras_archive(tmp_path: Path) -> None:
+    path = str(tmp_path / "m.h5")
+
+    with pytest.raises(BadValue) as caught:
+        net().fit(X, Y, verbose=0, callbacks=ModelCheckpoint(path, monitor="loss"))
+
+    assert str(caught.value) == (
+        f"ModelCheckpoint({path!r}): takes a path that ends in .keras or .safetensors; "
+        "for other formats pass save=function(state, path)."
+    )
+
+
+def test_a_checkpoint_with_a_function_of_its_own_may_end_as_it_likes(tmp_path: Path) -> None:
+    def save(state: State, path: Path) -> None:
+        path.write_text(str(state.epoch))
+
+    net().fit(X, Y, verbose=0, callbacks=ModelCheckpoint(tmp_path / "m.txt", save=save))
+
+    assert (tmp_path / "m.txt").read_text() == "1"

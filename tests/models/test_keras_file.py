@@ -173,8 +173,24 @@ def test_what_cannot_be_saved_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_place_of_the_file_is_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "m.keras"
+    folder.mkdir()
+
     with pytest.raises(BadFile, match=r"^cannot write .*: Is a directory$"):
-        net().save(tmp_path)
+        net().save(folder)
+
+
+@pytest.mark.parametrize("name", ["m.h5", "m", "m.keras.zip", None], ids=str)
+def test_another_ending_is_refused_which_used_to_get_a_keras_archive_under_its_name(
+    name: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(BadValue) as caught:
+        net().save(name)  # type: ignore[arg-type]  # None is what the test is about, too
+
+    assert str(caught.value) == f"save({name!r}): takes a path that ends in .keras, the one format there is."
+    assert list(tmp_path.iterdir()) == []
 
 
 def without(name: str) -> Any:  # Any: a function from the members of a file to those of a damaged one

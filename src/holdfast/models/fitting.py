@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -397,9 +398,7 @@ def prepare(
     listeners: list[Callback] = (
         [] if callbacks is None else list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
     )
-    for listener in listeners:
-        if isinstance(listener, ModelCheckpoint) and not str(listener.filepath).endswith(".safetensors"):
-            listener.default_save = lambda _, path: model.save(path)
+    _provide_saving(model, listeners)
     history = History(any(isinstance(one, (LearningRateScheduler, ReduceLROnPlateau)) for one in listeners))
     if verbose != 0:
         listeners.append(Progress(2 if verbose == 2 else 1))
@@ -417,6 +416,23 @@ def prepare(
         validation_freq,
         measure_train,
     )
+
+
+def _provide_saving(model: "BaseModel", listeners: Sequence[Callback]) -> None:
+    """Lets each ModelCheckpoint without a function of its own write this model."""
+    from .keras_file import save_keras
+
+    for listener in listeners:
+        if not isinstance(listener, ModelCheckpoint) or listener.save is not None:
+            continue
+        ending = Path(listener.filepath).suffix
+        if ending == ".keras":
+            listener.default_save = lambda _, path: save_keras(model, path)
+        elif ending != ".safetensors":
+            raise BadValue(
+                f"ModelCheckpoint({str(listener.filepath)!r}): takes a path that ends in .keras or .safetensors; "
+                "for other formats pass save=function(state, path)."
+            )
 
 
 def _check_counts(**counts: int | None) -> None:

@@ -57,7 +57,7 @@ def save_keras(model: BaseModel, path: Path | str) -> None:
 
 
 def load_keras(path: Path | str) -> BaseModel:
-    """Reads a model written by `save_keras` or by Keras 3.
+    """Reads a model written by `save_keras` or by Keras 3.  What `compile` was told is not in it; compile it again.
 
     Raises:
         BadFile: missing, or no .keras archive.

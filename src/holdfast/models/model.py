@@ -24,7 +24,6 @@ from .fitting import EVALUATION_BATCH, Compiled, compiled, judge, prepare, progr
 from .lower import Lowered, lower
 from .summary import Summary, count_weights, summarize
 
-
 ELSEWHERE = {  # what Keras sets on a model, and what stands for it here
     "trainable": "give the layers to freeze trainable=False",
     "stop_training": "a callback returns holdfast.training.Stop(reason)",
@@ -320,9 +319,15 @@ class BaseModel(ABC):
         return once(pair for layer in self.layers for pair in BoundLayer(layer, self.lowered).tensors())
 
     def save(self, path: Path | str) -> None:
-        """Writes the model as a .keras archive, which real Keras 3 opens, too; whole or not at all."""
+        """Writes the model as a .keras archive, which real Keras 3 opens, too; whole or not at all.
+
+        Raises:
+            BadValue: another ending than .keras.
+        """
         from .keras_file import save_keras
 
+        if not isinstance(path, (str, Path)) or Path(path).suffix != ".keras":
+            raise BadValue(f"save({path!r}): takes a path that ends in .keras, the one format there is.")
         save_keras(self, path)
 
     def training_state(self, targets: Sequence[Tensor]) -> tuple[State, Program]:
