@@ -210,3 +210,12 @@ def test_a_resumed_training_goes_on_with_its_table(tmp_path: Path) -> None:
 
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [(row["epoch"], row["loss"]) for row in rows] == [("0", "1.0"), ("1", "0.5")]
+
+
+@pytest.mark.slow  # for it imports tensorboard
+def test_a_folder_of_tensorboard_s_that_cannot_be_written_is_told_at_the_beginning(tmp_path: Path) -> None:
+    """It used to be a bare NotADirectoryError after the first epoch."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(BadFile, match=r"^TensorBoard: cannot write .*file.logs: (Not a directory|File exists)$"):
+        TensorBoard(tmp_path / "file" / "logs")(Moments().begin())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from callbacks.moments import Moments
-from holdfast.callbacks import LearningRateScheduler, ReduceLROnPlateau
+from holdfast.callbacks import EarlyStopping, LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau
 from holdfast.core import BadValue, UnknownName
 from holdfast.training import ExponentialDecay
 
@@ -122,7 +122,7 @@ def test_a_second_training_asks_again() -> None:
 def test_a_rate_of_numpy_becomes_a_float() -> None:
     moments = Moments()
 
-    LearningRateScheduler(lambda epoch, rate: np.float32(0.25))(moments.begin())  # type: ignore[arg-type, return-value]
+    LearningRateScheduler(lambda epoch, rate: np.float32(0.25))(moments.begin())  # type: ignore[arg-type]
 
     assert moments.state.learning_rate == 0.25
     assert type(moments.state.learning_rate) is float
@@ -130,9 +130,53 @@ def test_a_rate_of_numpy_becomes_a_float() -> None:
 
 @pytest.mark.parametrize("answer", [None, "fast", -1.0, float("nan"), float("inf")])
 def test_a_schedule_that_gives_no_rate_is_named(answer: object) -> None:
-    callback = LearningRateScheduler(lambda epoch, rate: answer)  # type: ignore[arg-type, return-value]  # the mistake
+    callback = LearningRateScheduler(lambda epoch, rate: answer)  # type: ignore[arg-type]  # the mistake
 
     with pytest.raises(
         BadValue, match=r"LearningRateScheduler: schedule\(0, 0.5\) gave .*; must be a finite number >= 0"
     ):
         callback(Moments().begin())
+
+
+def test_a_schedule_of_the_epoch_alone_is_taken() -> None:
+    """As Keras takes it; it used to be a TypeError about the arguments of the lambda."""
+    moments = Moments()
+
+    LearningRateScheduler(lambda epoch: 0.25 + epoch)(moments.begin())
+
+    assert moments.state.learning_rate == 0.25
+
+
+def test_a_type_error_in_a_schedule_stays_its_own() -> None:
+    def schedule(epoch: int, rate: float) -> float:
+        raise TypeError("my own")
+
+    with pytest.raises(TypeError, match=r"^my own$"):
+        LearningRateScheduler(schedule)(Moments().begin())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"patience": -1}, {"patience": 2.5}, {"cooldown": "a"}, {"cooldown": -1}, {"patience": True}],
+    ids=str,
+)
+def test_what_is_no_number_of_epochs_is_refused(settings: dict[str, Any]) -> None:
+    """patience=-1 used to reduce the rate after each epoch, cooldown="a" to fail at the first reduction."""
+    ((name, value),) = settings.items()
+
+    with pytest.raises(
+        BadValue, match=rf"^ReduceLROnPlateau\({name}={value!r}\): must be 0 or more epochs, a whole number"
+    ):
+        ReduceLROnPlateau(**settings)
+
+
+def test_keras_s_verbose_is_taken_by_name() -> None:
+    """Old snippets pass it; it used to be a TypeError."""
+    made: list[object] = [
+        EarlyStopping(patience=3, verbose=1),
+        ReduceLROnPlateau(patience=3, verbose=1),
+        LearningRateScheduler(lambda epoch: 0.1, verbose=1),
+        ModelCheckpoint("best.keras", save_best_only=True, verbose=1),
+    ]
+
+    assert not [one for one in made if "verbose=" in repr(one)]

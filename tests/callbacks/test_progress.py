@@ -291,3 +291,19 @@ def test_clocks(seconds: float, text: str) -> None:
 def test_other_verbosities_are_refused(verbose: int) -> None:
     with pytest.raises(BadValue, match=r"Progress\(verbose=.*\): must be 1 or 2; leave Progress out to see nothing"):
         Progress(verbose)
+
+
+def test_an_epoch_that_is_not_judged_shows_no_values_of_an_earlier_one(now: list[float]) -> None:
+    """With validation_freq=2 the line of epoch 3 used to show epoch 2's val_loss as its own."""
+    (file, console), moments = paper(), Moments(epochs=2)
+    progress = Progress(2, console=console)
+
+    progress(moments.begin())
+    progress(moments.epoch_end(0, loss=1.0, val_loss=2.0))
+    progress(moments.epoch_end(1, loss=0.5))
+    progress(moments.end())
+
+    first, second = file.getvalue().splitlines()[:2]
+    assert "loss 1.000  val_loss 2.000" in first
+    assert "loss 0.500" in second
+    assert "val_loss" not in second

@@ -61,3 +61,13 @@ def test_a_file_in_the_place_of_a_folder_is_one_line(tmp_path: Path) -> None:
 
     with refused, whole_file(tmp_path / "file" / "a.txt") as temporary:
         temporary.write_text("x")
+
+
+def test_an_error_of_the_writer_s_own_names_the_final_path(tmp_path: Path) -> None:
+    """It used to name the temporary file: cannot write /proc/.a.keras.19802.tmp."""
+    path = tmp_path / "a.keras"
+
+    with pytest.raises(BadFile) as caught, whole_file(path) as temporary:
+        raise BadFile(f"cannot write {temporary}: no space left")
+
+    assert str(caught.value) == f"cannot write {path}: no space left"

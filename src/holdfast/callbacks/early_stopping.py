@@ -5,9 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..core import BadValue
 from ..training.events import Begin, End, EpochEnd, Event, Stop
-from .monitor import Mode, Monitor, counted
+from .monitor import Mode, Monitor, check_epochs, counted
 
 
 @dataclass(eq=False)
@@ -28,6 +27,7 @@ class EarlyStopping:
         restore_best_weights: whether the model ends with the weights of its best epoch, a copy of which is kept on
             the same device.
         start_from_epoch: epochs that are not looked at, at the beginning.
+        verbose: taken because Keras has it; the reason for stopping is shown anyway.
 
     Attributes:
         best: best value so far; None before the first.
@@ -46,6 +46,7 @@ class EarlyStopping:
     baseline: float | None = None
     restore_best_weights: bool = True
     start_from_epoch: int = 0
+    verbose: int = field(default=0, repr=False)
     best: float | None = field(default=None, init=False)
     best_epoch: int | None = field(default=None, init=False)
     wait: int = field(default=0, init=False)
@@ -53,8 +54,7 @@ class EarlyStopping:
     _resumed: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.patience < 0:
-            raise BadValue(f"EarlyStopping(patience={self.patience}): must be 0 or more epochs")
+        check_epochs("EarlyStopping", patience=self.patience, start_from_epoch=self.start_from_epoch)
         self._watch = Monitor("EarlyStopping", self.monitor, mode=self.mode, min_delta=self.min_delta)
 
     def __call__(self, event: Event) -> Stop | None:

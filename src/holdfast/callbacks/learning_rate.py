@@ -6,12 +6,13 @@ Schedules that are functions of the step alone belong to the program, see traini
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
+from inspect import signature
 from typing import Any
 
 from ..core import BadValue
 from ..training.events import Begin, EpochEnd, Event, Stop
 from ..training.state import State
-from .monitor import Mode, Monitor
+from .monitor import Mode, Monitor, check_epochs
 
 
 @dataclass(eq=False)
@@ -26,6 +27,7 @@ class ReduceLROnPlateau:
         min_delta: smallest change that counts as an improvement.
         cooldown: epochs after a reduction in which none are counted.
         min_lr: the learning rate does not go below.
+        verbose: taken because Keras has it; the learning rate is in the logs anyway.
 
     Raises:
         BadValue: at the beginning of training, when the program has a schedule, which sets the rate itself.
@@ -40,6 +42,7 @@ class ReduceLROnPlateau:
     min_delta: float = 1e-4
     cooldown: int = 0
     min_lr: float = 0.0
+    verbose: int = field(default=0, repr=False)
     best: float | None = field(default=None, init=False)
     wait: int = field(default=0, init=False)
     _cooling: int = field(default=0, init=False, repr=False)  # epochs of cooldown to come
@@ -48,6 +51,7 @@ class ReduceLROnPlateau:
     def __post_init__(self) -> None:
         if not 0 < self.factor < 1:
             raise BadValue(f"ReduceLROnPlateau(factor={self.factor}): must be between 0 and 1")
+        check_epochs("ReduceLROnPlateau", patience=self.patience, cooldown=self.cooldown)
         self._watch = Monitor("ReduceLROnPlateau", self.monitor, mode=self.mode, min_delta=self.min_delta)
 
     def __call__(self, event: Event) -> Stop | None:
@@ -88,18 +92,22 @@ class ReduceLROnPlateau:
 
 @dataclass(eq=False)
 class LearningRateScheduler:
-    """Sets the learning rate of each epoch to `schedule(epoch, learning_rate)`.
+    """Sets the learning rate of each epoch to `schedule(epoch, learning_rate)`, or `schedule(epoch)`.
 
     It is asked once an epoch, also of a resumed run, so `lambda epoch, rate: rate * 0.9` is right.
 
     Args:
-        schedule: takes the index of the epoch to come, from 0, and the rate until now; returns the new one.
+        schedule: takes the index of the epoch to come, from 0, and the rate until now, if it takes two arguments;
+            returns the new one.
+        verbose: taken because Keras has it; the learning rate is in the logs anyway.
 
     Raises:
         BadValue: when the program has a schedule, or this one gives something else than a finite number >= 0.
     """
 
-    schedule: Callable[[int, float], float]
+    schedule: Callable[[int, float], float] | Callable[[int], float]
+    _: KW_ONLY
+    verbose: int = field(default=0, repr=False)
     _epochs: int = field(default=0, init=False, repr=False)
     _set_for: int | None = field(default=None, init=False, repr=False)  # the epoch last asked for
     _resumed: bool = field(default=False, init=False, repr=False)
@@ -122,15 +130,27 @@ class LearningRateScheduler:
         self._set_for, self._resumed = state["set_for"], True
 
     def _set(self, state: State, epoch: int) -> None:
-        rate = self.schedule(epoch, state.learning_rate)
+        known = (epoch, state.learning_rate) if _takes_two(self.schedule) else (epoch,)
+        rate = self.schedule(*known)  # as many as it takes
         try:
             number = float(rate)
         except (TypeError, ValueError):
             number = math.nan
         if not 0 <= number < math.inf:
-            asked = f"schedule({epoch}, {state.learning_rate:g})"
+            asked = f"schedule({', '.join(f'{value:g}' for value in known)})"
             raise BadValue(f"LearningRateScheduler: {asked} gave {rate!r}; must be a finite number >= 0")
         state.learning_rate, self._set_for = number, epoch
+
+
+def _takes_two(schedule: Callable[..., object]) -> bool:
+    """Whether the function can be called with two arguments; of one written in C that does not tell, True."""
+    try:
+        signature(schedule).bind(0, 0.0)
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True
 
 
 def _refuse_schedule(event: Event, name: str) -> None:

@@ -36,6 +36,7 @@ class ModelCheckpoint:
         mode: "min", "max", or "auto": by the name.
         save: `save(state, path)` writes the file, at a temporary path beside the final one and with another ending.
             None: by the ending.
+        verbose: taken because Keras has it; files speak for themselves.
 
     Attributes:
         best: best value saved so far, with `save_best_only`.
@@ -54,6 +55,7 @@ class ModelCheckpoint:
     save_best_only: bool = False
     mode: Mode = "auto"
     save: Callable[[State, Path], object] | None = None
+    verbose: int = field(default=0, repr=False)
     best: float | None = field(default=None, init=False)
     default_save: Callable[[State, Path], object] | None = field(default=None, init=False, repr=False)
     _resumed: bool = field(default=False, init=False, repr=False)

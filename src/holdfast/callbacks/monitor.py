@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from numbers import Integral
 from typing import Literal, TypeAlias
 
 from ..core import BadValue, UnknownName
@@ -74,6 +75,13 @@ class Monitor:
             return not math.isnan(value)
         gain = value - than if self.rises else than - value
         return gain > abs(self.min_delta)
+
+
+def check_epochs(owner: str, **settings: object) -> None:
+    """Raises BadValue unless each of the settings is a number of epochs."""
+    for name, value in settings.items():
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+            raise BadValue(f"{owner}({name}={value!r}): must be 0 or more epochs, a whole number")
 
 
 def counted(n: int, noun: str) -> str:

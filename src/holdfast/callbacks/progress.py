@@ -90,7 +90,7 @@ class _Job:
 
     def epoch_end(self, event: EpochEnd) -> None:
         self.epoch, self.done = event.epoch, 1.0
-        self.values |= event.logs
+        self.values = dict(event.logs)  # all of it, for values of an earlier validation are not this epoch's
         self.rate = event.samples / event.seconds if event.seconds else 0.0
         self.epoch_start, self.epoch_began = event.epoch + 1, time.perf_counter()
         self.unseen = True

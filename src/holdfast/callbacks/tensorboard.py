@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core import need
+from ..core import BadFile, need
 from ..training.events import Begin, End, EpochEnd, Event, Stop
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class TensorBoard:
 
     Raises:
         MissingExtra: at the beginning of training, when tensorboard is not installed.
+        BadFile: at the beginning of training, when the folder cannot be written.
     """
 
     log_dir: str | Path = "logs"
@@ -31,6 +32,7 @@ class TensorBoard:
         match event:
             case Begin():
                 need("tensorboard", extra="tensorboard")
+                self._writer("train")
             case EpochEnd(epoch=epoch, logs=logs):
                 for name, value in logs.items():
                     part = "validation" if name.startswith("val_") else "train"
@@ -45,5 +47,8 @@ class TensorBoard:
         from torch.utils.tensorboard import SummaryWriter
 
         if part not in self._writers:
-            self._writers[part] = SummaryWriter(str(Path(self.log_dir) / part))
+            try:
+                self._writers[part] = SummaryWriter(str(Path(self.log_dir) / part))
+            except OSError as error:
+                raise BadFile(f"TensorBoard: cannot write {self.log_dir}: {error.strerror or error}") from error
         return self._writers[part]

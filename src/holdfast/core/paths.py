@@ -24,8 +24,8 @@ def whole_file(path: Path | str) -> Iterator[Path]:
             os.fsync(file.fileno())  # or a power cut may leave the name without the contents
         temporary.replace(path)
     except OSError as error:
-        if isinstance(error, BadFile):
-            raise
+        if isinstance(error, BadFile):  # of whoever wrote the file, who knows its temporary name alone
+            raise BadFile(str(error).replace(temporary.name, path.name)) from error
         raise BadFile(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         with suppress(OSError):
