@@ -84,7 +84,10 @@ WRONG = [
     ("train small.npz --optimizer adm", "unknown optimizer 'adm'; did you mean 'adam' or"),
     ("train small.npz --device abacus", "device 'abacus' is not available here; take 'cpu' or 'auto'."),
     # numbers
-    ("train small.npz --learning-rate -1", "Adam(learning_rate=-1.0): must be a number of at least 0, or a schedule."),
+    (
+        "train small.npz --learning-rate -1",
+        "Adam(learning_rate=-1.0): must be a finite number of at least 0, or a schedule.",
+    ),
     (
         "train small.npz --validation 0",
         "split(validation=0.0): must be more than 0 and less than 1; without validation",
@@ -109,7 +112,7 @@ WRONG = [
     ("train pair.npz", "pair: class '7' has 2 distinct samples; at least 3 are needed, one for each part"),
     ("train short.npz", "images: 90 images and 89 labels; there must be one label for each image."),
     # models
-    ("train points.npz", "convnet: takes pictures (H, W, C) of at least 6x6, got (4,)."),
+    ("train points.npz", "convnet: takes pictures (H, W, C) of at least 6x6, got (4,); the model 'dense' takes any."),
     ("train small.npz --model nowhere.json", "nowhere.json: No such file or directory."),
     ("train small.npz --model empty.json", "empty.json: No such file or directory."),
     ("train small.npz --model broken.json", "broken.json: is no JSON: Expecting property name"),

@@ -220,4 +220,4 @@ def test_trainings_at_once_get_folders_and_looks_of_their_own(tmp_path: Path) ->
     assert [process.wait(120) for process in processes] == [0, 0, 0]
     lines = run("runs", folder=tmp_path).stdout.splitlines()[1:]
     assert sorted(line.split()[0] for line in lines) == ["small-001", "small-002", "small-003"]
-    assert all("finished" in line and line.endswith("in 6 looks") for line in lines)
+    assert all("finished" in line and line.endswith(", 6 looks") for line in lines)

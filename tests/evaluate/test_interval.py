@@ -47,10 +47,11 @@ def test_newcombe_of_the_two_parts_swapped_is_the_same_with_its_sign_turned() ->
     assert newcombe((73, 90), (409, 420)) == pytest.approx((-high, -low))
 
 
-def test_the_interval_of_a_mean_is_two_standard_errors_to_each_side() -> None:
+def test_the_interval_of_a_mean_is_student_s() -> None:
     values = np.array([1.0, 2.0, 3.0, 4.0])  # standard deviation sqrt(5/3), standard error 0.6455
 
-    assert normal(values, -10, 10) == pytest.approx((2.5 - 1.96 * 0.645497, 2.5 + 1.96 * 0.645497), rel=1e-5)
+    # 3.18245 is the quantile of 97.5 % for 3 degrees of freedom in any printed table.
+    assert normal(values, -10, 10) == pytest.approx((2.5 - 3.18245 * 0.645497, 2.5 + 3.18245 * 0.645497), rel=1e-5)
 
 
 def test_the_interval_of_a_mean_keeps_within_its_bounds() -> None:

@@ -1,9 +1,10 @@
 """Summaries: shapes, parameters, operations and memory, by hand."""
 
 import pytest
+import torch
 
 from holdfast.layers import BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D
-from holdfast.models import Model, Row, Sequential, human
+from holdfast.models import Model, Row, Sequential, convnet, dense, human
 
 
 def test_a_summary_of_convolutions_is_that_by_hand() -> None:
@@ -15,14 +16,14 @@ def test_a_summary_of_convolutions_is_that_by_hand() -> None:
         Row("conv2d_1", "Conv2D", ((6, 6, 1),), 82, 6 * 6 * 1 * (2 * 81 + 1)),
     )
     assert (summary.parameters, summary.trainable, summary.flops) == (172, 172, 10_944 + 5_868)
-    assert summary.activations == 100 + 576 + 36
+    assert (summary.activations, summary.widest) == (576 + 36, 576)
 
 
 def test_memory_is_weights_gradients_slots_and_activations_with_theirs() -> None:
     summary = Sequential([Input((10, 10, 1)), Conv2D(9, 3), Conv2D(1, 3)]).summary()
 
-    assert summary.training_bytes(32) == 4 * (172 + 172 + 2 * 172 + 2 * 32 * 712)
-    assert summary.training_bytes(1, slots=0) == 4 * (172 + 172 + 2 * 712)
+    assert summary.training_bytes(32) == 4 * (172 + 172 + 2 * 172 + 32 * (612 + 2 * 576))
+    assert summary.training_bytes(1, slots=0) == 4 * (172 + 172 + 612 + 2 * 576)
 
 
 def test_it_reads_as_a_table() -> None:
@@ -38,7 +39,7 @@ def test_it_reads_as_a_table() -> None:
         "max_pooling2d (MaxPooling2D) (None, 4, 4, 9) 0 576 FLOP",
         "flatten (Flatten) (None, 144) 0 0 FLOP",
         "dense (Dense) (None, 2) 290 578 FLOP",
-        "380 parameters (380 trainable), 12.1 kFLOP a sample, 253 kB to train at batch 32",
+        "380 parameters (380 trainable), 12.1 kFLOP a sample, 283 kB to train at batch 32",
     ]
     assert len({len(line) for line in lines if "FLOP" in line and "parameters" not in line}) == 1
 
@@ -68,13 +69,13 @@ def test_a_submodel_is_one_row_with_all_that_it_does() -> None:
     assert (row.name, row.layer, row.output_shape) == ("inner", "Sequential", ((32,),))
     assert (row.parameters, row.flops) == (20, inner.summary().flops)
     assert summary.parameters == 20 + 33
-    assert summary.activations == 36 + inner.summary().activations + 1
+    assert summary.activations == inner.summary().activations + 1
 
 
 def test_no_weight_is_needed_to_know_that_a_model_is_too_large() -> None:
     summary = Sequential([Input(1000), Dense(1000)]).summary()
 
-    assert summary.training_bytes(64) == 4 * (4 * 1_001_000 + 2 * 64 * 2000)
+    assert summary.training_bytes(64) == 4 * (4 * 1_001_000 + 64 * 3000)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,24 @@ def test_no_weight_is_needed_to_know_that_a_model_is_too_large() -> None:
 )
 def test_large_numbers_are_short(number: float, text: str) -> None:
     assert human(number, "B") == text
+
+
+@pytest.mark.parametrize(
+    "model", [convnet((28, 28, 1), 10), convnet((96, 96, 3), 10), dense((28, 28, 1), 10)], ids=["28", "96", "dense"]
+)
+def test_the_activations_are_those_that_autograd_really_keeps(model: Sequential) -> None:
+    """Input, rescaling and flatten used to count twice."""
+    weights = {parameter.data_ptr() for parameter in model.module.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        result = model.module(torch.zeros(4, *model.inputs[0].shape, dtype=torch.uint8))
+
+    assert result.shape == (4, 10)  # and alive, so that no storage was used twice
+    assert sum(kept.values()) == 4 * 4 * model.summary().activations

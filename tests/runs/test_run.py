@@ -94,7 +94,7 @@ def test_a_model_of_features_takes_arrays_only(tmp_path: Path) -> None:
     run = train(tmp_path / "runs", data, model=Sequential([Input((4,)), Dense(4, activation="softmax")]), epochs=1)
 
     assert run.predict(points[:2].astype(np.float32)).shape == (2, 4)
-    with pytest.raises(BadValue, match=r"predict: the model takes \(4,\), which is no picture; give an array"):
+    with pytest.raises(BadValue, match="was trained on numbers of its own range, not on picture files; give an array"):
         run.predict(["a.png"])
 
 
@@ -288,3 +288,33 @@ def test_a_run_that_has_not_finished_is_not_loaded(tmp_path: Path) -> None:
             BadValue, match=r"this run has not finished; go on with: holdfast train --resume '.*my runs/"
         ):
             function(run.folder)
+
+
+@pytest.mark.parametrize("top", [1.0, 16.0], ids=["to 1", "to 16"])
+def test_pictures_of_another_range_than_bytes_are_learned_as_well(tmp_path: Path, top: float) -> None:
+    """Floats from 0 to 1 used to be divided by 255, so that hardly anything was learned."""
+    labels = np.arange(200) % 2
+    pictures = np.random.default_rng(0).random((200, 8, 8)) * top / 4
+    pictures[labels == 1, 2:6, 2:6] += top / 2
+
+    run = train(tmp_path / "runs", holdfast.data.from_arrays(pictures, labels), epochs=5)
+
+    assert run.validation.accuracy.value > 0.95
+    with pytest.raises(BadValue, match="was trained on numbers of its own range"):
+        run.predict(["a.png"])
+
+
+def test_a_model_keeps_the_optimizer_that_it_was_compiled_with(tmp_path: Path) -> None:
+    """It used to be replaced by adam, in silence."""
+    from holdfast import Input, Sequential
+    from holdfast.layers import Dense
+
+    model = Sequential([Input((4,)), Dense(2, activation="softmax")])
+    data = holdfast.data.from_arrays(np.random.default_rng(0).random((60, 4)), np.arange(60) % 2)
+    model.compile("sgd")
+
+    run = train(tmp_path / "runs", data, model=model, epochs=1)
+
+    assert run.record.settings.optimizer["class_name"] == "SGD"
+    with pytest.raises(BadValue, match="the model is compiled with 'mse'; a run minimises plain cross-entropy"):
+        train(tmp_path / "runs", data, model=model.compile("sgd", "mse"), epochs=1)

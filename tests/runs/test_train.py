@@ -277,7 +277,7 @@ def test_a_json_configuration_is_built_with_the_seed(tmp_path: Path, make: Calla
         ({"model": functional(activation="linear")}, BadValue, "model model: its outputs are no probabilities; end it"),
         ({"model": two_inputs()}, BadShape, "model model: has 2 inputs and 1 outputs; a run takes one of each"),
         ({"optimizer": "adm"}, UnknownName, "unknown optimizer 'adm'; did you mean 'adam'"),
-        ({"learning_rate": -1.0}, BadValue, r"Adam\(learning_rate=-1\.0\): must be a number of at least 0"),
+        ({"learning_rate": -1.0}, BadValue, r"Adam\(learning_rate=-1\.0\): must be a finite number of at least 0"),
         ({"device": "abacus"}, BadValue, "device 'abacus' is not available here; take 'cpu' or 'auto'"),
         ({"patience": -1}, BadValue, r"EarlyStopping\(patience=-1\): must be 0 or more"),
         ({"epochs": 0}, BadValue, r"epochs=0"),
