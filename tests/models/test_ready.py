@@ -116,9 +116,9 @@ def test_the_seed_is_that_of_the_weights() -> None:
 
 
 def test_what_is_no_picture_or_no_choice_is_refused() -> None:
-    with pytest.raises(BadShape, match=r"^convnet: takes pictures \(H, W, C\) of at least 6x6, got \(5, 28, 1\)\.$"):
+    with pytest.raises(BadShape, match=r"^convnet: takes pictures \(H, W, C\) of at least 6x6, got \(5, 28, 1\);"):
         convnet((5, 28, 1), 10)
-    with pytest.raises(BadShape, match=r"^convnet: takes pictures \(H, W, C\) of at least 6x6, got \(28, 28\)\.$"):
+    with pytest.raises(BadShape, match=r"^convnet: takes pictures \(H, W, C\) of at least 6x6, got \(28, 28\);"):
         convnet((28, 28), 10)
     with pytest.raises(BadValue, match=r"^classes=1: a classifier tells at least 2 apart\.$"):
         convnet((28, 28, 1), 1)
