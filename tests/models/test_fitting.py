@@ -82,6 +82,32 @@ def test_without_compile_a_classifier_is_trained_with_adam_and_its_accuracy_is_s
     assert type(model.compiled.optimizer).__name__ == "Adam"
 
 
+@pytest.mark.parametrize(
+    ("model", "y"),
+    [(net(), ONE_HOT), (net(outputs=1, activation="sigmoid"), (Y > 0).astype(np.float32))],
+    ids=["one-hot", "binary"],
+)
+def test_without_compile_float_labels_have_their_accuracy_which_used_to_be_missing(
+    model: Sequential,
+    y: Any,  # Any: labels
+) -> None:
+    history = model.fit(X, y, verbose=0)
+
+    assert list(history.history) == ["loss", "accuracy"]
+
+
+def test_without_compile_whole_numbers_to_regress_on_have_no_accuracy_which_they_used_to_have() -> None:
+    history = net(outputs=1, activation="linear").fit(X, Y, verbose=0)
+
+    assert list(history.history) == ["loss"]
+
+
+def test_without_compile_two_outputs_are_trained_which_used_to_be_refused_for_their_metrics() -> None:
+    history = two_heads().fit(X, [Y, X[:, 0]], verbose=0)
+
+    assert list(history.history) == ["loss", "kind_loss", "size_loss", "kind_accuracy"]
+
+
 def test_silence_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
     net().fit(X, Y, verbose=0)
 

@@ -103,8 +103,8 @@ def program_for(model: "BaseModel", settings: Compiled, targets: Sequence[Tensor
     found = links(lowered.module)
     given = _by_output(settings.loss, names, "loss")
     losses = [
-        _default_loss(link, target, symbol.shape[-1]) if one is None else get_loss(one)
-        for one, link, target, symbol in zip(given, found, targets, model.outputs, strict=True)
+        default if one is None else get_loss(one)
+        for one, default in zip(given, default_losses(model, targets), strict=True)
     ]
     fuse: list[Link] = [
         link if able and _takes_over(loss) == link else "linear"
@@ -154,6 +154,20 @@ def _by_output(value: Any, names: Sequence[str], what: str) -> list[Any]:
 
 def _metrics(value: Any) -> tuple[Metric, ...]:
     return tuple(get_metric(one) for one in _flat(value))
+
+
+def default_losses(model: "BaseModel", targets: Sequence[Tensor]) -> list[Loss]:
+    """The loss of each output when none is given: by the model's last activations, else by the targets."""
+    found = links(model.lowered.module)
+    return [
+        _default_loss(link, target, symbol.shape[-1])
+        for link, target, symbol in zip(found, targets, model.outputs, strict=True)
+    ]
+
+
+def default_metrics(model: "BaseModel", targets: Sequence[Tensor]) -> list[list[str]]:
+    """Of each output when `compile` was left out: accuracy beside a cross-entropy."""
+    return [[] if isinstance(loss, MeanSquaredError) else ["accuracy"] for loss in default_losses(model, targets)]
 
 
 def _default_loss(link: Link, target: Tensor, outputs: int) -> Loss:

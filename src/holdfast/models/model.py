@@ -20,7 +20,7 @@ from ..layers import Call, Input, InputLayer, Layer, Source, Symbol
 from ..training import Callback, Event, Program, State, predict
 from .arrays import Arrays, as_inputs
 from .bound import BoundLayer, Weights, once, read, write
-from .fitting import EVALUATION_BATCH, Compiled, compiled, judge, prepare, program_for
+from .fitting import EVALUATION_BATCH, Compiled, compiled, default_metrics, judge, prepare, program_for
 from .lower import Lowered, lower
 from .summary import Summary, count_weights, summarize
 
@@ -333,7 +333,7 @@ class BaseModel(ABC):
     def training_state(self, targets: Sequence[Tensor]) -> tuple[State, Program]:
         """The state of training and the program; kept from one `fit` to the next, until `compile` is called again."""
         if self.compiled is None:
-            self.compile(metrics=["accuracy"] if not targets[0].is_floating_point() else None)
+            self.compile(metrics=default_metrics(self, targets))
         assert self.compiled is not None
         if self._training is None:
             module, program = program_for(self, self.compiled, targets)
