@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from holdfast.core import NotReady
+from holdfast.core import BadData, BadShape, NotReady
 from holdfast.layers import Add, BatchNormalization, Conv2D, Dense, Input, LayerNormalization, Normalization, Rescaling
 from holdfast.models import Model, Sequential, load_keras
 from layers.building import golden, part
@@ -171,3 +171,24 @@ def test_given_numbers_survive_a_file(tmp_path: Path) -> None:
     model.save(tmp_path / "m.keras")
 
     np.testing.assert_array_equal(load_keras(tmp_path / "m.keras").predict(x), model.predict(x))
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "text"),
+    [
+        ([[1.0, float("nan")]], BadData, r"data have NaN or infinite values; take these samples out"),
+        (np.zeros((0, 3)), BadShape, r"data have shape \(0, 3\), must be \(N, \.\.\., C\) and not empty\.$"),
+        (3.0, BadShape, r"data have shape \(\), must be"),
+        ([["a", "b"]], BadData, r"data must be an array of numbers \(N, \.\.\., C\): could not convert string"),
+        ([[1.0], [1.0, 2.0]], BadData, r"data must be an array of numbers"),
+    ],
+    ids=["NaN", "no rows", "a number", "text", "ragged"],
+)
+def test_adapt_refuses_what_has_no_mean(data: object, kind: type[Exception], text: str) -> None:
+    """NaN and no rows used to give NaN statistics in silence, text a bare ValueError of NumPy's."""
+    layer = Normalization()
+
+    with pytest.raises(kind, match=rf"^Normalization\.adapt: {text}"):
+        layer.adapt(data)
+
+    assert layer.mean is None

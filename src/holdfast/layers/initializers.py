@@ -47,11 +47,11 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def normal(shape: tuple[int, ...], mean: float, std: float, generator: torch.Generator) -> Tensor:
-    return torch.empty(shape).normal_(mean, std, generator=generator)
+    return torch.empty(shape, dtype=torch.float32).normal_(mean, std, generator=generator)
 
 
 def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
-    return torch.empty(shape).uniform_(low, high, generator=generator)
+    return torch.empty(shape, dtype=torch.float32).uniform_(low, high, generator=generator)
 
 
 def truncated_normal(shape: tuple[int, ...], mean: float, std: float, generator: torch.Generator) -> Tensor:
@@ -67,7 +67,7 @@ class Zeros(Initializer):
     """All 0."""
 
     def __call__(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        return torch.zeros(shape)
+        return torch.zeros(shape, dtype=torch.float32)
 
 
 @initializers.register("ones", "one")
@@ -76,7 +76,7 @@ class Ones(Initializer):
     """All 1."""
 
     def __call__(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        return torch.ones(shape)
+        return torch.ones(shape, dtype=torch.float32)
 
 
 @initializers.register("constant")
@@ -87,7 +87,7 @@ class Constant(Initializer):
     value: float = 0.0
 
     def __call__(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        return torch.full(shape, float(self.value))
+        return torch.full(shape, float(self.value), dtype=torch.float32)
 
 
 @initializers.register("random_normal", "normal")

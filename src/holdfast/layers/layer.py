@@ -312,7 +312,8 @@ def axis_of(layer: Layer, axis: int, shape: Shape) -> int:
 
 def blank(module: Callable[..., M], *args: object, **settings: object) -> M:
     """A torch module whose weights hold nothing yet: its own draws, from torch's global generator, are left out."""
-    made: M = skip_init(module, *args, **settings)  # type: ignore[no-untyped-call]  # torch's is not annotated
+    # float32 whatever torch's default is: layers, inputs and losses must agree.
+    made: M = skip_init(module, *args, dtype=torch.float32, **settings)  # type: ignore[no-untyped-call]  # torch's
     return made
 
 

@@ -6,9 +6,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..core import BadShape, BadValue, NotReady
+from ..core import BadData, BadShape, BadValue, NotReady
 from .initializers import get_initializer
 from .layer import (
     REQUIRED,
@@ -86,7 +87,7 @@ class BatchNorm(nn.BatchNorm2d):
     """
 
     def __init__(self, channels: int, *, epsilon: float, momentum: float, frozen: bool) -> None:
-        super().__init__(channels, eps=epsilon, momentum=momentum)
+        super().__init__(channels, eps=epsilon, momentum=momentum, dtype=torch.float32)
         self.frozen = frozen
 
     def train(self, mode: bool = True) -> "BatchNorm":
@@ -138,7 +139,7 @@ class LayerNormalization(Layer):
         return (*((gamma,) if self.scale else ()), *((beta,) if self.center else ()))
 
     def build(self, *shapes: Shape) -> nn.Module:
-        module = nn.LayerNorm(shapes[0][-1], eps=self.epsilon)
+        module = nn.LayerNorm(shapes[0][-1], eps=self.epsilon, dtype=torch.float32)
         if not self.scale:
             module.register_parameter("weight", None)
         if not self.center:
@@ -161,9 +162,22 @@ def _numbers(value: Any) -> Numbers:  # Any: a number, or whatever NumPy can mak
     return float(array) if array.ndim == 0 else tuple(array.ravel().tolist())
 
 
+def _measurable(data: Any) -> NDArray[np.float64]:  # Any: whatever NumPy can make an array of
+    """Data of which a mean can be taken.  Raises BadShape or BadData."""
+    try:
+        array = np.asarray(data, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadData(f"Normalization.adapt: data must be an array of numbers (N, ..., C): {error}.") from error
+    if array.ndim == 0 or array.size == 0:
+        raise BadShape(f"Normalization.adapt: data have shape {array.shape}, must be (N, ..., C) and not empty.")
+    if not np.isfinite(array).all():
+        raise BadData("Normalization.adapt: data have NaN or infinite values; take these samples out, or replace them.")
+    return array
+
+
 def _per_channel(value: Numbers, shape: Shape) -> Tensor:
     """A tensor that broadcasts over the channels of a channels-first batch of `shape`."""
-    tensor = torch.tensor(value)
+    tensor = torch.tensor(value, dtype=torch.float32)
     return tensor if tensor.dim() == 0 else tensor.reshape(-1, *[1] * (len(shape) - 1))
 
 
@@ -232,10 +246,12 @@ class Normalization(Layer):
 
         Raises:
             NotReady: a model was already built with this layer; it would not see the change.
+            BadShape: no samples, or no axis of them.
+            BadData: values that are no finite numbers.
         """
         if self.used:
             raise NotReady("Normalization: adapt comes before the model is first used; make the model anew after it.")
-        array = np.asarray(data, dtype=np.float64)
+        array = _measurable(data)
         axes = None if self.axis is None else tuple(range(array.ndim - 1))
         return self.take(array.mean(axes), array.var(axes))
 

@@ -77,7 +77,8 @@ class AveragePooling2D(Pooling2D):
         if pad is None:
             return main
         zeros = nn.ZeroPad2d(pad)
-        inside = main(zeros(torch.ones(1, 1, *shape[:2])))  # the share of each window that is image
+        ones = torch.ones(1, 1, *shape[:2], dtype=torch.float32)
+        inside = main(zeros(ones))  # the share of each window that is image
         return chain(pad=zeros, main=main, scale=Scale(1 / inside))
 
 
