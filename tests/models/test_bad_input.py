@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from holdfast.callbacks import EarlyStopping
 from holdfast.core import BadData, BadShape, BadValue, HoldfastError, NotReady
 from holdfast.data import from_arrays
 from holdfast.layers import Conv2D, Dense, Flatten, Input
@@ -15,6 +16,15 @@ X = np.zeros((12, 6, 6, 3), np.float32)
 Y = np.arange(12) % 4
 NAN = X.copy()
 NAN[[3, 7], 2, 2, 1] = np.nan, np.inf
+
+
+class KerasCallback:
+    """As people bring it along."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None: ...
+
+    def __repr__(self) -> str:
+        return "KerasCallback"
 
 
 def net() -> Sequential:
@@ -69,13 +79,37 @@ FIT: list[tuple[type[HoldfastError], str, dict[str, Any]]] = [  # Any: arguments
      {"y": ["cat", "dog"] * 6, "class_weight": {"fox": 1.0}}),
     (BadValue, "class_weight: takes a model with one output, and classes to learn; else give sample_weight.",
      {"y": np.full((12, 4), 0.25), "class_weight": {0: 1.0}}),
-    (BadValue, "fit(epochs=0, initial_epoch=0): there is no epoch to train.", {"epochs": 0}),
+    (BadValue, "fit(epochs=0): must be a positive whole number.", {"epochs": 0}),
     (BadValue, "fit(epochs=2, initial_epoch=3): there is no epoch to train.", {"epochs": 2, "initial_epoch": 3}),
     (BadValue, "fit(batch_size=0): must be a positive whole number.", {"batch_size": 0}),
     (BadValue, "fit(batch_size=2.5): must be a positive whole number.", {"batch_size": 2.5}),
     (BadValue, "fit(steps_per_epoch=0): must be a positive whole number.", {"steps_per_epoch": 0}),
     (BadValue, "fit(validation_freq=0): must be a positive whole number.", {"validation_freq": 0}),
     (BadValue, "fit(validation_batch_size=-1): must be a positive whole number.", {"validation_batch_size": -1}),
+    # Tracebacks of other classes used to come, or nothing at all:
+    (BadValue, "fit(epochs=1.5): must be a positive whole number.", {"epochs": 1.5}),
+    (BadValue, "fit(epochs='3'): must be a positive whole number.", {"epochs": "3"}),
+    (BadValue, "fit(batch_size='a'): must be a positive whole number.", {"batch_size": "a"}),
+    (BadValue, "fit(batch_size=True): must be a positive whole number.", {"batch_size": True}),
+    (BadValue, "fit(initial_epoch=-1): must be a whole number from 0 on.", {"initial_epoch": -1}),
+    (BadValue, "fit(verbose=3): must be 'auto', 0, 1 or 2.", {"verbose": 3}),
+    (BadValue, "validation_split='0.2': must be between 0 and 1.", {"validation_split": "0.2"}),
+    (BadValue, "class_weight='balanced': must be a dict from classes to numbers, e.g. {0: 1.0, 1: 2.5}.",
+     {"class_weight": "balanced"}),
+    (BadValue, "class_weight=[1, 2]: must be a dict from classes to numbers, e.g. {0: 1.0, 1: 2.5}.",
+     {"class_weight": [1, 2]}),
+    (BadValue, "class_weight={0: 'a'}: must be a number from 0 on.", {"class_weight": {0: "a"}}),
+    (BadValue, "class_weight={0: nan}: must be a number from 0 on.", {"class_weight": {0: np.nan}}),
+    (BadValue, "class_weight={1: -2}: must be a number from 0 on.", {"class_weight": {0: 0.5, 1: -2}}),
+    (BadData, "sample_weight[3] is -0.5; weights are 0 or more.", {"sample_weight": [1.0, 1.0, 1.0, -0.5] * 3}),
+    (BadValue, "callbacks: 'x' cannot be called with an event; give a function of an event, "
+     "or LambdaCallback(on_epoch_end=...).", {"callbacks": "x"}),
+    (BadValue, "callbacks: None cannot be called with an event; give a function of an event, "
+     "or LambdaCallback(on_epoch_end=...).", {"callbacks": [None]}),
+    (BadValue, "callbacks: KerasCallback cannot be called with an event; give a function of an event, "
+     "or LambdaCallback(on_epoch_end=...).", {"callbacks": [KerasCallback()]}),
+    (BadValue, "callbacks: EarlyStopping is a class; give an object of it, EarlyStopping(...).",
+     {"callbacks": [EarlyStopping]}),
     (BadValue, "fit(measure_train='often'): must be 'end', 'epoch' or 'never'.", {"measure_train": "often"}),
     (BadValue, "validation_split=1.5: must be between 0 and 1.", {"validation_split": 1.5}),
     (BadValue, "validation_split=-0.1: must be between 0 and 1.", {"validation_split": -0.1}),
@@ -130,6 +164,53 @@ def test_predict_refuses_in_one_sentence(x: Any, text: str) -> None:  # Any: wha
         net().predict(x)
 
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("size", ["a", 0, 1.5])
+def test_evaluate_and_predict_refuse_a_strange_batch_size_which_used_to_end_in_a_traceback(
+    size: Any,
+) -> None:  # as said
+    with pytest.raises(BadValue) as evaluating:
+        net().evaluate(X, Y, batch_size=size)
+    with pytest.raises(BadValue) as predicting:
+        net().predict(X, batch_size=size)
+
+    assert str(evaluating.value) == f"evaluate(batch_size={size!r}): must be a positive whole number."
+    assert str(predicting.value) == f"predict(batch_size={size!r}): must be a positive whole number."
+
+
+def test_a_function_of_two_arguments_is_no_callback_which_used_to_fail_after_the_first_event() -> None:
+    with pytest.raises(
+        BadValue, match=r"^callbacks: <function .*> cannot be called with an event; give a function of "
+    ):
+        net().fit(X, Y, callbacks=[lambda epoch, logs: None], verbose=0)  # type: ignore[list-item]  # as Keras's
+
+
+@pytest.mark.parametrize("device", [None, "meta", 1.5])
+def test_a_device_that_is_none_is_refused_which_used_to_end_in_a_traceback(device: Any) -> None:  # Any: no device
+    with pytest.raises(BadValue) as caught:
+        net().compile(device=device)
+
+    assert str(caught.value) == f"device {device!r} is not available here; take 'cpu' or 'auto'."
+
+
+@pytest.mark.parametrize("weights", ["a", ["a"], [np.nan], {"dense": "1"}], ids=str)
+def test_loss_weights_that_are_no_numbers_are_refused_which_used_to_end_in_a_traceback(weights: Any) -> None:  # as said
+    with pytest.raises(BadValue) as caught:
+        net().compile(loss_weights=weights)
+
+    assert str(caught.value) == f"compile(loss_weights={weights!r}): must be a number."
+
+
+def test_more_losses_or_weights_than_outputs_are_refused_which_used_to_end_in_a_traceback() -> None:
+    for what, settings in (("loss_weights", {"loss_weights": [1.0, 2.0]}), ("loss", {"loss": ["mse", "mse"]})):
+        model = net()
+        model.compile(**settings)
+
+        with pytest.raises(BadValue) as caught:
+            model.fit(X, Y, verbose=0)
+
+        assert str(caught.value) == f"{what}: the model has the outputs dense; give a list of 1 or a dict."
 
 
 def test_predictions_for_nan_are_the_user_s_business() -> None:

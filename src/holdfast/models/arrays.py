@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,18 @@ from ..data import encode_labels
 from ..layers import Shape
 
 Arrays: TypeAlias = Any  # what NumPy can make an array of, a tensor, or a list, tuple or dict of such, one an input
+
+
+def check_number(what: str, value: Any, *, least: float = 1, whole: bool = True) -> None:  # Any: to be checked
+    """Raises BadValue unless a value is a finite number of at least `least`, and a whole one if it must be.
+
+    Args:
+        what: how the message begins, with the value: "fit(epochs=0.5)".
+    """
+    right = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    if not right or not least <= value < math.inf or value == -math.inf:
+        kind = f"{'positive ' if least == 1 else ''}{'whole ' if whole else ''}number"
+        raise BadValue(f"{what}: must be a {kind}{' from 0 on' if least == 0 else ''}.")
 
 
 def several(value: Arrays, names: Sequence[str], what: str) -> list[Any]:  # Any: an array each
@@ -183,8 +196,8 @@ def hold_out(targets: Tensor, share: float, *, seed: int, order: str) -> tuple[T
         order: "shuffled", or "tail" for the last samples, as Keras does.
     """
     n = len(targets)
-    if not 0 < share < 1:
-        raise BadValue(f"validation_split={share}: must be between 0 and 1.")
+    if not isinstance(share, Real) or not 0 < share < 1:
+        raise BadValue(f"validation_split={share!r}: must be between 0 and 1.")
     if order not in ("shuffled", "tail"):
         raise BadValue(f"split_order={order!r}: must be 'shuffled' or 'tail'.")
     kept = int(n * (1 - share))

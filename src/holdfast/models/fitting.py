@@ -1,7 +1,9 @@
 """One training session of a model: from what `fit` was given to a program, a state, batches and those who listen."""
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from inspect import signature
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -33,7 +35,18 @@ from ..training import (
     listen,
     train,
 )
-from .arrays import Arrays, are_words, as_inputs, as_labels, as_tensor, check_finite, hold_out, kinds, several
+from .arrays import (
+    Arrays,
+    are_words,
+    as_inputs,
+    as_labels,
+    as_tensor,
+    check_finite,
+    check_number,
+    hold_out,
+    kinds,
+    several,
+)
 from .lower import Link, Lowered, calls_in, for_training, links, removable
 
 if TYPE_CHECKING:
@@ -60,9 +73,9 @@ def pick_device(device: str) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=torch.device(device)).item()  # "meta" holds no numbers
         return torch.device(device)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise BadValue(f"device {device!r} is not available here; take 'cpu' or 'auto'.") from error
 
 
@@ -80,6 +93,8 @@ def compiled(
         get_loss(one)
     for one in (*_flat(metrics), *_flat(weighted_metrics)):
         get_metric(one)
+    for one in _flat(loss_weights):
+        check_number(f"compile(loss_weights={loss_weights!r})", one, least=-math.inf, whole=False)
     return Compiled(
         get_optimizer(optimizer), loss, loss_weights, metrics, weighted_metrics, precision, pick_device(device)
     )
@@ -143,8 +158,8 @@ def _by_output(value: Any, names: Sequence[str], what: str) -> list[Any]:
         if strange is not None:
             raise BadValue(f"{what} names {strange!r}; the model's outputs are {', '.join(names)}.")
         return [value.get(name) for name in names]
-    if len(names) == 1:
-        return [value[0] if what != "metrics" and isinstance(value, (list, tuple)) and len(value) == 1 else value]
+    if len(names) == 1 and (what.endswith("metrics") or not isinstance(value, (list, tuple))):
+        return [value]
     if isinstance(value, (list, tuple)) and len(value) == len(names):
         return list(value)
     if what == "loss" and isinstance(value, (str, Loss)):
@@ -240,6 +255,7 @@ def labelled(
         for tensor in tensors:
             if len(tensor) != len(inputs[0]):
                 raise BadShape(f"x has {len(inputs[0])} samples, {name} has {len(tensor)}.")
+    _check_weights(pieces)
     return Batch(inputs, tuple(targets), tuple(pieces)), classes
 
 
@@ -250,6 +266,15 @@ def _check_known(data: Dataset, classes: Classes) -> None:
             f"the model tells {', '.join(classes or ())} apart, the data has {', '.join(data.classes)}; "
             "set model.classes = None to teach it others."
         )
+
+
+def _check_weights(weights: Sequence[Tensor]) -> None:
+    """Raises BadData for a sample that weighs less than nothing."""
+    for weight in weights:
+        wrong = torch.nonzero(weight < 0)
+        if len(wrong):
+            first = int(wrong[0])
+            raise BadData(f"sample_weight[{first}] is {weight[first]:g}; weights are 0 or more.")
 
 
 def _weights(sample_weight: Arrays, names: Sequence[str]) -> list[Tensor]:
@@ -271,11 +296,14 @@ def class_weights(batch: Batch, weight: Mapping[Any, float], classes: Sequence[s
     labels = kinds(batch.targets[0]) if len(batch.targets) == 1 else None
     if labels is None:
         raise BadValue("class_weight: takes a model with one output, and classes to learn; else give sample_weight.")
+    if not isinstance(weight, Mapping):
+        raise BadValue(f"class_weight={weight!r}: must be a dict from classes to numbers, e.g. {{0: 1.0, 1: 2.5}}.")
     table = torch.ones(max(outputs, 2, int(labels.max()) + 1))
     for key, value in weight.items():
         place = classes.index(key) if isinstance(key, str) and key in classes else key
         if not isinstance(place, Integral) or not 0 <= int(place) < len(table):
             raise BadValue(f"class_weight names {key!r}; classes are {', '.join(classes) or f'0 to {len(table) - 1}'}.")
+        check_number(f"class_weight={ {key: value} }", value, least=0, whole=False)
         table[int(place)] = value
     own = batch.weights[0] if batch.weights else None
     return replace(batch, weights=(table[labels] if own is None else own * table[labels],))
@@ -360,17 +388,23 @@ def prepare(
     measure_train: Literal["end", "epoch", "never"] = "end",
 ) -> Fitting:
     """A training session from the arguments of `fit`, which documents them."""
-    if epochs <= initial_epoch:
-        raise BadValue(f"fit(epochs={epochs}, initial_epoch={initial_epoch}): there is no epoch to train.")
-    if measure_train not in ("end", "epoch", "never"):
-        raise BadValue(f"fit(measure_train={measure_train!r}): must be 'end', 'epoch' or 'never'.")
-    _check_counts(
+    check_counts(
+        "fit",
         batch_size=batch_size,
+        epochs=epochs,
         steps_per_epoch=steps_per_epoch,
         validation_steps=validation_steps,
         validation_batch_size=validation_batch_size,
         validation_freq=validation_freq,
     )
+    check_number(f"fit(initial_epoch={initial_epoch!r})", initial_epoch, least=0)
+    if epochs <= initial_epoch:
+        raise BadValue(f"fit(epochs={epochs}, initial_epoch={initial_epoch}): there is no epoch to train.")
+    if measure_train not in ("end", "epoch", "never"):
+        raise BadValue(f"fit(measure_train={measure_train!r}): must be 'end', 'epoch' or 'never'.")
+    if verbose not in ("auto", 0, 1, 2):
+        raise BadValue(f"fit(verbose={verbose!r}): must be 'auto', 0, 1 or 2.")
+    listeners = _listeners(callbacks)
     classes = model.classes
     if isinstance(x, Dataset):
         validation_data = x.validation if validation_data is None and not validation_split else validation_data
@@ -409,9 +443,6 @@ def prepare(
             steps=validation_steps,
             device=settings.device,
         )
-    listeners: list[Callback] = (
-        [] if callbacks is None else list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
-    )
     _provide_saving(model, listeners)
     history = History(any(isinstance(one, (LearningRateScheduler, ReduceLROnPlateau)) for one in listeners))
     if verbose != 0:
@@ -449,10 +480,42 @@ def _provide_saving(model: "BaseModel", listeners: Sequence[Callback]) -> None:
             )
 
 
-def _check_counts(**counts: int | None) -> None:
+def check_counts(method: str, **counts: object) -> None:
+    """Raises BadValue for a setting of `fit`, `evaluate` or `predict` that is neither None nor a positive number."""
     for name, count in counts.items():
-        if count is not None and (not isinstance(count, Integral) or count < 1):
-            raise BadValue(f"fit({name}={count!r}): must be a positive whole number.")
+        if count is not None:
+            check_number(f"{method}({name}={count!r})", count)
+
+
+def _listeners(callbacks: Any) -> list[Callback]:  # Any: what `fit` takes, to be checked here
+    """Those who listen, as a list.
+
+    Raises:
+        BadValue: what cannot be called with an event.
+    """
+    if callbacks is None:
+        return []
+    given = list(callbacks) if isinstance(callbacks, Sequence) and not isinstance(callbacks, str) else [callbacks]
+    for one in given:
+        if isinstance(one, type):
+            raise BadValue(f"callbacks: {one.__name__} is a class; give an object of it, {one.__name__}(...).")
+        if not _hears(one):
+            raise BadValue(
+                f"callbacks: {one!r} cannot be called with an event; give a function of an event, "
+                "or LambdaCallback(on_epoch_end=...)."
+            )
+    return given
+
+
+def _hears(listener: Any) -> bool:  # Any: as above
+    """Whether it can be called with an event."""
+    try:
+        signature(listener).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # a built-in that does not say what it takes
+        return True
+    return True
 
 
 def _check_varied(batch: Batch, outputs: Sequence[int], classes: Classes) -> None:
@@ -489,6 +552,7 @@ def _validation(model: "BaseModel", data: Any, classes: Classes) -> Batch:  # An
 
 def judge(model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays, batch_size: int | None) -> dict[str, float]:
     """Loss and metrics by name, in evaluation mode."""
+    check_counts("evaluate", batch_size=batch_size)
     part, _ = labelled(model, x, y, sample_weight, classes=model.classes)
     state, program = model.training_state(part.targets)
     assert model.compiled is not None

@@ -20,7 +20,7 @@ from ..layers import Call, Input, InputLayer, Layer, Source, Symbol
 from ..training import Callback, Event, Program, State, predict
 from .arrays import Arrays, as_inputs
 from .bound import BoundLayer, Weights, once, read, write
-from .fitting import EVALUATION_BATCH, Compiled, compiled, default_metrics, judge, prepare, program_for
+from .fitting import EVALUATION_BATCH, Compiled, check_counts, compiled, default_metrics, judge, prepare, program_for
 from .lower import Lowered, lower
 from .summary import Summary, count_weights, summarize
 
@@ -288,6 +288,7 @@ class BaseModel(ABC):
         Returns:
             float32 NumPy arrays, channels last: one (N, ...), or a list of them.
         """
+        check_counts("predict", batch_size=batch_size)
         if isinstance(x, Dataset):
             x = x.validation
         if isinstance(x, Part):
