@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from holdfast.callbacks import History
-from holdfast.core import BadShape
+from holdfast.core import BadShape, NotReady
 from holdfast.layers import Dense, Dropout, Input
 from holdfast.models import Sequential
 from holdfast.training import Begin, End, EpochEnd, Event, StepEnd, Stop
@@ -193,3 +194,80 @@ def test_training_leaves_the_calling_thread_in_peace() -> None:
     asyncio.run(net().fit_async(X, Y, callbacks=lambda event: seen.add(threading.current_thread().name), verbose=0))
 
     assert all(name.startswith("holdfast-fit") for name in seen)
+
+
+def test_two_fits_of_one_model_at_a_time_are_refused_which_used_to_break_the_gradients_of_the_first() -> None:
+    model, alone = net(), net()
+    began = asyncio.Event()
+
+    async def first() -> list[Event]:
+        events = []
+        async for event in model.train_async(X, Y, epochs=3, batch_size=8, verbose=0):
+            events.append(event)
+            if len(events) == 5:  # in the middle of an epoch
+                began.set()
+                await asyncio.sleep(0.02)
+        return events
+
+    async def second() -> None:
+        await began.wait()
+        await model.fit_async(X, Y, verbose=0)
+
+    async def main() -> list[list[Event] | BaseException | None]:
+        return list(await asyncio.gather(first(), second(), return_exceptions=True))
+
+    events, refusal = asyncio.run(main())
+
+    assert isinstance(refusal, NotReady)
+    assert str(refusal) == "this model is being trained already; wait for the end, or train a copy."
+    expected = alone.fit(X, Y, epochs=3, batch_size=8, verbose=0)
+    assert isinstance(events, list)
+    assert isinstance(events[-1], End)
+    assert model.history is not None
+    assert model.history.history == expected.history
+
+
+def test_of_two_fits_that_begin_together_one_is_trained() -> None:
+    model, refused = net(), threading.Event()
+
+    def wait(event: Event) -> None:
+        if isinstance(event, Begin):
+            assert refused.wait(10)
+
+    async def one() -> type[History | NotReady]:
+        try:
+            return type(await model.fit_async(X, Y, callbacks=wait, verbose=0))
+        except NotReady as error:
+            refused.set()
+            return type(error)
+
+    async def main() -> set[type[History | NotReady]]:
+        return set(await asyncio.gather(one(), one()))
+
+    assert asyncio.run(main()) == {History, NotReady}
+
+
+def test_a_model_can_be_trained_again_after_a_failure_and_so_can_its_copy() -> None:
+    model = net()
+    copies = []
+
+    def fail(event: Event) -> None:
+        if isinstance(event, StepEnd):
+            copies.append(copy.deepcopy(model))
+            raise RuntimeError("as planned")
+
+    with pytest.raises(RuntimeError, match="as planned"):
+        model.fit(X, Y, callbacks=fail, verbose=0)
+
+    for one in (model, copies[0]):
+        one.fit(X, Y, verbose=0)
+
+
+def test_a_callback_cannot_train_the_model_that_it_listens_to() -> None:
+    model = net()
+
+    def again(event: Event) -> None:
+        model.fit(X, Y, verbose=0)
+
+    with pytest.raises(NotReady, match=r"^this model is being trained already; "):
+        model.fit(X, Y, callbacks=again, verbose=0)

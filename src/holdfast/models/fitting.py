@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from inspect import signature
 from numbers import Integral
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..callbacks import History, LearningRateScheduler, ModelCheckpoint, Progress, ReduceLROnPlateau
-from ..core import BadData, BadShape, BadValue, HoldfastError
+from ..core import BadData, BadShape, BadValue, HoldfastError, NotReady
 from ..data import Batch, Batches, Dataset, Part
 from ..layers import ActivityPenalty
 from ..metrics import Metric
@@ -309,6 +310,23 @@ def class_weights(batch: Batch, weight: Mapping[Any, float], classes: Sequence[s
     return replace(batch, weights=(table[labels] if own is None else own * table[labels],))
 
 
+class Busy:
+    """Held while a model is trained, by one training at a time.  A copy is a fresh one: so models can be copied."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            raise NotReady("this model is being trained already; wait for the end, or train a copy.")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def __reduce__(self) -> tuple[type["Busy"], tuple[()]]:
+        return Busy, ()
+
+
 @dataclass(frozen=True)
 class Fitting:
     """A training session, ready to begin: what `fit` runs, and what runs and searches look into.
@@ -335,7 +353,16 @@ class Fitting:
     measure_train: Literal["end", "epoch", "never"]
 
     def events(self) -> Generator[Event]:
-        """Trains; each event comes when all callbacks have heard it, `End` last."""
+        """Trains; each event comes when all callbacks have heard it, `End` last.
+
+        Raises:
+            NotReady: the model is being trained already.
+        """
+        with self.model.busy:
+            self.model.history = self.history
+            yield from self._events()
+
+    def _events(self) -> Generator[Event]:
         events = train(
             self.state,
             self.program,
@@ -423,7 +450,8 @@ def prepare(
         whole = class_weights(whole, class_weight, classes or (), model.outputs[0].shape[-1])
     state, program = model.training_state(whole.targets)
     _check_binary(program, whole)
-    state.begin, state.batch, state.running = state.step, 0, {}
+    with model.busy:  # or a training under way would lose its place in the epoch
+        state.begin, state.batch, state.running = state.step, 0, {}
     model.classes = classes
     size = batch_size or 32
     settings = model.compiled

@@ -20,7 +20,17 @@ from ..layers import Call, Input, InputLayer, Layer, Source, Symbol
 from ..training import Callback, Event, Program, State, predict
 from .arrays import Arrays, as_inputs
 from .bound import BoundLayer, Weights, once, read, write
-from .fitting import EVALUATION_BATCH, Compiled, check_counts, compiled, default_metrics, judge, prepare, program_for
+from .fitting import (
+    EVALUATION_BATCH,
+    Busy,
+    Compiled,
+    check_counts,
+    compiled,
+    default_metrics,
+    judge,
+    prepare,
+    program_for,
+)
 from .lower import Lowered, lower
 from .summary import Summary, count_weights, summarize
 
@@ -40,6 +50,7 @@ class BaseModel(ABC):
         classes: what the outputs stand for, once labels with names were seen.
         history: of the last `fit`.
         compiled: what `compile` was told.
+        busy: held while the model is trained.
     """
 
     def __init__(self, name: str | None, seed: int | None) -> None:
@@ -49,6 +60,7 @@ class BaseModel(ABC):
         self.classes: tuple[str, ...] | None = None
         self.history: History | None = None
         self.compiled: Compiled | None = None
+        self.busy = Busy()
         self._lowered: Lowered | None = None
         self._training: tuple[State, Program] | None = None
 
@@ -204,6 +216,7 @@ class BaseModel(ABC):
 
         Raises:
             BadShape, BadData, BadValue: data that does not fit the model; one sentence says what and where.
+            NotReady: the model is being trained already.
         """
         session = prepare(
             self,
@@ -226,7 +239,6 @@ class BaseModel(ABC):
             split_order=split_order,
             measure_train=measure_train,
         )
-        self.history = session.history
         return session.run()
 
     async def fit_async(self, x: Arrays, y: Arrays = None, **settings: Any) -> History:  # Any: as fit takes them
@@ -241,7 +253,6 @@ class BaseModel(ABC):
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1, "holdfast-fit") as thread:
             session = await loop.run_in_executor(thread, partial(prepare, self, x, y, **settings))
-            self.history = session.history
             events = session.events()
             try:
                 while (event := await loop.run_in_executor(thread, next, events, None)) is not None:
