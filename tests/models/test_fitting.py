@@ -102,6 +102,14 @@ def test_without_compile_whole_numbers_to_regress_on_have_no_accuracy_which_they
     assert list(history.history) == ["loss"]
 
 
+def test_without_compile_an_autoencoder_of_shares_has_no_accuracy() -> None:
+    shares = 1 / (1 + np.exp(-X))
+
+    history = net(outputs=6, activation="sigmoid").fit(shares, shares, verbose=0)
+
+    assert list(history.history) == ["loss"]
+
+
 def test_without_compile_two_outputs_are_trained_which_used_to_be_refused_for_their_metrics() -> None:
     history = two_heads().fit(X, [Y, X[:, 0]], verbose=0)
 

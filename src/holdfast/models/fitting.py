@@ -182,8 +182,16 @@ def default_losses(model: "BaseModel", targets: Sequence[Tensor]) -> list[Loss]:
 
 
 def default_metrics(model: "BaseModel", targets: Sequence[Tensor]) -> list[list[str]]:
-    """Of each output when `compile` was left out: accuracy beside a cross-entropy."""
-    return [[] if isinstance(loss, MeanSquaredError) else ["accuracy"] for loss in default_losses(model, targets)]
+    """Of each output when `compile` was left out: accuracy beside a cross-entropy, if the targets are classes."""
+    losses = default_losses(model, targets)
+    return [["accuracy"] if _tells_apart(*pair) else [] for pair in zip(losses, targets, strict=True)]
+
+
+def _tells_apart(loss: Loss, target: Tensor) -> bool:
+    """Whether a default loss is to learn classes, rather than values or, as an autoencoder does, shares."""
+    if isinstance(loss, BinaryCrossentropy):
+        return bool(((target == 0) | (target == 1)).all())
+    return not isinstance(loss, MeanSquaredError)
 
 
 def _default_loss(link: Link, target: Tensor, outputs: int) -> Loss:
