@@ -1,8 +1,9 @@
 """Models: graphs of layers lowered to one torch module, trained and asked in Keras's way, kept in .keras files."""
 
 from .bound import BoundLayer
+from .compiling import Compiled, pick_device
 from .config import from_config, to_config
-from .fitting import Compiled, Fitting, pick_device, prepare
+from .fitting import Fitting, prepare
 from .keras_file import load_keras, save_keras
 from .lower import Lowered, links
 from .model import BaseModel, Model, Sequential

@@ -20,17 +20,8 @@ from ..layers import Call, Input, InputLayer, Layer, Source, Symbol
 from ..training import Callback, Event, Program, State, predict
 from .arrays import Arrays, as_inputs
 from .bound import BoundLayer, Weights, once, read, write
-from .fitting import (
-    EVALUATION_BATCH,
-    Busy,
-    Compiled,
-    check_counts,
-    compiled,
-    default_metrics,
-    judge,
-    prepare,
-    program_for,
-)
+from .compiling import Compiled, compiled, default_metrics, program_for
+from .fitting import EVALUATION_BATCH, Busy, check_counts, judge, prepare
 from .lower import Lowered, lower
 from .summary import Summary, count_weights, summarize
 
