@@ -1,6 +1,7 @@
 """What every floor uses: errors, registries of names, optional imports, seeds and paths.  Imports nothing of ours."""
 
 from .errors import BadData, BadFile, BadShape, BadValue, HoldfastError, MissingExtra, NotReady, UnknownName
+from .memory import keep_freed_memory
 from .optional import need
 from .paths import whole_file
 from .registry import Registry, snake_case, suggestion
@@ -18,6 +19,7 @@ __all__ = [
     "UnknownName",
     "derive",
     "generator",
+    "keep_freed_memory",
     "need",
     "snake_case",
     "suggestion",

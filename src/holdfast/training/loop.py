@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from ..core import BadValue, derive
+from ..core import BadValue, derive, keep_freed_memory
 from ..data import Batch, Batches
 from ..layers import RandomModule
 from ..metrics import Mean, Metric
@@ -48,6 +48,7 @@ def train(
     """
     if validation_freq < 1:
         raise BadValue(f"validation_freq={validation_freq}: must be positive.")
+    keep_freed_memory()
     first = state.epoch if first is None else first
     steps = len(batches)
     end = state.step - state.batch + steps * (epochs - first)
@@ -243,6 +244,7 @@ def add(mean: Metric, values: Tensor) -> None:
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """The model in evaluation mode; then in the mode in which it was."""
+    keep_freed_memory()
     was_training = model.training
     model.eval()
     try:
@@ -254,6 +256,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 @torch.no_grad()
 def evaluate(model: nn.Module, program: Program, batches: Batches) -> dict[str, float]:
     """Loss and metrics of a model in evaluation mode over one epoch of `batches`, with the logs' keys."""
+    program = program.judging
     running = accumulators(program)
     with evaluating(model):
         for batch in batches.epoch(0):
