@@ -1,6 +1,7 @@
 """Data: read from files or arrays, checked, split into train, validation and a sealed test part."""
 
 from .arrays import from_arrays
+from .augment import RandomShift
 from .batches import Batch, Batches, order
 from .dataset import BadFileFound, Dataset, Facts
 from .image import read_image
@@ -16,6 +17,7 @@ __all__ = [
     "Dataset",
     "Facts",
     "Part",
+    "RandomShift",
     "Sealed",
     "encode_labels",
     "from_arrays",

@@ -1,12 +1,13 @@
 """Batches of data that lies in memory: on the device, without workers, in an order that follows from (seed, epoch)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ..core import BadData, BadShape, BadValue, generator
+from .augment import RandomShift
 
 
 def order(n: int, seed: int, epoch: int) -> Tensor:
@@ -49,11 +50,12 @@ class Batches:
         seed: of the order.
         steps: batches an epoch; None: one pass.  Fewer than a pass has: the next epoch goes on where this one ended.
         device: where batches are wanted; the data is moved there once.
+        augment: what is done to the first input, pictures (N, H, W, C); it follows from (seed, pass, sample).
 
     Raises:
         BadValue: a batch_size or steps that are not positive.
         BadData: no samples.
-        BadShape: tensors of different lengths.
+        BadShape: tensors of different lengths; no pictures to augment.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Batches:
         seed: int = 0,
         steps: int | None = None,
         device: torch.device | str = "cpu",
+        augment: RandomShift | None = None,
     ) -> None:
         if batch_size < 1:
             raise BadValue(f"batch_size={batch_size}: must be positive.")
@@ -76,8 +79,10 @@ class Batches:
         lengths = {len(tensor) for tensor in (*data.inputs, *data.targets, *weights)}
         if len(lengths) > 1:
             raise BadShape(f"inputs, targets and weights have {sorted(lengths)} samples; they must have as many.")
+        if augment is not None and data.inputs[0].dim() != 4:
+            raise BadShape(f"{augment}: moves pictures (N, H, W, C), the input has {tuple(data.inputs[0].shape)}.")
         self.data = data.map(lambda tensor: tensor.to(device))
-        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
+        self.batch_size, self.shuffle, self.seed, self.augment = batch_size, shuffle, seed, augment
         self.steps_a_pass = -(-len(data) // batch_size)
         self.steps = steps or self.steps_a_pass
 
@@ -101,13 +106,23 @@ class Batches:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from number `start` on."""
-        places, loaded = torch.empty(0), -1
+        places, drawn, loaded = torch.empty(0), torch.empty(0), -1
+        device = self.data.inputs[0].device
         for step in range(epoch * self.steps + start, (epoch + 1) * self.steps):
             number, index = divmod(step, self.steps_a_pass)
-            if self.shuffle and number != loaded:
-                places, loaded = order(len(self.data), self.seed, number).to(self.data.inputs[0].device), number
+            if number != loaded:
+                if self.shuffle:
+                    places = order(len(self.data), self.seed, number).to(device)
+                if self.augment is not None:
+                    drawn = self.augment.draw(len(self.data), self.seed, number).to(device)
+                loaded = number
             piece = slice(index * self.batch_size, (index + 1) * self.batch_size)
-            yield self._take(places[piece] if self.shuffle else piece)
+            chosen = places[piece] if self.shuffle else piece
+            batch = self._take(chosen)
+            if self.augment is not None:
+                first, *others = batch.inputs
+                batch = replace(batch, inputs=(self.augment(first, drawn[chosen]), *others))
+            yield batch
 
     def _take(self, places: Tensor | slice) -> Batch:
         if isinstance(places, slice):

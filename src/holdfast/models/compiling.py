@@ -27,6 +27,7 @@ from .arrays import (
     check_number,
 )
 from .lower import Link, Lowered, calls_in, for_training, links, removable
+from .recipe import LABEL_SMOOTHING, recipe_optimizer, smoothed
 
 if TYPE_CHECKING:
     from .model import BaseModel
@@ -36,13 +37,14 @@ if TYPE_CHECKING:
 class Compiled:
     """What `compile` was told; the losses are resolved when the first targets are seen."""
 
-    optimizer: Optimizer
+    optimizer: Optimizer | None  # None: that of the default recipe
     loss: Any  # a name, a Loss, or a list or dict of such, one an output
     loss_weights: Sequence[float] | Mapping[str, float] | None
     metrics: Any  # names or Metrics in a list, or a list or dict of such lists, one an output
     weighted_metrics: Any
     precision: Literal["float32", "bfloat16"]
     device: torch.device
+    smoothing: float = 0.0  # label smoothing in training, of losses that were named or left out
 
 
 def pick_device(device: str) -> torch.device:
@@ -72,9 +74,8 @@ def compiled(
         get_metric(one)
     for one in _flat(loss_weights):
         check_number(f"compile(loss_weights={loss_weights!r})", one, least=-math.inf, whole=False)
-    return Compiled(
-        get_optimizer(optimizer), loss, loss_weights, metrics, weighted_metrics, precision, pick_device(device)
-    )
+    chosen, smoothing = (None, LABEL_SMOOTHING) if optimizer is None else (get_optimizer(optimizer), 0.0)
+    return Compiled(chosen, loss, loss_weights, metrics, weighted_metrics, precision, pick_device(device), smoothing)
 
 
 def _flat(value: Any) -> list[Any]:
@@ -85,8 +86,12 @@ def _flat(value: Any) -> list[Any]:
     return [one for item in value for one in _flat(item)] if isinstance(value, (list, tuple)) else [value]
 
 
-def program_for(model: "BaseModel", settings: Compiled, targets: Sequence[Tensor]) -> tuple[nn.Module, Program]:
+def program_for(
+    model: "BaseModel", settings: Compiled, targets: Sequence[Tensor], batch_size: int
+) -> tuple[nn.Module, Program]:
     """The module to train, without the last activations that losses compute better, and what to minimise.
+
+    The learning rate of the default recipe follows from `batch_size`.
 
     Softmax and cross-entropy together are computed from the logits: the same value, exact where probabilities round to
     0 or 1.
@@ -112,17 +117,21 @@ def program_for(model: "BaseModel", settings: Compiled, targets: Sequence[Tensor
             loss = replace(loss, from_logits=True)  # type: ignore[call-arg]  # cross-entropies have it
         elif getattr(loss, "from_logits", False):
             activation = "sigmoid" if isinstance(loss, BinaryCrossentropy) else "softmax"
+        # Who brings a Loss has said how much smoothing there is.
+        minimised = loss if isinstance(given[number], Loss) else smoothed(loss, settings.smoothing)
         heads.append(
             Head(
-                loss,
+                minimised,
                 names[number],
                 1.0 if weights[number] is None else float(weights[number]),
                 _metrics(plain[number]),
                 _metrics(weighted[number]),
                 activation,
+                None if minimised == loss else loss,
             )
         )
-    program = Program(settings.optimizer, tuple(heads), settings.precision, penalty_of(lowered), model.seed)
+    optimizer = settings.optimizer or recipe_optimizer(model, batch_size)
+    program = Program(optimizer, tuple(heads), settings.precision, penalty_of(lowered), model.seed)
     return for_training(lowered.module, fuse), program
 
 

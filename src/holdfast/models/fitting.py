@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..callbacks import History, LearningRateScheduler, ModelCheckpoint, Progress, ReduceLROnPlateau
 from ..core import BadValue, NotReady
-from ..data import Batch, Batches, Dataset
+from ..data import Batch, Batches, Dataset, RandomShift
 from ..training import (
     Callback,
     Event,
@@ -28,6 +28,7 @@ from .arrays import (
 if TYPE_CHECKING:
     from .model import BaseModel
 
+from .recipe import recipe_batch_size, recipe_shift
 from .samples import check_binary, check_known, check_varied, class_weights, labelled, validation_samples
 
 EVALUATION_BATCH = 256  # results do not depend on it
@@ -136,6 +137,7 @@ def prepare(
     validation_freq: int = 1,
     split_order: Literal["shuffled", "tail"] = "shuffled",
     measure_train: Literal["end", "epoch", "never"] = "end",
+    augment: RandomShift | Literal["auto"] | None = "auto",
 ) -> Fitting:
     """A training session from the arguments of `fit`, which documents them."""
     check_counts(
@@ -154,6 +156,8 @@ def prepare(
         raise BadValue(f"fit(measure_train={measure_train!r}): must be 'end', 'epoch' or 'never'.")
     if verbose not in ("auto", 0, 1, 2):
         raise BadValue(f"fit(verbose={verbose!r}): must be 'auto', 0, 1 or 2.")
+    if augment not in ("auto", None) and not isinstance(augment, RandomShift):
+        raise BadValue(f"fit(augment={augment!r}): must be 'auto', None or a holdfast.data.RandomShift.")
     listeners = _listeners(callbacks)
     classes = model.classes
     if isinstance(x, Dataset):
@@ -171,16 +175,25 @@ def prepare(
     plain = whole.weights
     if class_weight is not None:
         whole = class_weights(whole, class_weight, classes or (), model.outputs[0].shape[-1])
-    state, program = model.training_state(whole.targets)
+    by_recipe = model.compiled is None or model.compiled.optimizer is None
+    size = batch_size or (recipe_batch_size(len(whole)) if by_recipe else 32)
+    state, program = model.training_state(whole.targets, size)
     check_binary(program, whole)
     with model.busy:  # or a training under way would lose its place in the epoch
         state.begin, state.batch, state.running = state.step, 0, {}
     model.classes = classes
-    size = batch_size or 32
     settings = model.compiled
     assert settings is not None
+    if augment == "auto":
+        augment = recipe_shift(model, [head.loss for head in program.heads]) if by_recipe else None
     batches = Batches(
-        whole, batch_size=size, shuffle=shuffle, seed=model.seed, steps=steps_per_epoch, device=settings.device
+        whole,
+        batch_size=size,
+        shuffle=shuffle,
+        seed=model.seed,
+        steps=steps_per_epoch,
+        device=settings.device,
+        augment=augment,
     )
     unweighted = tuple(None if weight is None else weight.to(settings.device) for weight in plain)
     measured = Batches(

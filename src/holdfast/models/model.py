@@ -4,6 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from torch import Tensor, fx
 
 from ..callbacks import History
 from ..core import BadShape, BadValue, NotReady
-from ..data import Batch, Batches, Dataset, Part
+from ..data import Batch, Batches, Dataset, Part, RandomShift
 from ..layers import Call, Input, InputLayer, Layer, Source, Symbol
 from ..training import Callback, Event, Program, State, predict
 from .arrays import Arrays, as_inputs
@@ -23,6 +24,7 @@ from .bound import BoundLayer, Weights, once, read, write
 from .compiling import Compiled, compiled, default_metrics, program_for
 from .fitting import EVALUATION_BATCH, Busy, check_counts, judge, prepare
 from .lower import Lowered, lower
+from .recipe import recipe_optimizer
 from .summary import Summary, count_weights, summarize
 
 ELSEWHERE = {  # what Keras sets on a model, and what stands for it here
@@ -123,7 +125,7 @@ class BaseModel(ABC):
 
     def compile(
         self,
-        optimizer: Any = "adam",
+        optimizer: Any = None,
         loss: Any = None,
         metrics: Any = None,
         *,
@@ -132,12 +134,17 @@ class BaseModel(ABC):
         precision: Literal["float32", "bfloat16"] = "float32",
         device: str = "auto",
     ) -> "BaseModel":
-        """Says how to train.
+        """Says how to train; without an optimizer, by the default recipe.
+
+        The recipe is AdamW under one cycle of the learning rate that spans the `fit`; batches by the size of the data
+        and a rate that follows from them; in classification, label smoothing and small shifts of pictures.  Both are
+        for training alone: `val_loss` and `evaluate` give the loss as it is named, and of pictures as they are.
 
         Args:
-            optimizer: a name ("rmsprop") or an Optimizer.
+            optimizer: a name ("rmsprop") or an Optimizer, which trains as in Keras; None: the default recipe.
             loss: a name or a Loss; for several outputs a list, or a dict by the outputs' names.  None: by the last
-                activation: softmax -> cross-entropy, sigmoid -> binary cross-entropy, else by the targets.
+                activation: softmax -> cross-entropy, sigmoid -> binary cross-entropy, else by the targets.  The recipe
+                smooths no Loss that is given as an object: that has a setting of its own.
             metrics: names or Metrics; for several outputs a list or dict of such lists.
             loss_weights: of the outputs; 1 each when None.
             weighted_metrics: metrics that take class and sample weights into account.
@@ -175,6 +182,7 @@ class BaseModel(ABC):
         *,
         split_order: Literal["shuffled", "tail"] = "shuffled",
         measure_train: Literal["end", "epoch", "never"] = "end",
+        augment: RandomShift | Literal["auto"] | None = "auto",
     ) -> History:
         """Trains.  Writes nothing to disk unless a callback does.
 
@@ -182,8 +190,10 @@ class BaseModel(ABC):
             x: array, tensor or list (N, *input shape), channels last; a list or dict for several inputs; or a Dataset,
                 whose validation part is used, or a Part.
             y: integers (N,), one-hot (N, K), values, or strings.
-            batch_size: samples a step; 32 when None.
-            epochs: label after that of the last epoch, i.e. how many when `initial_epoch` is 0.
+            batch_size: samples a step; None: 32, or by the default recipe 32 below 2,000 samples, 64 below 10,000, else
+                128.
+            epochs: label after that of the last epoch, i.e. how many when `initial_epoch` is 0.  The recipe's cycle spans
+                them.
             verbose: 0 silent, 1 or "auto" a progress line, 2 a line an epoch.
             callbacks: one or several listeners.
             validation_split: share of the samples to hold out for judging, 0 <= share < 1.
@@ -201,6 +211,8 @@ class BaseModel(ABC):
                 Keras does.
             measure_train: when to measure the training data in evaluation mode, so that it can be compared with
                 validation: "end" (in `history.measured`), "epoch" (also as train_loss, ... in the history) or "never".
+            augment: how pictures are changed for training, never for judging; "auto": by the default recipe a shift by
+                up to 1/16 of the side where pictures are classified, and nothing beside an optimizer that was given.
 
         Returns:
             The History: `history.history["val_loss"]`, `history.plot()`, `history.stop`, `history.measured`.
@@ -229,6 +241,7 @@ class BaseModel(ABC):
             validation_freq=validation_freq,
             split_order=split_order,
             measure_train=measure_train,
+            augment=augment,
         )
         return session.run()
 
@@ -333,16 +346,22 @@ class BaseModel(ABC):
             raise BadValue(f"save({path!r}): takes a path that ends in .keras, the one format there is.")
         save_keras(self, path)
 
-    def training_state(self, targets: Sequence[Tensor]) -> tuple[State, Program]:
-        """The state of training and the program; kept from one `fit` to the next, until `compile` is called again."""
+    def training_state(self, targets: Sequence[Tensor], batch_size: int = 32) -> tuple[State, Program]:
+        """The state of training and the program; kept from one `fit` to the next, until `compile` is called again.
+
+        Only the learning rate of the default recipe follows the batch size of each.
+        """
         if self.compiled is None:
             self.compile(metrics=default_metrics(self, targets))
         assert self.compiled is not None
         if self._training is None:
-            module, program = program_for(self, self.compiled, targets)
+            module, program = program_for(self, self.compiled, targets, batch_size)
             self.module.to(self.compiled.device)
             self._training = State.start(module.to(self.compiled.device), program), program
-        return self._training
+        state, program = self._training
+        if self.compiled.optimizer is None:
+            program = replace(program, optimizer=recipe_optimizer(self, batch_size))
+        return state, program
 
     def _forward(self, x: Arrays, batch_size: int) -> tuple[Tensor, ...]:
         self.build_for(x)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -28,6 +28,7 @@ class Head:
         metrics: templates; each training works on copies.
         weighted_metrics: the same, but with class and sample weights taken into account.
         activation: from the outputs that the model gives in training to the predictions that metrics take.
+        judged_by: the loss in evaluation, where that leaves out what only training has; None: `loss`.
 
     Raises:
         BadValue: a metric that gives more than one number.
@@ -39,6 +40,7 @@ class Head:
     metrics: tuple[Metric, ...] = ()
     weighted_metrics: tuple[Metric, ...] = ()
     activation: Literal["linear", "softmax", "sigmoid"] = "linear"
+    judged_by: Loss | None = None
 
     def __post_init__(self) -> None:
         for metric in (*self.metrics, *self.weighted_metrics):
@@ -102,6 +104,14 @@ class Program:
         """
         several = len(self.heads) > 1
         return tuple(tuple(_measures(head, f"{head.name}_" if several else "")) for head in self.heads)
+
+    @cached_property
+    def judging(self) -> "Program":
+        """The program that evaluates: of each head the loss that it is judged by."""
+        if all(head.judged_by is None for head in self.heads):
+            return self
+        heads = (replace(head, loss=head.judged_by or head.loss, judged_by=None) for head in self.heads)
+        return replace(self, heads=tuple(heads))
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         """Where the forward pass is computed."""

@@ -1,0 +1,68 @@
+"""The default recipe: how a model is trained when `compile` is not told an optimizer.
+
+AdamW under one cycle of the learning rate that spans the `fit`, label smoothing, batches by the size of the data, and
+small shifts of pictures.  benchmarks/tune_recipe.py chose the numbers, on validation data of several kinds.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..data import RandomShift
+from ..layers import Symbol
+from ..training import AdamW, BinaryCrossentropy, Loss, OneCycle, Optimizer
+from ..training.losses import Crossentropy
+
+if TYPE_CHECKING:
+    from .model import BaseModel
+
+LEARNING_RATE = 0.01  # at the top of the cycle, for the convnet and batches of 128
+WEIGHT_DECAY = 0.004
+LABEL_SMOOTHING = 0.05
+SHIFTED = 16  # pictures move by one in so many pixels of their side, at least by one
+SMALLEST = 8  # side of a picture that can be moved without harm
+
+
+def recipe_batch_size(samples: int) -> int:
+    """32 below 2,000 training samples, 64 below 10,000, else 128."""
+    return 32 if samples < 2_000 else 64 if samples < 10_000 else 128
+
+
+def recipe_optimizer(model: "BaseModel", batch_size: int, learning_rate: float | None = None) -> Optimizer:
+    """AdamW under one cycle up to `learning_rate`; None: by rule, in proportion to the root of the batch size.
+
+    Args:
+        model: built.
+        batch_size: samples a step.
+        learning_rate: at the top of the cycle.
+    """
+    top = LEARNING_RATE * math.sqrt(batch_size / 128) if learning_rate is None else learning_rate
+    return AdamW(OneCycle(top), weight_decay=WEIGHT_DECAY)
+
+
+def smoothed(loss: Loss, share: float) -> Loss:
+    """The loss with so much label smoothing, if it is a plain cross-entropy over classes; else as it is."""
+    if not share or not isinstance(loss, Crossentropy) or loss.label_smoothing:
+        return loss
+    return replace(loss, label_smoothing=share)
+
+
+def recipe_shift(model: "BaseModel", losses: Sequence[Loss]) -> RandomShift | None:
+    """Shifts for a model that classifies pictures (H, W, C) of 1, 3 or 4 channels; None for any other.
+
+    Where several inputs belong together, or the outputs are values or places, moving the picture is unsound.
+    """
+    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 3:
+        return None
+    height, width, channels = model.inputs[0].shape
+    classify = all(_classifies(*pair) for pair in zip(losses, model.outputs, strict=True))
+    if not classify or min(height, width) < SMALLEST or channels not in (1, 3, 4):
+        return None
+    return RandomShift(max(1, min(height, width) // SHIFTED))
+
+
+def _classifies(loss: Loss, output: Symbol) -> bool:
+    """Whether an output is learned as one class of the whole sample."""
+    one_class = isinstance(loss, Crossentropy) or (isinstance(loss, BinaryCrossentropy) and output.shape[-1] == 1)
+    return one_class and len(output.shape) == 1
