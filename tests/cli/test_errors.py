@@ -86,7 +86,7 @@ WRONG = [
     # numbers
     (
         "train small.npz --learning-rate -1",
-        "Adam(learning_rate=-1.0): must be a finite number of at least 0, or a schedule.",
+        "OneCycle(max_learning_rate=-1.0): must be positive.",
     ),
     (
         "train small.npz --validation 0",

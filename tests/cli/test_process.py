@@ -79,7 +79,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str], words: lis
     [
         (
             "train",
-            "DATA --model --epochs --batch-size --optimizer --learning-rate --patience --validation --test "
+            "DATA --model --epochs --batch-size --optimizer --learning-rate --patience --shift --validation --test "
             "--image-size --skip-bad --seed --device --precision --out --resume --quiet",
         ),
         ("predict", "RUN PICTURE --top"),

@@ -71,7 +71,7 @@ def test_the_example_of_the_readme_runs_and_gives_these_keys(capsys: pytest.Capt
     assert "epoch" in capsys.readouterr().out
 
 
-def test_without_compile_a_classifier_is_trained_with_adam_and_its_accuracy_is_shown() -> None:
+def test_without_compile_a_classifier_is_trained_by_the_recipe_and_its_accuracy_is_shown() -> None:
     model = net()
 
     history = model.fit(X, Y, epochs=30, batch_size=10, verbose=0)
@@ -79,7 +79,7 @@ def test_without_compile_a_classifier_is_trained_with_adam_and_its_accuracy_is_s
     assert list(history.history) == ["loss", "accuracy"]
     assert history.history["accuracy"][-1] > 0.95
     assert model.compiled is not None
-    assert type(model.compiled.optimizer).__name__ == "Adam"
+    assert model.compiled.optimizer is None
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_fit_that_fails_teaches_no_classes() -> None:
 
 
 def test_two_fits_are_one_longer_fit() -> None:
-    once, twice = net(Dropout(0.3), BatchNormalization()), net(Dropout(0.3), BatchNormalization())
+    once, twice = (net(Dropout(0.3), BatchNormalization()).compile("adam", metrics=["accuracy"]) for _ in range(2))
 
     once.fit(X, Y, epochs=4, verbose=0)
     twice.fit(X, Y, epochs=1, verbose=0)

@@ -45,6 +45,7 @@ def train(out: Path, data: Dataset | None = None, **changes: Any) -> Run:  # Any
     settings: dict[str, Any] = {
         "epochs": 30,
         "patience": 2,
+        "optimizer": "adam",
         "learning_rate": 0.01,
         "device": "cpu",
         "verbose": 0,

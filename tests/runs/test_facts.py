@@ -12,7 +12,7 @@ from PIL import Image
 
 import holdfast
 from holdfast.cli import main
-from holdfast.data import load
+from holdfast.data import RandomShift, load
 from holdfast.models import to_config
 from holdfast.runs import Run
 from holdfast.runs.facts import SHOWN, command_of, facts_of, python_of
@@ -41,6 +41,8 @@ def photos(root: Path) -> Path:
         {"model": "dense", "optimizer": "rmsprop", "batch_size": 11},
         {"seed": 7, "patience": 1, "epochs": 4, "learning_rate": None, "optimizer": RMSprop()},
         {"precision": "bfloat16", "optimizer": "SGD", "learning_rate": 0.3},
+        {"optimizer": None, "learning_rate": None, "patience": None, "epochs": 3, "augment": RandomShift(2)},
+        {"optimizer": None, "learning_rate": 0.03, "patience": 1, "epochs": 3},
     ],
     ids=str,
 )
@@ -104,8 +106,9 @@ def test_pictures_of_a_given_height_and_width_have_no_command(tmp_path: Path) ->
     [
         {},
         {"optimizer": SGD(CosineDecay(0.1), momentum=0.9), "learning_rate": None, "seed": 2, "precision": "bfloat16"},
+        {"optimizer": None, "learning_rate": None, "patience": None, "epochs": 3, "augment": RandomShift(2)},
     ],
-    ids=["defaults", "all kinds"],
+    ids=["adam", "all kinds", "recipe"],
 )
 def test_the_python_lines_make_the_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]

@@ -10,7 +10,7 @@ import pytest
 import holdfast
 from holdfast.callbacks import EarlyStopping, TargetReached
 from holdfast.core import BadData, BadFile, BadValue
-from holdfast.data import load
+from holdfast.data import RandomShift, load
 from holdfast.runs import Run, job
 from holdfast.runs.watch import Checkpointing, alone, in_training
 from holdfast.training import SGD, Callback, CosineDecay, End, EpochEnd, Event, StepEnd
@@ -108,6 +108,7 @@ def test_a_look_that_was_written_before_the_interruption_stays_counted(tmp_path:
         {"optimizer": SGD(CosineDecay(0.1), momentum=0.9, nesterov=True), "learning_rate": None},
         {"optimizer": "nadam", "precision": "bfloat16"},
         {"batch_size": 7, "seed": 5, "epochs": 6, "patience": 0},
+        {"optimizer": None, "learning_rate": None, "patience": None, "epochs": 3, "augment": RandomShift(1)},
     ],
     ids=str,
 )

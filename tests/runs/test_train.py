@@ -13,14 +13,14 @@ import pytest
 import holdfast
 from holdfast import Input, Model, Sequential
 from holdfast.core import BadFile, BadShape, BadValue, UnknownName
-from holdfast.data import Part, Sealed
+from holdfast.data import Part, Sealed, from_arrays
 from holdfast.layers import Add, Dense, Flatten, Rescaling
 from holdfast.models import to_config
 from holdfast.runs import Run
-from holdfast.runs.job import batch_size_for, new_folder
-from holdfast.training import EpochEnd, Event
+from holdfast.runs.job import new_folder
+from holdfast.training import SGD, EpochEnd, Event, OneCycle
 
-from .small import CLASSES, Break, in_memory, npz, rows, same, train, with_dropout
+from .small import CLASSES, Break, arrays, in_memory, npz, rows, same, train, with_dropout
 
 SOFTMAX = rf"end it in Dense\({CLASSES}, activation='softmax'\)"
 
@@ -355,9 +355,58 @@ def test_runs_of_the_same_data_are_numbered(tmp_path: Path) -> None:
     assert new_folder(tmp_path, "..").name == "run-001"
 
 
-@pytest.mark.parametrize(("samples", "size"), [(1, 32), (1_999, 32), (2_000, 64), (9_999, 64), (10_000, 128)])
-def test_the_batch_size_follows_the_size_of_the_data(samples: int, size: int) -> None:
-    assert batch_size_for(samples) == size
+def test_without_an_optimizer_the_default_recipe_trains_all_epochs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, labels = arrays()
+    data = from_arrays(np.tile(images, (1, 3, 3)), labels)  # 18x18
+
+    run = holdfast.train(data, "dense", epochs=12, device="cpu", out=tmp_path / "runs")
+
+    settings = run.record.settings
+    assert (settings.recipe, settings.patience, settings.batch_size) == (True, None, 32)
+    assert (settings.label_smoothing, settings.shift) == (0.05, 1)
+    assert settings.optimizer["class_name"] == "AdamW"
+    assert settings.optimizer["config"]["learning_rate"]["class_name"] == "OneCycle"
+    assert run.record.stop == "all 12 epochs are done"
+    losses = [log["val_loss"] or 9.0 for log in run.record.logs]
+    assert run.record.kept_epoch == 1 + losses.index(min(losses))
+    assert run.validation.log_loss.value == pytest.approx(min(losses), rel=1e-4)  # measured without smoothing
+    assert "recipe    AdamW, one cycle up to " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "patience"),
+    [
+        ({"optimizer": "adam"}, 5),
+        ({"optimizer": SGD(OneCycle(0.1))}, None),
+        ({"optimizer": SGD(OneCycle(0.1)), "patience": 2}, 2),
+        ({"patience": 2}, 2),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_a_schedule_is_not_stopped_in_its_middle_unless_asked_for(
+    tmp_path: Path, changes: dict[str, Any], patience: int | None
+) -> None:
+    run = holdfast.train(in_memory(), "dense", epochs=1, out=tmp_path / "runs", verbose=0, **changes)
+
+    assert run.record.settings.patience == patience
+
+
+def test_an_optimizer_that_is_given_trains_without_smoothing_and_shifts(tmp_path: Path) -> None:
+    run = train(tmp_path / "runs", epochs=1)
+
+    settings = run.record.settings
+    assert (settings.recipe, settings.label_smoothing, settings.shift) == (False, 0.0, 0)
+
+
+def test_a_model_that_was_compiled_without_an_optimizer_is_trained_by_the_recipe(tmp_path: Path) -> None:
+    run = train(tmp_path / "runs", model=with_dropout().compile(), epochs=1, optimizer=None, learning_rate=0.125)
+
+    rate = run.record.settings.optimizer["config"]["learning_rate"]
+    assert run.record.settings.recipe
+    assert rate["config"]["max_learning_rate"] == 0.125
 
 
 def test_bfloat16_trains(tmp_path: Path) -> None:

@@ -157,5 +157,5 @@ def _refuse_schedule(event: Event, name: str) -> None:
     if event.program.schedule is not None:
         raise BadValue(
             f"{name}: the program has a schedule, which sets the learning rate at each step; "
-            "use one of the two (learning_rate=0.001 is no schedule)"
+            "use one of the two; compile('adam') has none, the default recipe has"
         )

@@ -54,11 +54,26 @@ def train(
     model: Annotated[
         str, typer.Option(help="convnet, dense, or a FILE.json with the configuration of a Keras model.")
     ] = "convnet",
-    epochs: Annotated[int, typer.Option(min=1, help="At most so many passes over the data.")] = 30,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data; the recipe's cycle spans them.")] = 30,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples a step; by the size of the data.")] = None,
-    optimizer: Annotated[str, typer.Option(help="sgd, rmsprop, adam, adamw, adagrad, adadelta, nadam, lion.")] = "adam",
-    learning_rate: Annotated[float | None, typer.Option(help="Instead of the optimizer's own.")] = None,
-    patience: Annotated[int, typer.Option(min=0, help="Epochs without improvement before it stops.")] = 5,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(
+            help="sgd, rmsprop, adam, adamw, adagrad, adadelta, nadam or lion, as in Keras.  Left out: the default "
+            "recipe, AdamW under one cycle of the learning rate, label smoothing and small shifts of pictures."
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Instead of the optimizer's own; of the recipe, at the top of its cycle.")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(min=0, help="Epochs without improvement before it stops; 5 with an optimizer, else none."),
+    ] = None,
+    shift: Annotated[
+        int | None,
+        typer.Option(min=0, help="Pixels by which pictures move at most in training; by the recipe, else 0."),
+    ] = None,
     validation: Annotated[float, typer.Option(help="Share of the samples to select by.")] = 0.15,
     test: Annotated[float, typer.Option(help="Share of the samples to seal for the end; 0 for none.")] = 0.15,
     image_size: Annotated[int | None, typer.Option(min=6, help="Side of the pictures in pixels.")] = None,
@@ -79,6 +94,7 @@ def train(
     Writes a run: model, score, report, and a ledger of every look at the score.
     """
     from .. import runs
+    from ..data import RandomShift
     from ..runs.job import check_settings
     from ..runs.loading import load_shown
 
@@ -110,6 +126,7 @@ def train(
         optimizer=optimizer,
         learning_rate=learning_rate,
         patience=patience,
+        augment="auto" if shift is None else RandomShift(shift) if shift else None,
         seed=seed,
         device=device,
         precision=precision.value,

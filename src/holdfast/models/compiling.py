@@ -130,7 +130,7 @@ def program_for(
                 None if minimised == loss else loss,
             )
         )
-    optimizer = settings.optimizer or recipe_optimizer(model, batch_size)
+    optimizer = settings.optimizer or recipe_optimizer(batch_size)
     program = Program(optimizer, tuple(heads), settings.precision, penalty_of(lowered), model.seed)
     return for_training(lowered.module, fuse), program
 

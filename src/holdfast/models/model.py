@@ -192,8 +192,8 @@ class BaseModel(ABC):
             y: integers (N,), one-hot (N, K), values, or strings.
             batch_size: samples a step; None: 32, or by the default recipe 32 below 2,000 samples, 64 below 10,000, else
                 128.
-            epochs: label after that of the last epoch, i.e. how many when `initial_epoch` is 0.  The recipe's cycle spans
-                them.
+            epochs: label after that of the last epoch, i.e. how many when `initial_epoch` is 0.  The recipe spans its
+                cycle over them.
             verbose: 0 silent, 1 or "auto" a progress line, 2 a line an epoch.
             callbacks: one or several listeners.
             validation_split: share of the samples to hold out for judging, 0 <= share < 1.
@@ -360,7 +360,7 @@ class BaseModel(ABC):
             self._training = State.start(module.to(self.compiled.device), program), program
         state, program = self._training
         if self.compiled.optimizer is None:
-            program = replace(program, optimizer=recipe_optimizer(self, batch_size))
+            program = replace(program, optimizer=recipe_optimizer(batch_size))
         return state, program
 
     def _forward(self, x: Arrays, batch_size: int) -> tuple[Tensor, ...]:

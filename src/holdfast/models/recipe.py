@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 LEARNING_RATE = 0.01  # at the top of the cycle, for the convnet and batches of 128
 WEIGHT_DECAY = 0.004
 LABEL_SMOOTHING = 0.05
-SHIFTED = 16  # pictures move by one in so many pixels of their side, at least by one
-SMALLEST = 8  # side of a picture that can be moved without harm
+SHIFTED = 16  # pictures move by one in so many pixels of their side; smaller ones would lose too much
 
 
 def recipe_batch_size(samples: int) -> int:
@@ -29,14 +28,8 @@ def recipe_batch_size(samples: int) -> int:
     return 32 if samples < 2_000 else 64 if samples < 10_000 else 128
 
 
-def recipe_optimizer(model: "BaseModel", batch_size: int, learning_rate: float | None = None) -> Optimizer:
-    """AdamW under one cycle up to `learning_rate`; None: by rule, in proportion to the root of the batch size.
-
-    Args:
-        model: built.
-        batch_size: samples a step.
-        learning_rate: at the top of the cycle.
-    """
+def recipe_optimizer(batch_size: int, learning_rate: float | None = None) -> Optimizer:
+    """AdamW under one cycle up to `learning_rate`; None: by rule, in proportion to the root of the batch size."""
     top = LEARNING_RATE * math.sqrt(batch_size / 128) if learning_rate is None else learning_rate
     return AdamW(OneCycle(top), weight_decay=WEIGHT_DECAY)
 
@@ -57,9 +50,9 @@ def recipe_shift(model: "BaseModel", losses: Sequence[Loss]) -> RandomShift | No
         return None
     height, width, channels = model.inputs[0].shape
     classify = all(_classifies(*pair) for pair in zip(losses, model.outputs, strict=True))
-    if not classify or min(height, width) < SMALLEST or channels not in (1, 3, 4):
+    if not classify or min(height, width) < SHIFTED or channels not in (1, 3, 4):
         return None
-    return RandomShift(max(1, min(height, width) // SHIFTED))
+    return RandomShift(min(height, width) // SHIFTED)
 
 
 def _classifies(loss: Loss, output: Symbol) -> bool:

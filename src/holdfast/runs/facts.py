@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..core import derive
 from ..data import Dataset, Part
 from ..training import get_optimizer
-from .record import Record
+from .record import Record, Settings
 from .report import DataFacts, Facts, Making, ModelFacts, PartFacts, Picture
 
 if TYPE_CHECKING:
@@ -109,9 +109,10 @@ def command_of(record: Record) -> str:
         "model": settings.model,
         "epochs": settings.epochs,
         "batch-size": settings.batch_size,
-        "optimizer": settings.optimizer["class_name"].lower(),
-        "learning-rate": settings.optimizer["config"]["learning_rate"],
+        "optimizer": None if settings.recipe else settings.optimizer["class_name"].lower(),
+        "learning-rate": _rate(settings),
         "patience": settings.patience,
+        "shift": settings.shift,
         "seed": settings.seed,
         "validation": origin["validation"],
         "test": origin["test"],
@@ -131,6 +132,8 @@ def _fits_a_command(record: Record) -> bool:
     settings, origin = record.settings, record.origin
     if not origin or settings.model == "model" or origin["seed"] != settings.seed:
         return False
+    if settings.recipe:
+        return not isinstance(origin["image_size"], list)
     kind, config = settings.optimizer["class_name"], settings.optimizer["config"]
     rate = config["learning_rate"]
     plain = isinstance(rate, (int, float)) and asdict(get_optimizer(kind)) | {"learning_rate": rate} == config
@@ -146,19 +149,26 @@ def python_of(record: Record) -> str:
         data = f"holdfast.data.load({record.origin['path']!r}, {_arguments(given)})"
     if settings.model != "model":
         model = repr(settings.model)
-    lines = {
-        "data": data,
-        "model": model,
-        "optimizer": f"holdfast.training.{kind}({_arguments(settings.optimizer['config'])})",
-    }
+    lines = {"data": data, "model": model}
     rest = settings.model_dump(include={"epochs", "batch_size", "patience", "seed", "device", "precision"})
+    how = f"learning_rate={_rate(settings)}"
+    if not settings.recipe:
+        lines["optimizer"] = f"holdfast.training.{kind}({_arguments(settings.optimizer['config'])})"
+        how = "optimizer=optimizer"
+    how += f", augment={f'holdfast.data.RandomShift({settings.shift})' if settings.shift else None}"
     return "\n".join(
         [
             "import holdfast\n",
             *(f"{name} = {value}" for name, value in lines.items()),
-            f"run = holdfast.train(data, model, optimizer=optimizer, {_arguments(rest)})",
+            f"run = holdfast.train(data, model, {how}, {_arguments(rest)})",
         ]
     )
+
+
+def _rate(settings: Settings) -> Any:  # Any: a number, or a schedule in Keras's JSON form
+    """What `learning_rate` says: of the default recipe the rate at the top of its cycle."""
+    rate = settings.optimizer["config"]["learning_rate"]
+    return rate["config"]["max_learning_rate"] if settings.recipe else rate
 
 
 def _arguments(values: Mapping[str, object]) -> str:

@@ -15,14 +15,28 @@ from typing import Any, Literal
 
 from ..callbacks import EarlyStopping
 from ..core import BadFile, BadShape, BadValue, UnknownName
-from ..data import Dataset
+from ..data import Dataset, RandomShift
 from ..evaluate import Ledger
 from ..layers import Normalization
-from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
+from ..models import (
+    LABEL_SMOOTHING,
+    BaseModel,
+    Fitting,
+    from_config,
+    links,
+    pick_device,
+    prepare,
+    ready_made,
+    recipe_batch_size,
+    recipe_optimizer,
+    recipe_shift,
+    to_config,
+)
 from ..training import (
     Callback,
     CategoricalCrossentropy,
     Optimizer,
+    Schedule,
     SparseCategoricalCrossentropy,
     get_loss,
     get_optimizer,
@@ -45,7 +59,8 @@ def train(
     batch_size: int | None = None,
     optimizer: str | Optimizer | None = None,
     learning_rate: float | None = None,
-    patience: int = 5,
+    patience: int | None = None,
+    augment: RandomShift | Literal["auto"] | None = "auto",
     seed: int = 0,
     device: str = "auto",
     precision: Literal["float32", "bfloat16"] = "float32",
@@ -55,18 +70,20 @@ def train(
 ) -> Run:
     """Trains a classifier on labelled data and writes a run that can be believed.
 
-    Stops when the validation loss has not improved for `patience` epochs, and keeps the weights of the best one.  Every
-    look at validation is written into the ledger; the test part stays sealed.
+    Without an optimizer the default recipe trains, see `BaseModel.compile`.  The weights of the epoch with the best
+    validation loss are kept.  Every look at validation is written into the ledger; the test part stays sealed.
 
     Args:
         data: a Dataset, or what `data.load` takes.
         model: "convnet", "dense", the path of a Keras JSON configuration, or a model.
-        epochs: at most.
+        epochs: at most; the recipe's cycle spans them.
         batch_size: samples a step; None: 32 below 2,000 training samples, 64 below 10,000, else 128.
-        optimizer: a name or an Optimizer; None: the one that the model was compiled with, else adam.  The loss is
-            cross-entropy always.
-        learning_rate: instead of the optimizer's own.
-        patience: epochs without improvement after which training stops.
+        optimizer: a name or an Optimizer; None: the one that the model was compiled with, else the default recipe.  The
+            loss is cross-entropy always.
+        learning_rate: instead of the optimizer's own; of the recipe, at the top of the cycle.
+        patience: epochs without improvement in validation loss after which training stops.  None: 5 at a constant
+            learning rate; else all epochs are trained, for a schedule has its best at its end.
+        augment: as in `BaseModel.fit`.
         seed: of order and dropout, and of the weights unless the model comes with its own.
         device: "auto", "cpu", "cuda", ...
         precision: "bfloat16" computes in bfloat16 where that is safe.
@@ -85,22 +102,29 @@ def train(
     check_settings(model, optimizer, learning_rate, device, out)
     data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, path=data, seed=seed)
     label, network = model_for(data, model, seed)
-    size = batch_size_for(len(data.train)) if batch_size is None else batch_size
-    how = optimizer_for(optimizer or compiled_optimizer(network), learning_rate)
-    network.compile(how, "sparse_categorical_crossentropy", ["accuracy"], device=device, precision=precision)
-    assert network.compiled is not None
-    say("data", lines.data_line(data))
-    say("model", lines.model_line(network, size, how))
+    size = recipe_batch_size(len(data.train)) if batch_size is None else batch_size
+    chosen = optimizer or compiled_optimizer(network)
+    how = optimizer_for(chosen, learning_rate, size)
+    if augment == "auto":
+        augment = None if chosen else recipe_shift(network, [SparseCategoricalCrossentropy()])
     settings = Settings(
         model=label,
         epochs=epochs,
         batch_size=size,
         optimizer=describe(how),
-        patience=patience,
+        patience=5 if patience is None and not isinstance(how.learning_rate, Schedule) else patience,
         seed=seed,
-        device=str(network.compiled.device),
+        device=str(pick_device(device)),
         precision=precision,
+        recipe=chosen is None,
+        label_smoothing=0.0 if chosen else LABEL_SMOOTHING,
+        shift=augment.pixels if augment else 0,
     )
+    compile_for(network, settings)
+    say("data", lines.data_line(data))
+    say("model", lines.model_line(network, size, how))
+    if settings.recipe:
+        say("recipe", lines.recipe_line(settings))
     session, stopper = session_for(network, data, settings, callbacks, verbose)
     with Ledger.open(out / LEDGER) as ledger:
         folder = new_folder(out, data.name)
@@ -159,13 +183,7 @@ def resume(
         settings = record.settings
         network = from_config(record.config, seed=settings.seed)
         network.classes = tuple(record.classes)
-        network.compile(
-            settings.optimizer,
-            "sparse_categorical_crossentropy",
-            ["accuracy"],
-            device=settings.device,
-            precision=settings.precision,
-        )
+        compile_for(network, settings)
         say("data", lines.data_line(data))
         say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
         session, stopper = session_for(network, data, settings, callbacks, verbose)
@@ -235,7 +253,7 @@ def check_settings(
     """Raises at once what `train` would raise after the data was read, which may take long."""
     if not isinstance(model, BaseModel):
         read_json(Path(model)) if is_file(model) else ready_made.canonical(str(model))
-    optimizer_for(optimizer or "adam", learning_rate)
+    optimizer_for(optimizer, learning_rate, 1)
     pick_device(device)
     nearest = next(place for place in (out, *out.parents) if os.access(place, os.F_OK))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
@@ -244,11 +262,24 @@ def check_settings(
         )
 
 
+def compile_for(network: BaseModel, settings: Settings) -> None:
+    """Compiles the model as the settings say, whether they are new or those of a run to be resumed."""
+    network.compile(
+        settings.optimizer,
+        "sparse_categorical_crossentropy",
+        ["accuracy"],
+        device=settings.device,
+        precision=settings.precision,
+    )
+    assert network.compiled is not None
+    network.compiled = replace(network.compiled, smoothing=settings.label_smoothing)
+
+
 def session_for(
     network: BaseModel, data: Dataset, settings: Settings, callbacks: Sequence[Callback], verbose: Literal[0, 1, 2]
 ) -> tuple[Fitting, EarlyStopping]:
-    """A training session that stops early and keeps the best weights."""
-    stopper = EarlyStopping(patience=settings.patience)
+    """A training session that keeps the best weights, and stops early if it has patience."""
+    stopper = EarlyStopping(patience=settings.epochs + 1 if settings.patience is None else settings.patience)
     session = prepare(
         network,
         data,
@@ -256,6 +287,7 @@ def session_for(
         epochs=settings.epochs,
         callbacks=[stopper, *callbacks],
         verbose=verbose,
+        augment=RandomShift(settings.shift) if settings.shift else None,
         measure_train="never",  # `judge` measures all parts anew, once the weights to keep are known
     )
     return session, stopper
@@ -295,22 +327,24 @@ def model_for(data: Dataset, model: str | Path | BaseModel, seed: int) -> tuple[
     return label, network
 
 
-def compiled_optimizer(network: BaseModel) -> str | Optimizer:
-    """What the user compiled the model with.
+def compiled_optimizer(network: BaseModel) -> Optimizer | None:
+    """What the user compiled the model with; None for the default recipe.
 
     Raises:
         BadValue: it was compiled with another loss than a run minimises.
     """
     if network.compiled is None:
-        return "adam"
+        return None
     loss = network.compiled.loss
     if loss is not None and get_loss(loss) not in (CategoricalCrossentropy(), SparseCategoricalCrossentropy()):
         raise BadValue(f"the model is compiled with {loss!r}; a run minimises plain cross-entropy, model.fit any loss.")
     return network.compiled.optimizer
 
 
-def optimizer_for(optimizer: str | Optimizer, learning_rate: float | None) -> Optimizer:
-    """The optimizer, with another learning rate where one is given."""
+def optimizer_for(optimizer: str | Optimizer | None, learning_rate: float | None, batch_size: int) -> Optimizer:
+    """The optimizer, or the default recipe's, with another learning rate where one is given."""
+    if optimizer is None:
+        return recipe_optimizer(batch_size, learning_rate)
     found = get_optimizer(optimizer)
     return found if learning_rate is None else replace(found, learning_rate=learning_rate)
 
@@ -324,11 +358,6 @@ def describe(optimizer: Optimizer) -> dict[str, Any]:  # Any: JSON values
             value = {"class_name": type(value).__name__, "config": asdict(value)}  # type: ignore[arg-type]  # no class
         config[item.name] = value
     return {"class_name": type(optimizer).__name__, "config": config}
-
-
-def batch_size_for(samples: int) -> int:
-    """32 below 2,000 training samples, 64 below 10,000, else 128."""
-    return 32 if samples < 2_000 else 64 if samples < 10_000 else 128
 
 
 def is_file(model: str | Path) -> bool:

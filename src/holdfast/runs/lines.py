@@ -9,6 +9,7 @@ from ..data import Dataset
 from ..models import BaseModel, human
 from ..training import Optimizer
 from .formats import size as memory
+from .record import Settings
 
 Say: TypeAlias = Callable[[str, str], None]
 
@@ -64,6 +65,16 @@ def model_line(model: BaseModel, batch_size: int, optimizer: Optimizer) -> str:
     return (
         f"{summary.name}: {made}, {summary.parameters:,} parameters, {human(summary.flops, 'FLOP')} a sample, "
         f"{memory(summary.training_bytes(batch_size, len(optimizer.slots([]))))} to train at batch {batch_size}"
+    )
+
+
+def recipe_line(settings: Settings) -> str:
+    """How the default recipe trains here."""
+    kind, rate = settings.optimizer["class_name"], settings.optimizer["config"]["learning_rate"]
+    shift = f", pictures moved by up to {counted(settings.shift, 'pixel')}" if settings.shift else ""
+    return (
+        f"{kind}, one cycle up to {rate['config']['max_learning_rate']:.3g} over {counted(settings.epochs, 'epoch')}, "
+        f"label smoothing {settings.label_smoothing:g}{shift}"
     )
 
 

@@ -21,10 +21,13 @@ class Settings(BaseModel):
     epochs: int
     batch_size: int
     optimizer: dict[str, Any]  # Keras's JSON form
-    patience: int
+    patience: int | None  # None: all epochs are trained
     seed: int
     device: str
     precision: Literal["float32", "bfloat16"]
+    recipe: bool = False  # whether the optimizer, smoothing and shift are the default recipe's
+    label_smoothing: float = 0.0  # in training
+    shift: int = 0  # pixels by which pictures move at most, in training
 
 
 class Record(BaseModel):
