@@ -130,6 +130,25 @@ def test_the_memory_format_of_weights_does_not_count(name: str) -> None:
     assert channels_last.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["name"]))
+def test_numbers_in_tensors_give_the_same_updates(case: dict[str, Any]) -> None:
+    """What a CUDA graph repeats: its numbers lie on the device, and each step brings new ones."""
+    optimizer, draw = of(case), torch.Generator().manual_seed(0)
+    first = [torch.randn(4, 3, generator=draw), torch.randn(3, generator=draw)]
+    plain, recorded = ([tensor.clone() for tensor in first] for _ in range(2))
+    slots, others = optimizer.slots(plain), optimizer.slots(recorded)
+
+    for step in range(4):
+        gradients = [torch.randn(tensor.shape, generator=draw) for tensor in first]
+        optimizer.step(plain, gradients, slots, rate=0.1 / (step + 1), step=step)
+        numbers = optimizer.numbers(others, rate=0.1 / (step + 1), step=step)
+        optimizer.apply(recorded, gradients, others, [torch.tensor(number) for number in numbers])
+
+    assert not plain[0].equal(first[0])
+    for found, expected in zip(recorded, plain, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)  # the numbers are float32, and not float64
+
+
 @pytest.mark.parametrize("name", ["rmsprop", "RMSprop", "rmsProp", "RMSProp"])
 def test_optimizers_are_found_by_the_names_of_keras_and_tf_js(name: str) -> None:
     assert get_optimizer(name) == RMSprop()

@@ -1,7 +1,8 @@
 """Optimizers with Keras 3's formulas, defaults and epsilons, as frozen descriptions.
 
 What they remember (`slots`) belongs to the state.  All parameters are updated by torch's `_foreach` operations, a
-handful of calls a step however many parameters there are.
+handful of calls a step however many parameters there are.  What changes from step to step is a handful of numbers,
+computed apart, so that a recorded update can be repeated with new ones.
 """
 
 import math
@@ -19,6 +20,7 @@ from .schedules import Schedule, schedules
 
 Tensors: TypeAlias = list[Tensor]
 Slots: TypeAlias = dict[str, Tensors]
+Number: TypeAlias = float | Tensor  # a tensor is 0-d and lies on the parameters' device
 Accepted: TypeAlias = tuple[str, Callable[[float], bool]]
 
 SHARE: Accepted = ("a number of at least 0 and less than 1", lambda value: 0 <= value < 1)
@@ -89,9 +91,13 @@ class Optimizer(ABC):
     def start(self, parameters: Tensors) -> Slots:
         """What is remembered before the first step."""
 
+    def scalars(self, slots: Slots, *, rate: float, t: int) -> tuple[float, ...]:
+        """The numbers in update number `t` (from 1) that differ from one update to the next; asked for once each."""
+        return (rate,)
+
     @abstractmethod
-    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
-        """One update in place, number `t` (from 1)."""
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
+        """One update in place, with what `scalars` gave for it."""
 
     def slots(self, parameters: Tensors) -> Slots:
         """All that is remembered, before the first step."""
@@ -100,22 +106,33 @@ class Optimizer(ABC):
             slots["accumulated"] = zeros(parameters)
         return slots
 
-    @torch.no_grad()
     def step(self, parameters: Tensors, gradients: Sequence[Tensor], slots: Slots, *, rate: float, step: int) -> None:
         """Accumulation, clipping, decay and update for step `step` (from 0), in Keras's order."""
-        grads = list(gradients)
+        self.apply(parameters, gradients, slots, self.numbers(slots, rate=rate, step=step))
+
+    def numbers(self, slots: Slots, *, rate: float, step: int) -> tuple[float, ...]:
+        """All numbers that `apply` needs to know of step `step` (from 0); none where gradients are only added up."""
         every = self.gradient_accumulation_steps or 1
-        if every > 1:
+        if (step + 1) % every:
+            return ()
+        return (1 - (self.weight_decay or 0) * rate, *self.scalars(slots, rate=rate, t=step // every + 1))
+
+    @torch.no_grad()
+    def apply(self, parameters: Tensors, gradients: Sequence[Tensor], slots: Slots, numbers: Sequence[Number]) -> None:
+        """`step`, as far as it takes place on the device: it reads nothing there, so a CUDA graph can hold it."""
+        grads = list(gradients)
+        if self.gradient_accumulation_steps:
             total = slots["accumulated"]
             torch._foreach_add_(total, grads)
-            if (step + 1) % every:
+            if not numbers:
                 return
-            grads = list(torch._foreach_div(total, every))
+            grads = list(torch._foreach_div(total, self.gradient_accumulation_steps))
             torch._foreach_zero_(total)
+        kept, *scalars = numbers
         grads = self.clip(grads)
         if self.weight_decay:
-            torch._foreach_mul_(parameters, 1 - self.weight_decay * rate)
-        self.update(parameters, grads, slots, rate=rate, t=step // every + 1)
+            torch._foreach_mul_(parameters, kept)
+        self.update(parameters, grads, slots, scalars)
 
     def clip(self, gradients: Tensors) -> Tensors:
         if self.clipvalue is not None:
@@ -131,6 +148,22 @@ class Optimizer(ABC):
 
 def zeros(parameters: Tensors) -> Tensors:
     return [torch.zeros_like(parameter) for parameter in parameters]
+
+
+def add(into: Tensors, tensors: Tensors, factor: Number) -> None:
+    """into + factor * tensors, in place."""
+    if isinstance(factor, Tensor):  # which torch does not take as alpha
+        torch._foreach_add_(into, torch._foreach_mul(tensors, factor))
+    else:
+        torch._foreach_add_(into, tensors, alpha=factor)
+
+
+def add_ratio(into: Tensors, above: Tensors, below: Tensors, factor: Number) -> None:
+    """into + factor * above / below, in place."""
+    if isinstance(factor, Tensor):  # which torch takes from the CPU only
+        add(into, list(torch._foreach_div(above, below)), factor)
+    else:
+        torch._foreach_addcdiv_(into, above, below, factor)
 
 
 optimizers: Registry[type[Optimizer]] = Registry("optimizer")
@@ -153,16 +186,17 @@ class SGD(Optimizer):
     def start(self, parameters: Tensors) -> Slots:
         return {"momentum": zeros(parameters)} if self.momentum else {}
 
-    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
+        (rate,) = scalars
         if not self.momentum:
-            torch._foreach_add_(parameters, gradients, alpha=-rate)
+            add(parameters, gradients, -rate)
             return
         velocity = slots["momentum"]
         torch._foreach_mul_(velocity, self.momentum)
-        torch._foreach_add_(velocity, gradients, alpha=-rate)
+        add(velocity, gradients, -rate)
         if self.nesterov:
             torch._foreach_add_(parameters, velocity, alpha=self.momentum)
-            torch._foreach_add_(parameters, gradients, alpha=-rate)
+            add(parameters, gradients, -rate)
         else:
             torch._foreach_add_(parameters, velocity)
 
@@ -188,7 +222,8 @@ class RMSprop(Optimizer):
             slots["average"] = zeros(parameters)
         return slots
 
-    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
+        (rate,) = scalars
         velocity = slots["velocity"]
         torch._foreach_mul_(velocity, self.rho)
         torch._foreach_addcmul_(velocity, gradients, gradients, 1 - self.rho)
@@ -199,10 +234,10 @@ class RMSprop(Optimizer):
         torch._foreach_sqrt_(denominator)
         if self.momentum:
             torch._foreach_mul_(slots["momentum"], self.momentum)
-            torch._foreach_addcdiv_(slots["momentum"], gradients, denominator, rate)
+            add_ratio(slots["momentum"], gradients, denominator, rate)
             torch._foreach_sub_(parameters, slots["momentum"])
         else:
-            torch._foreach_addcdiv_(parameters, gradients, denominator, -rate)
+            add_ratio(parameters, gradients, denominator, -rate)
 
 
 @optimizers.register("adam")
@@ -221,7 +256,11 @@ class Adam(Optimizer):
             slots["largest"] = zeros(parameters)
         return slots
 
-    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+    def scalars(self, slots: Slots, *, rate: float, t: int) -> tuple[float, ...]:
+        return (rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t),)
+
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
+        (alpha,) = scalars
         momentum, velocity = slots["momentum"], slots["velocity"]
         torch._foreach_lerp_(momentum, gradients, 1 - self.beta_1)
         torch._foreach_mul_(velocity, self.beta_2)
@@ -231,8 +270,7 @@ class Adam(Optimizer):
             velocity = slots["largest"]
         denominator = list(torch._foreach_sqrt(velocity))
         torch._foreach_add_(denominator, self.epsilon)
-        alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        torch._foreach_addcdiv_(parameters, momentum, denominator, -alpha)
+        add_ratio(parameters, momentum, denominator, -alpha)
 
 
 @optimizers.register("adamw")
@@ -254,11 +292,12 @@ class Adagrad(Optimizer):
     def start(self, parameters: Tensors) -> Slots:
         return {"sum": [torch.full_like(parameter, self.initial_accumulator_value) for parameter in parameters]}
 
-    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
+        (rate,) = scalars
         torch._foreach_addcmul_(slots["sum"], gradients, gradients)
         denominator = list(torch._foreach_add(slots["sum"], self.epsilon))
         torch._foreach_sqrt_(denominator)
-        torch._foreach_addcdiv_(parameters, gradients, denominator, -rate)
+        add_ratio(parameters, gradients, denominator, -rate)
 
 
 @optimizers.register("adadelta")
@@ -272,7 +311,8 @@ class Adadelta(Optimizer):
     def start(self, parameters: Tensors) -> Slots:
         return {"gradients": zeros(parameters), "steps": zeros(parameters)}
 
-    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
+        (rate,) = scalars
         seen, taken = slots["gradients"], slots["steps"]
         torch._foreach_mul_(seen, self.rho)
         torch._foreach_addcmul_(seen, gradients, gradients, 1 - self.rho)
@@ -282,7 +322,7 @@ class Adadelta(Optimizer):
         torch._foreach_mul_(ratio, gradients)  # the step, but for its sign
         torch._foreach_mul_(taken, self.rho)
         torch._foreach_addcmul_(taken, ratio, ratio, 1 - self.rho)
-        torch._foreach_add_(parameters, ratio, alpha=-rate)
+        add(parameters, ratio, -rate)
 
 
 @optimizers.register("nadam")
@@ -298,20 +338,24 @@ class Nadam(Optimizer):
         product = torch.ones((), dtype=torch.float64)  # of the momentum factors so far; kept on the CPU
         return {"momentum": zeros(parameters), "velocity": zeros(parameters), "product": [product]}
 
-    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+    def scalars(self, slots: Slots, *, rate: float, t: int) -> tuple[float, ...]:
         now, later = (self.beta_1 * (1 - 0.5 * 0.96**step) for step in (t, t + 1))
         slots["product"][0].mul_(now)
         product = float(slots["product"][0])
+        return later / (1 - product * later), (1 - now) / (1 - product), 1 - self.beta_2**t, rate
+
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
+        of_momentum, of_gradients, correction, rate = scalars
         momentum, velocity = slots["momentum"], slots["velocity"]
         torch._foreach_lerp_(momentum, gradients, 1 - self.beta_1)
         torch._foreach_mul_(velocity, self.beta_2)
         torch._foreach_addcmul_(velocity, gradients, gradients, 1 - self.beta_2)
-        ahead = list(torch._foreach_mul(momentum, later / (1 - product * later)))
-        torch._foreach_add_(ahead, gradients, alpha=(1 - now) / (1 - product))
-        denominator = list(torch._foreach_div(velocity, 1 - self.beta_2**t))
+        ahead = list(torch._foreach_mul(momentum, of_momentum))
+        add(ahead, gradients, of_gradients)
+        denominator = list(torch._foreach_div(velocity, correction))
         torch._foreach_sqrt_(denominator)
         torch._foreach_add_(denominator, self.epsilon)
-        torch._foreach_addcdiv_(parameters, ahead, denominator, -rate)
+        add_ratio(parameters, ahead, denominator, -rate)
 
 
 @optimizers.register("lion")
@@ -325,9 +369,10 @@ class Lion(Optimizer):
     def start(self, parameters: Tensors) -> Slots:
         return {"momentum": zeros(parameters)}
 
-    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, *, rate: float, t: int) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
+        (rate,) = scalars
         direction = list(torch._foreach_mul(slots["momentum"], self.beta_1))
         torch._foreach_add_(direction, gradients, alpha=1 - self.beta_1)
         torch._foreach_sign_(direction)
-        torch._foreach_add_(parameters, direction, alpha=-rate)
+        add(parameters, direction, -rate)
         torch._foreach_lerp_(slots["momentum"], gradients, 1 - self.beta_2)
