@@ -8,32 +8,23 @@ neighbours.  On a CPU its time is taken, not the clock's.  The tiny net shows wh
     python benchmarks/loop_cost.py            # a minute; writes benchmarks/results/loop_cost.json
 """
 
-import argparse
-import ctypes
 import io
-import json
-import os
-import platform
-import statistics
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from common import Spread, keep_memory, parser_for, ratios, write
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-import holdfast
 from holdfast.callbacks import History, Progress
 from holdfast.data import Batch, Batches, order
 from holdfast.metrics import Accuracy
 from holdfast.training import Head, Program, RMSprop, SparseCategoricalCrossentropy, State, fit, train
 
-RESULTS = Path(__file__).parent / "results" / "loop_cost.json"
 PROGRAM = Program(
     RMSprop(), (Head(SparseCategoricalCrossentropy(from_logits=True), metrics=(Accuracy(),), activation="softmax"),)
 )
@@ -139,27 +130,13 @@ def by_hand(model: nn.Module, case: Case, data: Batch) -> list[float]:
     return losses
 
 
-def keep_memory() -> None:
-    """Has the C library keep freed memory, which else takes half of a step's time and all of its steadiness.
-
-    By default glibc gives each large tensor back to the system, which clears its pages anew for the next one.
-    """
-    if sys.platform == "linux":
-        c_library = ctypes.CDLL(None)
-        for parameter in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-            c_library.mallopt(parameter, 2**30)
-
-
 @dataclass(frozen=True)
 class Result:
-    """What was found: the ratio of times, holdfast to by hand, and microseconds a step."""
+    """What was found: microseconds a step, turn by turn."""
 
     name: str
-    turns: int
-    ratio_median: float
-    ratio_quartiles: tuple[float, float]
-    holdfast_us: float
-    by_hand_us: float
+    holdfast_us: list[float]
+    by_hand_us: list[float]
 
 
 def compare(case: Case, turns: int, device: str) -> Result:
@@ -174,39 +151,30 @@ def compare(case: Case, turns: int, device: str) -> Result:
         losses = run(model, case, data)  # reads its losses, so it has waited for the device
         return (clock() - began) / (case.steps * case.epochs) * 1e6, losses
 
-    pairs = []
+    result = Result(case.name, [], [])
     for turn in range(turns + 1):
         (ours, found), (theirs, expected) = timed(by_holdfast), timed(by_hand)
         torch.testing.assert_close(torch.tensor(found), torch.tensor(expected), rtol=1e-3, atol=1e-3)
         if turn:
-            pairs.append((ours, theirs))
-    ratios = [ours / theirs for ours, theirs in pairs]
-    low, median, high = statistics.quantiles(ratios, n=4)
-    ours, theirs = (statistics.median(times) for times in zip(*pairs, strict=True))
-    return Result(case.name, turns, median, (low, high), ours, theirs)
+            result.holdfast_us.append(ours)
+            result.by_hand_us.append(theirs)
+    return result
 
 
 def main() -> None:
     """Measures, prints the table and writes the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--turns", type=int, default=30)
+    parser = parser_for(__doc__, turns=30)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
     torch.set_num_threads(1)
     keep_memory()
     results = [compare(case, given.turns, given.device) for case in CASES]
-    table = Table("net", "turns", "ratio", "quartiles", "holdfast", "by hand", title="microseconds a step, medians")
+    table = Table("net", "ratio", "holdfast", "by hand", title="microseconds a step, medians and quartiles")
     for one in results:
-        low, high = one.ratio_quartiles
-        times = f"{one.holdfast_us:,.0f}", f"{one.by_hand_us:,.0f}"
-        table.add_row(one.name, str(one.turns), f"{one.ratio_median:.3f}", f"{low:.3f} to {high:.3f}", *times)
+        ours, theirs = Spread.of(one.holdfast_us).text(), Spread.of(one.by_hand_us).text()
+        table.add_row(one.name, ratios(one.holdfast_us, one.by_hand_us).text(".3f"), ours, theirs)
     Console().print(table)
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "holdfast": holdfast.__version__}
-    machine = {"platform": platform.platform(), "processors": os.cpu_count(), "device": given.device, "threads": 1}
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    found = {"machine": machine, "versions": versions, "results": [asdict(one) for one in results]}
-    given.out.write_text(json.dumps(found, indent=1) + "\n")
+    write(given.out, "loop_cost", device=given.device, threads=1, results=results)
 
 
 if __name__ == "__main__":
