@@ -10,7 +10,8 @@ from holdfast.callbacks import ReduceLROnPlateau
 from holdfast.core import BadValue
 from holdfast.data import RandomShift
 from holdfast.layers import Conv2D, Dense, Flatten, Input, Reshape
-from holdfast.models import BaseModel, Fitting, Model, Sequential, convnet, prepare, recipe_batch_size, recipe_optimizer
+from holdfast.models import BaseModel, Fitting, Model, Sequential, convnet, prepare
+from holdfast.models.recipe import recipe_batch_size, recipe_optimizer
 from holdfast.training import Adam, AdamW, BinaryCrossentropy, OneCycle, SparseCategoricalCrossentropy
 
 RANDOM = np.random.default_rng(0)

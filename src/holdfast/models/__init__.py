@@ -8,11 +8,9 @@ from .keras_file import load_keras, save_keras
 from .lower import Lowered, links
 from .model import BaseModel, Model, Sequential
 from .ready import convnet, dense, dense_twin, ready_made
-from .recipe import LABEL_SMOOTHING, recipe_batch_size, recipe_optimizer, recipe_shift
 from .summary import Row, Summary, human
 
 __all__ = [
-    "LABEL_SMOOTHING",
     "BaseModel",
     "BoundLayer",
     "Compiled",
@@ -32,9 +30,6 @@ __all__ = [
     "pick_device",
     "prepare",
     "ready_made",
-    "recipe_batch_size",
-    "recipe_optimizer",
-    "recipe_shift",
     "save_keras",
     "to_config",
 ]

@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable
 
 from ..core import BadShape, BadValue, Registry
-from ..layers import Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, Normalization, Rescaling, Shape
+from ..layers import Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPooling2D, Normalization, Rescaling, Shape
 from .model import BaseModel, Sequential
 
 SMALLEST = 6  # side of a picture that leaves anything to convolve
-SMALL = 16  # pictures with a side below this are padded, or nothing would be left of them
+SMALL = 16  # pictures with a side below this get a net of their own, or nothing would be left of them
 LARGE = 96  # pictures with no side below this are first seen at every second pixel, at a quarter of the cost
 LEFT = 5  # pooling goes on while a side is longer than this
 
@@ -17,7 +17,7 @@ def convnet(shape: Shape, classes: int, *, front: Layer | None = None, seed: int
     """Convolutions and pooling until little is left of the picture, then two dense layers; 16C3-P2-32C3-P2-32C3-64D.
 
     For 28x28 it is the classic net of the browser examples, 33,194 parameters.  Larger pictures get more blocks, of 64
-    filters from the third on; smaller ones fewer.
+    filters from the third on; those below 16 pixels 24C3-24C3-P2-48C3 with padding, dropout and one dense layer.
 
     Args:
         shape: (H, W, C) of the pictures.
@@ -33,17 +33,23 @@ def convnet(shape: Shape, classes: int, *, front: Layer | None = None, seed: int
     _check_classes(classes)
     side, filters = min(shape[:2]), 0
     layers: list[Layer] = [front or Rescaling(1 / 255)]
+    if side < SMALL:
+        return Sequential([Input(shape), *layers, *_small(classes)], name="convnet", seed=seed)
     while side > LEFT:
-        padded = side < SMALL and not filters
         strides = 2 if side >= LARGE and not filters else 1
         filters = min(max(16, 2 * filters), 64)
-        conv = Conv2D(filters, 3, strides, padding="same" if padded else "valid", activation="relu")
-        layers += [conv, MaxPooling2D(2)]
-        side = (side if padded else (side - 3) // strides + 1) // 2
+        layers += [Conv2D(filters, 3, strides, activation="relu"), MaxPooling2D(2)]
+        side = ((side - 3) // strides + 1) // 2
     if side > 2:
         layers.append(Conv2D(max(filters, 32), 3, activation="relu"))
     layers += [Flatten(), Dense(64, activation="relu"), Dense(classes, activation="softmax")]
     return Sequential([Input(shape), *layers], name="convnet", seed=seed)
+
+
+def _small(classes: int) -> list[Layer]:
+    """For pictures of few pixels: convolutions that keep their size, and no hidden layer, which would overfit."""
+    convs = [Conv2D(filters, 3, padding="same", activation="relu") for filters in (24, 24, 48)]
+    return [*convs[:2], MaxPooling2D(2), convs[2], Flatten(), Dropout(0.5), Dense(classes, activation="softmax")]
 
 
 def dense(shape: Shape, classes: int, *, front: Layer | None = None, seed: int = 0) -> Sequential:

@@ -18,20 +18,8 @@ from ..core import BadFile, BadShape, BadValue, UnknownName
 from ..data import Dataset, RandomShift
 from ..evaluate import Ledger
 from ..layers import Normalization
-from ..models import (
-    LABEL_SMOOTHING,
-    BaseModel,
-    Fitting,
-    from_config,
-    links,
-    pick_device,
-    prepare,
-    ready_made,
-    recipe_batch_size,
-    recipe_optimizer,
-    recipe_shift,
-    to_config,
-)
+from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
+from ..models.recipe import LABEL_SMOOTHING, recipe_batch_size, recipe_optimizer, recipe_shift
 from ..training import (
     Callback,
     CategoricalCrossentropy,
