@@ -5,7 +5,10 @@ BIN := .venv/bin
 # One command for us and all that we need: constraints.txt keeps torch at a version of which there are CPU builds.
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: help install demo test lint web bench soak
+.PHONY: help install demo test lint web peers bench soak
+
+PEERS := keras-tf keras-torch keras-jax
+BENCHMARKS := loop_cost throughput time_to_accuracy predict startup memory limit gpu
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z]+):.*  ## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,8 +32,11 @@ web: .venv/dev  ## take the README's picture of a report anew; needs Chromium
 	  "$(CURDIR)/$(BIN)/holdfast" train digits && cd "$(CURDIR)" && \
 	  $(BIN)/python web/picture.py "$$folder/runs/digits-001/report.html" docs/images/report.png
 
-bench: .venv/dev  ## measure what the docs claim
-	@for program in benchmarks/*.py; do echo "$$program"; $(BIN)/python "$$program" || exit; done
+peers: $(PEERS:%=.venv-peers/%/done)  ## Keras on its backends, to measure against
+
+bench: .venv/dev  ## measure what the docs claim; needs the peers
+	@for name in $(BENCHMARKS); do echo "$$name"; $(BIN)/python "benchmarks/$$name.py" || exit; done
+	$(BIN)/python benchmarks/tables.py
 
 soak: .venv/dev  ## long campaigns
 	$(BIN)/python -m pytest -m soak
@@ -52,4 +58,10 @@ soak: .venv/dev  ## long campaigns
 .venv-keras/done: tests/golden/requirements.txt
 	$(PYTHON) -m venv .venv-keras || { rm -rf .venv-keras; exit 1; }
 	.venv-keras/bin/python -m pip install --disable-pip-version-check -r tests/golden/requirements.txt
+	@touch $@
+
+# What to measure against, each in an environment of its own.
+.venv-peers/%/done: benchmarks/peers/%.txt tests/golden/requirements.txt
+	$(PYTHON) -m venv .venv-peers/$* || { rm -rf .venv-peers/$*; exit 1; }
+	.venv-peers/$*/bin/python -m pip install --disable-pip-version-check -r $<
 	@touch $@

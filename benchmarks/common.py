@@ -31,7 +31,8 @@ class Spread:
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
         """Of at least one number."""
-        low, median, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+        several = [*values, *values] if len(values) == 1 else values
+        low, median, high = statistics.quantiles(several, n=4, method="inclusive")
         return cls(len(values), median, low, high)
 
     def text(self, form: str = ",.0f") -> str:

@@ -1,4 +1,4 @@
-"""How far the training of `small` and `big` is from the machine's arithmetic: the largest matrix products, in the same run.
+"""How far the training of `small` and `big` is from the machine's arithmetic, that of large matrix products.
 
 By turns: a product of two square matrices in float32 and one in bfloat16, then an epoch or more of each model, as `fit`
 trains it by default.  Operations of a training step are counted as three forward passes, less the gradient of the
@@ -24,8 +24,8 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 def training_flops(model: str) -> int:
     """Operations of a training step for one image."""
     rows = TASKS[model].model(holdfast).summary().rows
-    forward = sum(row.flops for row in rows)
-    first = next(row.flops for row in rows if row.parameters)
+    forward: int = sum(row.flops for row in rows)
+    first: int = next(row.flops for row in rows if row.parameters)
     return 3 * forward - first
 
 
@@ -63,10 +63,8 @@ def main() -> None:
     for name, found in products.items():
         print(f"{name}: {Spread.of([each / 1e9 for each in found]).text()} GFLOP/s")
     for name, found in rates.items():
-        shares = [
-            f"{Spread.of(found).median * flops[name] / Spread.of(products[each]).median:.1%} of {each}"
-            for each in DTYPES
-        ]
+        reached = Spread.of(found).median * flops[name]
+        shares = [f"{reached / Spread.of(products[each]).median:.1%} of {each}" for each in DTYPES]
         print(f"{name}: {Spread.of(found).text()} images/s, {', '.join(shares)}")
     write(given.out, "limit", size=given.size, products=products, flops=flops, images_per_s=rates)
 

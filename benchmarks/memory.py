@@ -1,4 +1,4 @@
-"""Claim: training on MNIST in memory takes at most 250 MB above the import, and 50 trainings no more than one, within 5 %.
+"""Claim: training on MNIST in memory takes at most 250 MB above the import, and 50 trainings what one takes (5 %).
 
 A fresh process each.  The peak is that of the resident memory (VmHWM) over reading the data, training `small` for two
 epochs and measuring it, less what was resident after the imports.  For the loop, 50 models are made, trained for an

@@ -49,7 +49,7 @@ def train(peer: Peer, epochs: int) -> Turn:
 def epochs_for(peer: Peer, turn_s: float) -> int:
     """Epochs that take about `turn_s`, after an epoch that does not count and one that says how long they take."""
     peer.ask("train", epochs=1)
-    (epoch_s,) = peer.ask("train", epochs=1)["epochs_s"]
+    epoch_s: float = sum(peer.ask("train", epochs=1)["epochs_s"])
     return max(1, round(turn_s / epoch_s))
 
 

@@ -1,11 +1,11 @@
-"""The driver's side: which peers there are, and how to ask them.  One is asked at a time; the others wait in silence."""
+"""The driver's side: which peers there are, and how to ask them.  One is asked at a time; the others wait."""
 
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,10 +66,8 @@ class Peer:
         """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        try:
+        with suppress(BrokenPipeError):  # the empty answer says so
             print(json.dumps({"do": do, **question}), file=self.process.stdin, flush=True)
-        except BrokenPipeError:
-            pass  # the empty answer says so
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit(f"{self.name} ended while it was asked to {do}.")

@@ -1,4 +1,4 @@
-"""PyTorch by hand: "tutorial", as its tutorials write it, or "tuned" in "float32" or "bfloat16", as one in a hurry does.
+"""PyTorch by hand: "tutorial", as its tutorials write it, or "tuned", in "float32" or "bfloat16".
 
 The tuned loop has its data in memory as tensors, channels last, bf16 autocast, a fused optimizer, and a C library that
 keeps freed memory; it adds up the loss, and reads nothing until the epoch is over.
@@ -87,7 +87,7 @@ class TorchTrainer(Trainer):
     @torch.no_grad()
     def predict(self, images: Images, batch_size: int | None) -> NDArray[np.float32]:
         self.net.eval()
-        pieces = self.prepared(scaled(images)).split(batch_size or 256)
+        pieces = torch.split(self.prepared(scaled(images)), batch_size or 256)
         return torch.cat([self.net(piece) for piece in pieces]).softmax(-1).numpy()
 
     def prepared(self, images: NDArray[np.float32]) -> Tensor:
@@ -143,7 +143,7 @@ class Tuned(TorchTrainer):
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         flat = self.images.permute(0, 2, 3, 1)  # rows of memory, which index_select copies fastest
-        for places in torch.randperm(len(self.labels)).split(self.task.batch_size):
+        for places in torch.split(torch.randperm(len(self.labels)), self.task.batch_size):
             yield flat.index_select(0, places).permute(0, 3, 1, 2), self.labels.index_select(0, places)
 
     def epoch(self) -> float:
@@ -153,7 +153,7 @@ class Tuned(TorchTrainer):
                 logits = self.net(images)
             loss = F.cross_entropy(logits.float(), labels)
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
             self.optimizer.step()
             total += loss.detach()
         return total.item() / -(-len(self.labels) // self.task.batch_size)

@@ -1,4 +1,4 @@
-"""What every peer is: one who builds, trains and predicts when asked, in lines of JSON on its standard input and output.
+"""What every peer is: one who builds, trains and predicts when asked, in lines of JSON.
 
 Keras and TensorFlow print what they like; that goes to standard error.
 """
@@ -36,7 +36,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def train(self, epochs: int) -> list[float]:
-        """Trains; the seconds of each epoch, from the first step to the last, in which all work of the epoch is done."""
+        """Trains; the seconds of each epoch, from its beginning until all its work is done."""
 
     @abstractmethod
     def predict(self, images: Images, batch_size: int | None) -> NDArray[np.float32]:
