@@ -243,14 +243,16 @@ def add(mean: Metric, values: Tensor) -> None:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode; then in the mode in which it was."""
+    """The model in evaluation mode; then each of its parts in the mode in which it was."""
     keep_freed_memory()
-    was_training = model.training
-    model.eval()
+    training = [part for part in model.modules() if part.training]
+    if training:
+        model.eval()
     try:
         yield
     finally:
-        model.train(was_training)
+        for part in training:
+            part.training = True
 
 
 @torch.no_grad()
