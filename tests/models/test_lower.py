@@ -1,6 +1,8 @@
 """Lowering: what the torch module is, what it is called, and how it is trained."""
 
+import gc
 import keyword
+import weakref
 
 import numpy as np
 import pytest
@@ -206,3 +208,21 @@ def test_double_and_half_precision_go_through() -> None:
     x: Tensor = torch.ones(1, 4, 4, 1)
 
     assert model.module.double()(x.double()).dtype == torch.float64
+
+
+def test_weights_are_freed_with_the_model() -> None:
+    """Modules used to wait for the garbage collector, their weights on a GPU, too."""
+    model = Sequential([Input((4,)), Dense(3, "softmax")])
+    model.compile("adam")
+    gc.disable()
+    try:
+        model.fit(np.eye(4), [0, 1, 2, 0], verbose=0)
+        state, _ = model.training_state([torch.zeros(4)])
+        tensors = [model.module.get_parameter("dense.weight"), state.slots["velocity"][0]]
+        gone = [weakref.ref(tensor) for tensor in tensors]
+
+        del model, state, tensors
+
+        assert [one() for one in gone] == [None, None]
+    finally:
+        gc.enable()

@@ -18,19 +18,8 @@ def calls_of(inputs: Sequence[Symbol], outputs: Sequence[Symbol]) -> list[Call]:
     entries = {symbol.call for symbol in inputs}
     met: dict[Source, int] = {}
     finished: dict[Call, None] = {}  # an ordered set
-
-    def visit(call: Call) -> None:
-        if call in finished:
-            return
-        if not call.inputs and call not in entries:
-            raise BadValue(f"the outputs depend on {call.layer.name or 'an Input'}, which is no input of the model.")
-        met.setdefault(call.layer, len(met))
-        for symbol in call.inputs:
-            visit(symbol.call)
-        finished[call] = None
-
     for symbol in (*outputs, *inputs):
-        visit(symbol.call)
+        _visit(symbol.call, entries, met, finished)
     depths: dict[Call, int] = {}
     layer_depths: dict[Source, int] = {}
     for call in reversed(finished):
@@ -40,6 +29,18 @@ def calls_of(inputs: Sequence[Symbol], outputs: Sequence[Symbol]) -> list[Call]:
             depths[symbol.call] = max(depth + 1, depths.get(symbol.call, 0))
     place = {call: number for number, call in enumerate(finished)}
     return sorted(finished, key=lambda call: (-depths[call], met[call.layer], place[call]))
+
+
+def _visit(call: Call, entries: set[Call], met: dict[Source, int], finished: dict[Call, None]) -> None:
+    """Finishes a call after all that it needs.  A closure that calls itself would keep the weights alive."""
+    if call in finished:
+        return
+    if not call.inputs and call not in entries:
+        raise BadValue(f"the outputs depend on {call.layer.name or 'an Input'}, which is no input of the model.")
+    met.setdefault(call.layer, len(met))
+    for symbol in call.inputs:
+        _visit(symbol.call, entries, met, finished)
+    finished[call] = None
 
 
 def layers_of(calls: Sequence[Call]) -> list[Source]:

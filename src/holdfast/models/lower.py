@@ -102,8 +102,18 @@ def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int) -> 
             layer.init(main, seed=derive(seed, "weights", place))
     results = [_outwards(graph, values[symbol.call, symbol.index], symbol.shape) for symbol in outputs]
     graph.output(results[0] if len(results) == 1 else tuple(results))
-    lowered.module = fx.GraphModule(root, graph, class_name="Lowered").eval()
+    lowered.module = ownerless(fx.GraphModule(root, graph, class_name="Lowered").eval())
     return lowered
+
+
+def ownerless(module: fx.GraphModule) -> fx.GraphModule:
+    """The module, whose graph no longer points back at it.
+
+    So its weights are freed with the last reference to it, and do not wait for Python's garbage collector, which sees
+    how many objects there are and not how large they are.
+    """
+    module.graph.owning_module = None
+    return module
 
 
 def _identifiers(names: dict[Source, str]) -> dict[Source, str]:
@@ -227,7 +237,7 @@ def for_training(module: fx.GraphModule, fuse: Sequence[Link]) -> fx.GraphModule
     training.graph.eliminate_dead_code()
     training.delete_all_unused_submodules()
     training.recompile()
-    return training
+    return ownerless(training)
 
 
 def _results(graph: fx.Graph) -> list[Any]:  # Any: fx's own loose type of a node's arguments

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from ..callbacks import History
 from ..core import BadShape, BadValue, NotReady
 from ..data import Batch, Batches, Dataset, Part, RandomShift
 from ..layers import Call, Input, InputLayer, Layer, Source, Symbol
-from ..training import Callback, Event, Program, State, predict
+from ..training import Callback, Event, Program, State, channels_last, predict
 from .arrays import Arrays, as_inputs
 from .bound import BoundLayer, Weights, once, read, write
 from .compiling import Compiled, compiled, default_metrics, program_for
@@ -357,6 +358,8 @@ class BaseModel(ABC):
         if self._training is None:
             module, program = program_for(self, self.compiled, targets, batch_size)
             self.module.to(self.compiled.device)
+            if self.compiled.device.type == "cuda":
+                channels_last(module)
             self._training = State.start(module.to(self.compiled.device), program), program
         state, program = self._training
         if self.compiled.optimizer is None:
@@ -365,14 +368,11 @@ class BaseModel(ABC):
 
     def _forward(self, x: Arrays, batch_size: int) -> tuple[Tensor, ...]:
         self.build_for(x)
-        device = next((tensor.device for tensor in self.module.state_dict().values()), torch.device("cpu"))
+        module = self.module
+        weights = chain(module.parameters(), module.buffers())
+        device = next((tensor.device for tensor in weights), torch.device("cpu"))
         inputs = as_inputs(x, [symbol.shape for symbol in self.inputs], self.input_names)
-        modes = [(part, part.training) for part in self.module.modules()]  # a callback may ask in the middle of a fit
-        try:
-            return predict(self.module, Batches(Batch(inputs), batch_size=batch_size, device=device))
-        finally:
-            for part, mode in modes:
-                part.training = mode
+        return predict(module, Batches(Batch(inputs), batch_size=batch_size, device=device))
 
 
 class Model(BaseModel):

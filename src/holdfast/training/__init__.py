@@ -1,6 +1,7 @@
 """Training: what to minimise (`Program`), all that changes (`State`), the loop, and what it tells those who listen."""
 
 from .checkpoint import load_checkpoint, save_checkpoint
+from .cuda import channels_last
 from .events import Begin, Callback, End, EpochEnd, Event, StepEnd, Stop
 from .loop import evaluate, fit, hear, listen, predict, tell, train
 from .losses import (
@@ -77,6 +78,7 @@ __all__ = [
     "State",
     "StepEnd",
     "Stop",
+    "channels_last",
     "evaluate",
     "fit",
     "get_loss",
