@@ -99,21 +99,19 @@ class BatchNorm(nn.BatchNorm2d):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
             return super().forward(input)
+        # Statistics of its own, for the backward pass refuses those that change after it: a shared layer has them twice.
+        y, mean, inverse = torch.native_batch_norm(input, self.weight, self.bias, None, None, True, 0.0, self.eps)
+        self.follow(mean.detach(), (inverse.detach().square().reciprocal() - self.eps).clamp(min=0))
+        return y
+
+    @torch.no_grad()
+    def follow(self, mean: Tensor, variance: Tensor) -> None:
+        """Moves the moving statistics towards a batch's mean and plain variance, (C,)."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.momentum is not None
-        n = input.numel() // input.shape[1]
-        kept = self.running_var * (1 - self.momentum)
-        # Copies, for the backward pass refuses statistics that changed after it: a shared layer changes them twice.
-        mean, variance = self.running_mean.clone(), self.running_var.clone()
-        y = torch.batch_norm(
-            input, self.weight, self.bias, mean, variance, True, self.momentum, self.eps, torch.backends.cudnn.enabled
-        )
-        with torch.no_grad():
-            self.running_mean.copy_(mean)
-            # The unbiased variance of one value is not a number.
-            self.running_var.copy_(kept + (variance - kept) * ((n - 1) / n) if n > 1 else kept)
-        return y
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
 
 
 @dataclass(frozen=True, eq=False)

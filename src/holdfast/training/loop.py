@@ -12,6 +12,7 @@ from ..data import Batch, Batches
 from ..layers import RandomModule
 from ..metrics import Mean, Metric
 from .events import Begin, Callback, End, EpochEnd, Event, StepEnd, Stop
+from .passes import fused
 from .program import Program
 from .state import State
 
@@ -149,6 +150,7 @@ class Runner:
     def __init__(self, state: State, program: Program) -> None:
         self.state, self.program = state, program
         self.parameters = state.parameters()
+        self.module = fused(state.model)
         self.random = [module for module in state.model.modules() if isinstance(module, RandomModule)]
         self.device = self.parameters[0].device if self.parameters else torch.device("cpu")
         if state.batch == 0:
@@ -162,7 +164,7 @@ class Runner:
         if program.schedule is not None:
             state.learning_rate = program.schedule(state.step, state.begin, end)
         with program.autocast(self.device):
-            outputs = forward(state.model, batch)
+            outputs = forward(self.module, batch)
         loss = total_loss(state.model, program, outputs, batch, state.running)
         if self.parameters:
             gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True, materialize_grads=True)

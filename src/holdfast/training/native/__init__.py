@@ -1,0 +1,194 @@
+"""The native kernels (kernels.cpp): finding the library, and its functions as torch sees them.
+
+Where there is none, for want of a compiler when the package was built, `available()` says so and `passes` leave the
+graph to torch.  Everything here takes channels-first tensors in channels_last memory, on a CPU.
+"""
+
+import ctypes
+from ctypes import c_float, c_int64, c_uint32, c_uint64, c_void_p
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+CHANNELS_LAST = torch.channels_last
+Sides: TypeAlias = tuple[int, int, int, int]
+CODES = {torch.float32: 0, torch.bfloat16: 1}  # as kernels.cpp takes them
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The kernels for this processor, if they were built."""
+    level = torch.backends.cpu.get_cpu_capability().lower()
+    for name in (level, "default"):
+        path = Path(__file__).with_name(f"kernels-{name}.so")
+        if path.exists():
+            return ctypes.CDLL(str(path))
+    return None
+
+
+def available() -> bool:
+    """Whether there are kernels for this processor."""
+    return library() is not None
+
+
+def call(name: str, *arguments: Any) -> None:  # Any: tensors, numbers, None and geometries
+    """Calls a kernel; tensors go as their addresses, so the caller keeps them alive."""
+    kernels = library()
+    assert kernels is not None
+    kernels[f"holdfast_{name}"](
+        *[c_void_p(a.data_ptr()) if isinstance(a, Tensor) else c_void_p() if a is None else a for a in arguments]
+    )
+
+
+def dense(x: Tensor) -> Tensor:
+    """The same tensor in channels_last memory."""
+    return x.contiguous(memory_format=CHANNELS_LAST)
+
+
+@cache
+def geometry(
+    n: int, h: int, w: int, filters: int, kernel: int, padding: Sides, pool: tuple[int, int]
+) -> tuple["ctypes.Array[c_int64]", int, int]:
+    """A convolution and the pooling behind it as kernels.cpp takes them; and height and width of what comes out.
+
+    Args:
+        n, h, w: images, and their size.
+        kernel: 1 when there is no convolution.
+        padding: zeros around the image: top, bottom, left, right.
+        pool: windows that do not overlap; (1, 1) is none.
+    """
+    top, bottom, left, right = padding
+    oh, ow = h + top + bottom - kernel + 1, w + left + right - kernel + 1
+    numbers = (n, h, w, oh, ow, filters, kernel, top, left, *pool)
+    return (c_int64 * len(numbers))(*numbers), oh // pool[0], ow // pool[1]
+
+
+def images(n: int, channels: int, h: int, w: int, dtype: torch.dtype) -> Tensor:
+    """Memory for images."""
+    return torch.empty((n, channels, h, w), dtype=dtype, memory_format=CHANNELS_LAST)
+
+
+class Block(torch.autograd.Function):
+    """relu(conv(x * scale + offset)) and max-pooling in one pass; x gets no gradient.
+
+    Takes x (N, H, W, 1) uint8 or float32, contiguous; kernel (O, 1, K, K) with K = 3 or 5 and bias (O,), float32, O a
+    multiple of 8.  Gives (N, O, H', W') of `dtype`.
+    Source: the layers' own formulas; of equal values in a window the first gets the gradient, as in torch.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        kernel: Tensor,
+        bias: Tensor,
+        affine: tuple[float, float],
+        padding: Sides,
+        pool: tuple[int, int],
+        dtype: torch.dtype,
+    ) -> Tensor:
+        n, h, w, _ = x.shape
+        filters, _, side, _ = kernel.shape
+        shape, rows, columns = geometry(n, h, w, filters, side, padding, pool)
+        y = images(n, filters, rows, columns, dtype)
+        winners = torch.empty(y.numel(), dtype=torch.uint8)
+        taps = kernel.reshape(filters, -1).t().contiguous()
+        ctx.how = shape, CODES[dtype], torch.get_num_threads()
+        ctx.what = int(x.dtype == torch.uint8), c_float(affine[0]), c_float(affine[1]), side
+        bytes_, scale, offset, _ = ctx.what
+        call("block_forward", x, bytes_, taps, bias, scale, offset, y, winners, *ctx.how)
+        ctx.save_for_backward(x, winners)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        x, winners = ctx.saved_tensors
+        bytes_, scale, offset, side = ctx.what
+        filters = gradient.shape[1]
+        shares = torch.zeros(ctx.how[-1], side * side + 1, filters)
+        call("block_backward", x, bytes_, dense(gradient), winners, scale, offset, shares, *ctx.how)
+        total = shares.sum(0)
+        return None, total[:-1].t().reshape(filters, 1, side, side), total[-1], None, None, None, None
+
+
+class Pool(torch.autograd.Function):
+    """relu and max-pooling in one pass over x (N, C, H, W), float32 or bfloat16, C a multiple of 8."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, pool: tuple[int, int]) -> Tensor:
+        n, channels, h, w = x.shape
+        shape, rows, columns = geometry(n, h, w, channels, 1, (0, 0, 0, 0), pool)
+        y = images(n, channels, rows, columns, x.dtype)
+        winners = torch.empty(y.numel(), dtype=torch.uint8)
+        ctx.how = shape, CODES[x.dtype], torch.get_num_threads()
+        call("pool_forward", dense(x), y, winners, *ctx.how)
+        ctx.save_for_backward(winners)
+        ctx.shape = n, channels, h, w
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        (winners,) = ctx.saved_tensors
+        dx = images(*ctx.shape, gradient.dtype)
+        call("pool_backward", dense(gradient), winners, dx, *ctx.how)
+        return dx, None
+
+
+class Norm(torch.autograd.Function):
+    """relu(gamma * (x - mean) / sqrt(variance + epsilon) + beta + other), mean and variance being the batch's.
+
+    Takes x and other (N, C, H, W), float32 or bfloat16; gives also mean and variance (C,).
+    Source: Ioffe & Szegedy 2015.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, gamma: Tensor | None, beta: Tensor | None, other: Tensor | None, epsilon: float, relu: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        channels = x.shape[1]
+        x, other = dense(x), None if other is None else dense(other)
+        mean, variance = torch.empty(channels), torch.empty(channels)
+        how = c_int64(x.numel() // channels), c_int64(channels)
+        kind = CODES[x.dtype], torch.get_num_threads()
+        call("norm_statistics", x, mean, variance, *how, *kind)
+        inverse = (variance + epsilon).rsqrt()
+        a = inverse if gamma is None else gamma * inverse
+        b = -mean * a if beta is None else torch.addcmul(beta, mean, a, value=-1)
+        y = torch.empty_like(x)
+        call("norm_apply", x, other, a, b, y, *how, int(relu), *kind)
+        # Without `other`, what passes the ReLU follows from x: one read less.
+        ctx.save_for_backward(
+            x, y if relu and other is not None else None, mean, inverse, gamma, a, b if relu else None
+        )
+        ctx.relu = relu
+        ctx.kind, ctx.wanted = kind, (gamma is not None, beta is not None, other is not None)
+        ctx.mark_non_differentiable(mean, variance)
+        return y, mean, variance
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        x, y, mean, inverse, gamma, scale, shift = ctx.saved_tensors
+        gradient, channels = dense(gradient), x.shape[1]
+        passing = x, y, gradient, scale if ctx.relu and y is None else None, shift
+        has_gamma, has_beta, has_other = ctx.wanted
+        rows = x.numel() // channels
+        how = c_int64(rows), c_int64(channels)
+        sum_g, sum_gx = torch.empty(channels), torch.empty(channels)
+        call("norm_sums", *passing, mean, sum_g, sum_gx, *how, *ctx.kind)
+        a = gamma * inverse if has_gamma else inverse
+        b = a * inverse.square() * sum_gx / -rows
+        d = -b * mean - a * sum_g / rows
+        dx, dother = torch.empty_like(x), torch.empty_like(x) if has_other else None
+        call("norm_backward", *passing, a, b, d, dx, dother, *how, *ctx.kind)
+        return dx, sum_gx * inverse if has_gamma else None, sum_g if has_beta else None, dother, None, None
+
+
+def fits(x: Tensor) -> bool:
+    """Whether kernels take this tensor of channels-first images."""
+    return x.dim() == 4 and x.device.type == "cpu" and x.dtype in CODES and x.shape[1] % 16 == 0
+
+
+__all__ = ["Block", "Norm", "Pool", "available", "fits"]
