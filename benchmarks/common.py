@@ -16,6 +16,7 @@ from typing import Any
 
 LOAD = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # when the program began
 RESULTS = Path(__file__).parent / "results"
+LEDGER = Path(__file__).parents[1] / "runs" / "ledger.db"  # of looks at test parts
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # of a processor: what bounds its arithmetic
 
 

@@ -9,11 +9,12 @@ autocast, channels last, fused SGD, the whole step one CUDA graph.  They take tu
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from common import Spread, parser_for, ratios, write
+from common import LEDGER, Spread, parser_for, ratios, write
 from peers.on_holdfast import Clock, HoldfastTrainer
 from peers.on_torch import NETS
 from peers.tasks import MNIST, TASKS, Data, data_for, random_data
@@ -24,7 +25,7 @@ from holdfast.training import SGD
 BATCH_SIZE = 512
 
 
-def mnist(epochs: int, seeds: int) -> dict[str, Any]:
+def mnist(epochs: int, seeds: int, ledger: Path) -> dict[str, Any]:
     """Seconds of training epochs and test accuracies, a seed each."""
     trainer = HoldfastTrainer()
     trainer.build(TASKS["small"], data_for(TASKS["small"], "mnist", None))
@@ -34,7 +35,7 @@ def mnist(epochs: int, seeds: int) -> dict[str, Any]:
         found = sum(trainer.train_by_recipe(epochs))
         if seed >= 0:
             seconds.append(found)
-            test.append(trainer.test_accuracy()["accuracy"])
+            test.append(trainer.test_accuracy(ledger)["accuracy"])
     return {"epochs": epochs, "seconds": seconds, "test": test}
 
 
@@ -110,11 +111,12 @@ def main() -> None:
     """Measures, prints and writes, where there is a GPU."""
     parser = parser_for(__doc__, turns=10)
     parser.add_argument("--epochs", nargs="+", type=int, default=[1, 2, 3, 4, 6])
+    parser.add_argument("--ledger", type=Path, default=LEDGER)
     given = parser.parse_args()
     if not torch.cuda.is_available():
         print("no GPU here: nothing measured.")
         return
-    trained = [mnist(epochs, given.turns) for epochs in given.epochs] if MNIST.is_dir() else []
+    trained = [mnist(epochs, given.turns, given.ledger) for epochs in given.epochs] if MNIST.is_dir() else []
     for one in trained:
         accuracy = sum(one["test"]) / len(one["test"])
         print(f"MNIST, {one['epochs']} epochs: {Spread.of(one['seconds']).text('.3f')} s, test {accuracy:.2%}")

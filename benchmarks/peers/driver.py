@@ -70,7 +70,7 @@ class Peer:
             print(json.dumps({"do": do, **question}), file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self.name} ended while it was asked to {do}.")
+            raise SystemExit(f"{self.name} ended with {self.process.wait()} while it was asked to {do}.")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -1,6 +1,7 @@
 """holdfast as it comes: `fit` at its default settings; MNIST as uint8, which the model scales itself."""
 
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 import holdfast
+from holdfast.data import Sealed
 from holdfast.evaluate import Ledger, unseal
 from holdfast.training import SGD, Begin, EpochEnd, Event
 
 from .serve import Trainer, serve
 from .tasks import MNIST, Data, Images, Task
 
-LEDGER = Path(__file__).parents[2] / "runs" / "ledger.db"
+
+@cache
+def sealed_test() -> Sealed:
+    """The test part of MNIST."""
+    return holdfast.data.load(MNIST).test
 
 
 class Clock:
@@ -67,14 +73,14 @@ class HoldfastTrainer(Trainer):
         scores: NDArray[np.float32] = self.model.predict(images, batch_size)
         return scores
 
-    def test_accuracy(self) -> dict[str, Any]:
+    def test_accuracy(self, ledger: Path) -> dict[str, Any]:
         """The test part is sealed: each look at it is a row of the ledger."""
-        sealed = holdfast.data.load(MNIST).test
-        with Ledger.open(LEDGER) as ledger:
-            run = ledger.begin_run("benchmark", "mnist", sealed.fingerprint, dataset="mnist")
-            part = unseal(sealed, ledger=ledger, run=run)
-            looks = ledger.openings(sealed.fingerprint)
-            ledger.end_run(run, "done")
+        sealed = sealed_test()
+        with Ledger.open(ledger) as rows:
+            run = rows.begin_run("benchmark", "mnist", sealed.fingerprint, dataset="mnist")
+            part = unseal(sealed, ledger=rows, run=run)
+            looks = rows.openings(sealed.fingerprint)
+            rows.end_run(run, "done")
         return {"accuracy": self.accuracy(part.images.numpy(), part.labels.numpy()), "looks": looks}
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,8 @@ class Trainer(ABC):
         """`train` by the library's default recipe."""
         raise NotImplementedError(f"{type(self).__name__} has no default recipe")
 
-    def test_accuracy(self) -> dict[str, Any]:
-        """On the test part of MNIST."""
+    def test_accuracy(self, ledger: Path) -> dict[str, Any]:
+        """On the test part of MNIST; holdfast writes in the ledger that it looked."""
         return {"accuracy": self.accuracy(*mnist("t10k"))}
 
     def accuracy(self, images: Images, labels: NDArray[np.int64]) -> float:
@@ -79,11 +80,13 @@ class Session:
         epochs_s = self.trainer.train_by_recipe(epochs) if recipe == "default" else self.trainer.train(epochs)
         return {"epochs_s": epochs_s, "call_s": time.perf_counter() - began, "images": len(self.data.labels) * epochs}
 
-    def accuracy(self) -> dict[str, Any]:
+    def accuracy(self, ledger: str) -> dict[str, Any]:
         """On test, and on what was held out for choosing."""
         held_out = self.data.held_out
         assert held_out is not None
-        return self.trainer.test_accuracy() | {"validation": self.trainer.accuracy(held_out.images, held_out.labels)}
+        return self.trainer.test_accuracy(Path(ledger)) | {
+            "validation": self.trainer.accuracy(held_out.images, held_out.labels)
+        }
 
     def predict(self, images: int, times: int, batch_size: int | None = None) -> dict[str, Any]:
         """Seconds of each of so many calls."""
