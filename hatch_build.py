@@ -25,7 +25,7 @@ class KernelsHook(BuildHookInterface):  # type: ignore[misc, type-arg]  # hatchl
         if self.target_name != "wheel":
             return
         levels = LEVELS if platform.machine() in ("x86_64", "AMD64") else {"default": []}
-        if all([self.compiled(name, flags) for name, flags in levels.items()]):
+        if all(self.compiled(name, flags) for name, flags in levels.items()):
             build_data["pure_python"] = False
             build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
 

@@ -1,5 +1,6 @@
 """Dropout.  What is dropped follows from a seed that training sets before each step."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -49,9 +50,33 @@ class DropoutModule(RandomModule):
         if not self.training or self.rate == 0:
             return x
         sizes = [1 if axis in self.shared_axes else size for axis, size in enumerate(x.shape)]
-        kept = torch.empty(sizes, dtype=x.dtype, device=x.device)
-        kept.bernoulli_(1 - self.rate, generator=self.generator(x.device)).div_(1 - self.rate)
-        return x * kept
+        if x.device.type != "cpu":
+            kept = torch.empty(sizes, dtype=x.dtype, device=x.device)
+            kept.bernoulli_(1 - self.rate, generator=self.generator(x.device)).div_(1 - self.rate)
+            return x * kept
+        channels_last = [sizes[0], *sizes[2:], *sizes[1:2]]
+        passes = (draws(self.seed, math.prod(sizes)) >= self.least).view(channels_last).movedim(-1, min(1, x.dim() - 1))
+        return (x.float() * (passes * self.scale)).to(x.dtype)
+
+    @property
+    def least(self) -> int:
+        """What a draw must be at least for its value to stay."""
+        return min(round(self.rate * 2**32), 2**32 - 1)
+
+    @property
+    def scale(self) -> float:
+        return 1 / (1 - self.rate)
+
+
+def draws(seed: int, n: int) -> Tensor:
+    """Numbers in [0, 2**32), int64 (n,), each of which follows from the seed and its place alone.
+
+    Source: SplitMix64 (Steele, Lea, Flood 2014), the upper half of each output.
+    """
+    z = torch.arange(1, n + 1) * (0x9E3779B97F4A7C15 - 2**64) + seed  # int64 wraps around, as it is meant to
+    z = (z ^ (z >> 30 & 2**34 - 1)) * (0xBF58476D1CE4E5B9 - 2**64)
+    z = (z ^ (z >> 27 & 2**37 - 1)) * (0x94D049BB133111EB - 2**64)
+    return (z ^ (z >> 31 & 2**33 - 1)) >> 32 & 2**32 - 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -99,7 +99,7 @@ class BatchNorm(nn.BatchNorm2d):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
             return super().forward(input)
-        # Statistics of its own, for the backward pass refuses those that change after it: a shared layer has them twice.
+        # The moving ones stay out: the backward pass refuses what has changed since, as a shared layer changes them.
         y, mean, inverse = torch.native_batch_norm(input, self.weight, self.bias, None, None, True, 0.0, self.eps)
         self.follow(mean.detach(), (inverse.detach().square().reciprocal() - self.eps).clamp(min=0))
         return y

@@ -22,6 +22,8 @@ class BinaryAccuracy(SampleMean):
 class CategoricalAccuracy(SampleMean):
     """How often the likeliest class is that of the one-hot target.  targets and predictions: (N, K)."""
 
+    ranks = True
+
     def __init__(self, name: str = "categorical_accuracy") -> None:
         super().__init__(name)
 
@@ -37,6 +39,8 @@ class CategoricalAccuracy(SampleMean):
 class SparseCategoricalAccuracy(SampleMean):
     """How often the likeliest class is the target.  targets: integers (N,) or (N, 1); predictions: (N, K)."""
 
+    ranks = True
+
     def __init__(self, name: str = "sparse_categorical_accuracy") -> None:
         super().__init__(name)
 
@@ -50,6 +54,8 @@ class Accuracy(SampleMean):
     Binary (threshold 0.5) when predictions have one value a sample, (N, 1) or (N,); sparse when targets are class
     indices, (N,) or (N, 1); else categorical.  Keras takes predictions (N,) for one sample of N classes; we do not.
     """
+
+    ranks = True
 
     def __init__(self, name: str = "accuracy") -> None:
         super().__init__(name)

@@ -23,9 +23,11 @@ class Metric(ABC):
         name: the key in logs and histories.
         totals: sums over all samples since the last `reset`; None before the first `update`.
         scalar: whether `compute` gives one number, as logs need it.
+        ranks: whether of several outputs a sample only the order counts, so that logits do as well as probabilities.
     """
 
     scalar = True
+    ranks = False
 
     def __init__(self, name: str) -> None:
         self.name = name

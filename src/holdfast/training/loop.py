@@ -227,7 +227,9 @@ def total_loss(
             add(running[f"{head.name}_loss"], values)
         losses.append(values if head.weight == 1 else head.weight * values)
         if measures:
-            predictions = head.predictions(output.detach())
+            # Who only asks which output is largest need not know the probabilities.
+            ranked = head.activation == "softmax" and all(measure.metric.ranks for measure in measures)
+            predictions = output.detach() if ranked else head.predictions(output.detach())
             for measure in measures:
                 running[measure.key].update(target, predictions, weight if measure.weighted else None)
     total = sum(losses[1:], losses[0])

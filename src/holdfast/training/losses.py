@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core import BadShape, BadValue, Registry
+from . import native
 
 EPSILON = 1e-7  # Keras's: probabilities are kept this far from 0 and 1
 
@@ -71,6 +72,10 @@ class Crossentropy(Loss):
                 f"{type(self).__name__}: the model gives one output, i.e. a single class, it must be two or more; "
                 "take loss='binary_crossentropy' with a sigmoid, or an output for each class."
             )
+        if self.from_logits and native.scores(targets, outputs):
+            labels = targets.long().flatten()
+            values: Tensor = native.Crossentropy.apply(outputs, labels, self.label_smoothing)  # type: ignore[no-untyped-call]
+            return values
         log_p = F.log_softmax(outputs, -1) if self.from_logits else _log_probabilities(outputs)
         if targets.shape == outputs.shape:
             values = -(targets * log_p).sum(-1)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..core import BadValue, Registry
+from . import native
 from .schedules import Schedule, schedules
 
 Tensors: TypeAlias = list[Tensor]
@@ -192,6 +193,8 @@ class SGD(Optimizer):
             add(parameters, gradients, -rate)
             return
         velocity = slots["momentum"]
+        if native.update("momentum", (parameters, velocity, gradients), rate, self.momentum, self.nesterov):
+            return
         torch._foreach_mul_(velocity, self.momentum)
         add(velocity, gradients, -rate)
         if self.nesterov:
@@ -225,6 +228,9 @@ class RMSprop(Optimizer):
     def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
         (rate,) = scalars
         velocity = slots["velocity"]
+        tensors, numbers = (parameters, velocity, gradients), (rate, self.rho, 1 - self.rho, self.epsilon)
+        if not self.momentum and not self.centered and native.update("rmsprop", tensors, *numbers):
+            return
         torch._foreach_mul_(velocity, self.rho)
         torch._foreach_addcmul_(velocity, gradients, gradients, 1 - self.rho)
         denominator = list(torch._foreach_add(velocity, self.epsilon))
@@ -262,6 +268,9 @@ class Adam(Optimizer):
     def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
         (alpha,) = scalars
         momentum, velocity = slots["momentum"], slots["velocity"]
+        tensors, rests = (parameters, momentum, velocity, gradients), (1 - self.beta_1, 1 - self.beta_2)
+        if not self.amsgrad and native.update("adam", tensors, alpha, *rests, self.epsilon):
+            return
         torch._foreach_lerp_(momentum, gradients, 1 - self.beta_1)
         torch._foreach_mul_(velocity, self.beta_2)
         torch._foreach_addcmul_(velocity, gradients, gradients, 1 - self.beta_2)

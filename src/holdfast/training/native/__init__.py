@@ -5,6 +5,8 @@ graph to torch.  Everything here takes channels-first tensors in channels_last m
 """
 
 import ctypes
+import itertools
+from collections.abc import Sequence
 from ctypes import c_float, c_int64, c_uint32, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
@@ -34,11 +36,11 @@ def available() -> bool:
     return library() is not None
 
 
-def call(name: str, *arguments: Any) -> None:  # Any: tensors, numbers, None and geometries
+def call(name: str, *arguments: Any) -> int:  # Any: tensors, numbers, None and what ctypes makes
     """Calls a kernel; tensors go as their addresses, so the caller keeps them alive."""
     kernels = library()
     assert kernels is not None
-    kernels[f"holdfast_{name}"](
+    return kernels[f"holdfast_{name}"](  # type: ignore[no-any-return]  # ctypes: an int
         *[c_void_p(a.data_ptr()) if isinstance(a, Tensor) else c_void_p() if a is None else a for a in arguments]
     )
 
@@ -186,9 +188,90 @@ class Norm(torch.autograd.Function):
         return dx, sum_gx * inverse if has_gamma else None, sum_g if has_beta else None, dother, None, None
 
 
+class Dropped(torch.autograd.Function):
+    """x * scale where the draw for a value is at least `least`, else 0; draws follow channels-last order from `seed`.
+
+    x: (N, C, ...), float32 or bfloat16, of a multiple of 16 values.  The draws are those of `layers.dropout.draws`.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, seed: int, least: int, scale: float) -> Tensor:
+        ctx.how = c_uint64(seed), c_uint32(least), c_float(scale), CODES[x.dtype], torch.get_num_threads()
+        return dropped(x, ctx.how)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+        return dropped(gradient, ctx.how), None, None, None
+
+
+def dropped(x: Tensor, how: tuple[Any, ...]) -> Tensor:  # Any: numbers as ctypes has them
+    """What remains of x."""
+    x = x.movedim(1, -1).contiguous()
+    y = torch.empty_like(x)
+    call("dropout", x, y, c_int64(x.numel()), *how)
+    return y.movedim(-1, 1)
+
+
+class Crossentropy(torch.autograd.Function):
+    """Cross-entropy of each sample, (N,), from float32 logits (N, K) and int64 labels (N,), smoothed by a share.
+
+    Raises:
+        IndexError: a label that is no class.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+        logits, (n, k) = logits.contiguous(), logits.shape
+        losses, gradient = torch.empty(n), torch.empty_like(logits)
+        how = c_int64(n), c_int64(k), c_float(smoothing), torch.get_num_threads()
+        if call("crossentropy", logits, labels.contiguous(), losses, gradient, *how):
+            raise IndexError(f"a label is none of the {k} classes, 0 to {k - 1}.")
+        ctx.save_for_backward(gradient)
+        return losses
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        (of_one,) = ctx.saved_tensors
+        return of_one * gradient[:, None], None, None
+
+
+def update(name: str, tensors: Sequence[Sequence[Tensor]], *numbers: float) -> bool:
+    """Calls an optimizer's kernel on all parameters at once, if it takes them.
+
+    Args:
+        name: of the kernel.
+        tensors: lists of equal length: parameters, what is remembered of them, both changed in place, and gradients.
+        numbers: what the kernel takes after them.
+
+    Returns:
+        Whether it was done.
+    """
+    *changed, gradients = tensors
+    tensors = *changed, [gradient.contiguous() for gradient in gradients]
+    if not available() or not all(map(plain, itertools.chain(*tensors))):
+        return False
+    count = len(tensors[0])
+    addresses = [(c_void_p * count)(*[x.data_ptr() for x in xs]) for xs in tensors]
+    sizes = (c_int64 * count)(*[x.numel() for x in tensors[0]])
+    threads = torch.get_num_threads()
+    call(name, *addresses, sizes, c_int64(count), *[c_float(number) for number in numbers], threads)
+    return True
+
+
+def plain(x: Tensor) -> bool:
+    """Whether x is numbers in a row on the CPU, float32."""
+    return x.is_contiguous() and x.dtype is torch.float32 and x.device.type == "cpu"
+
+
 def fits(x: Tensor) -> bool:
     """Whether kernels take this tensor of channels-first images."""
     return x.dim() == 4 and x.device.type == "cpu" and x.dtype in CODES and x.shape[1] % 16 == 0
 
 
-__all__ = ["Block", "Norm", "Pool", "available", "fits"]
+def scores(targets: Tensor, outputs: Tensor) -> bool:
+    """Whether `Crossentropy` takes these: labels (N,) or (N, 1) and float32 outputs (N, K)."""
+    shapes = outputs.dim() == 2 and targets.numel() == len(outputs)
+    return shapes and outputs.dtype is torch.float32 and outputs.device.type == "cpu" and available()
+
+
+__all__ = ["Block", "Crossentropy", "Dropped", "Norm", "Pool", "available", "fits", "scores", "update"]

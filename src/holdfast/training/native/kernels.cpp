@@ -1,5 +1,5 @@
-// The passes over memory that torch makes several of, as one each: first convolution + bias + ReLU + pooling,
-// ReLU + pooling, batch normalization + sum + ReLU, and the optimizers.
+// What torch makes several passes over memory for, in one: first convolution + bias + ReLU + pooling, ReLU + pooling,
+// batch normalization + sum + ReLU, dropout, softmax + cross-entropy, and the optimizers.
 //
 // Tensors are NHWC and dense.  T is float or bf16; sums are float or double.  Work is cut by images or rows into one
 // piece a thread, so results depend on the number of threads in the last digits, and on nothing else.
@@ -376,13 +376,16 @@ inline uint32_t draw(uint64_t seed, uint64_t i) {
 // y = x * scale where the draw is at least `least`, else 0; the same seed gives the same draws for the gradient.
 template <class T>
 void dropout(const T* x, T* y, int64_t n, uint64_t seed, uint32_t least, float scale, int threads) {
+    constexpr int64_t PIECE = 16 * 16;
 #pragma omp parallel num_threads(threads)
     {
-        auto [begin, end] = mine(n / WIDE);
-        for (int64_t i = begin * WIDE; i < end * WIDE; i += WIDE) {
-            F<WIDE> kept;
-            for (int j = 0; j < WIDE; j++) kept[j] = draw(seed, i + j) >= least ? scale : 0.0f;
-            store<WIDE>(y + i, load<WIDE>(x + i) * kept);
+        float kept[PIECE];
+        for (auto [piece, end] = mine((n + PIECE - 1) / PIECE); piece < end; piece++) {
+            const int64_t start = piece * PIECE, size = std::min(PIECE, n - start);
+#pragma omp simd
+            for (int64_t j = 0; j < PIECE; j++) kept[j] = draw(seed, start + j) >= least ? scale : 0.0f;
+            for (int64_t j = 0; j < size; j += WIDE)
+                store<WIDE>(y + start + j, load<WIDE>(x + start + j) * load<WIDE>(kept + j));
         }
     }
 }
@@ -504,30 +507,30 @@ void holdfast_dropout(const void* x, void* y, int64_t n, uint64_t seed, uint32_t
     typed(type, [&](auto t) { dropout(in<decltype(t)>(x), out<decltype(t)>(y), n, seed, least, scale, threads); });
 }
 
-// Keras's Adam: m += (g - m) * (1 - b1), v += (g * g - v) * (1 - b2), w -= m * alpha / (sqrt(v) + epsilon).
+// Keras's Adam: m += (g - m) * c1, v += (g * g - v) * c2, w -= m * alpha / (sqrt(v) + epsilon).
 void holdfast_adam(float* const* w, float* const* m, float* const* v, const float* const* g, const int64_t* sizes,
-                   int64_t tensors, float alpha, float b1, float b2, float epsilon, int threads) {
+                   int64_t tensors, float alpha, float c1, float c2, float epsilon, int threads) {
     shares(tensors, sizes, threads, [&](int64_t t, int64_t first, int64_t last) {
         float *wt = w[t], *mt = m[t], *vt = v[t];
         const float* gt = g[t];
 #pragma omp simd
         for (int64_t i = first; i < last; i++) {
-            mt[i] += (gt[i] - mt[i]) * (1 - b1);
-            vt[i] += (gt[i] * gt[i] - vt[i]) * (1 - b2);
+            mt[i] += (gt[i] - mt[i]) * c1;
+            vt[i] += (gt[i] * gt[i] - vt[i]) * c2;
             wt[i] -= mt[i] * alpha / (std::sqrt(vt[i]) + epsilon);
         }
     });
 }
 
-// Keras's RMSprop: v = rho * v + (1 - rho) * g * g, w -= rate * g / sqrt(v + epsilon).
+// Keras's RMSprop: v = rho * v + rest * g * g, w -= rate * g / sqrt(v + epsilon).
 void holdfast_rmsprop(float* const* w, float* const* v, const float* const* g, const int64_t* sizes, int64_t tensors,
-                      float rate, float rho, float epsilon, int threads) {
+                      float rate, float rho, float rest, float epsilon, int threads) {
     shares(tensors, sizes, threads, [&](int64_t t, int64_t first, int64_t last) {
         float *wt = w[t], *vt = v[t];
         const float* gt = g[t];
 #pragma omp simd
         for (int64_t i = first; i < last; i++) {
-            vt[i] = rho * vt[i] + (1 - rho) * gt[i] * gt[i];
+            vt[i] = rho * vt[i] + rest * gt[i] * gt[i];
             wt[i] -= rate * gt[i] / std::sqrt(vt[i] + epsilon);
         }
     });
@@ -535,7 +538,7 @@ void holdfast_rmsprop(float* const* w, float* const* v, const float* const* g, c
 
 // Keras's momentum: v = momentum * v - rate * g, w += v (nesterov: w += momentum * v - rate * g).
 void holdfast_momentum(float* const* w, float* const* v, const float* const* g, const int64_t* sizes, int64_t tensors,
-                       float rate, float momentum, int nesterov, int threads) {
+                       float rate, float momentum, float nesterov, int threads) {
     shares(tensors, sizes, threads, [&](int64_t t, int64_t first, int64_t last) {
         float *wt = w[t], *vt = v[t];
         const float* gt = g[t];
@@ -547,30 +550,29 @@ void holdfast_momentum(float* const* w, float* const* v, const float* const* g, 
     });
 }
 
-// Of logits (n, k) and labels: each sample's cross-entropy with smoothed labels, the gradient of their mean with
-// respect to the logits (times weight, where there is one), and whether the largest logit is the label's.
-// Source: Szegedy et al. 2016 for smoothing; of equal logits the first is the largest, as in torch.
-void holdfast_crossentropy(const float* logits, const int64_t* labels, float* losses, float* gradient, float* right,
-                           int64_t n, int64_t k, float smoothing, int threads) {
+// Of logits (n, k) and labels: each sample's cross-entropy with smoothed labels, and its gradient.  Gives the number of
+// labels that are no class.  Source: Szegedy et al. 2016 for smoothing.
+int64_t holdfast_crossentropy(const float* logits, const int64_t* labels, float* losses, float* gradient, int64_t n,
+                              int64_t k, float smoothing, int threads) {
+    for (int64_t i = 0; i < n; i++)
+        if (labels[i] < 0 || labels[i] >= k) return 1;
 #pragma omp parallel num_threads(n * k < 1 << 14 ? 1 : threads)
     for (auto [i, end] = mine(n); i < end; i++) {
         const float* x = logits + i * k;
-        float* g = gradient + i * k;
-        int64_t best = 0;
-        for (int64_t j = 1; j < k; j++)
-            if (x[j] > x[best] || x[j] != x[j]) best = j;
-        float sum = 0, total = 0;
+        float *g = gradient + i * k, largest = x[0], sum = 0, total = 0;
+        for (int64_t j = 1; j < k; j++) largest = std::max(largest, x[j]);
+#pragma omp simd reduction(+ : sum, total)
         for (int64_t j = 0; j < k; j++) {
-            g[j] = std::exp(x[j] - x[best]);
+            g[j] = std::exp(x[j] - largest);
             sum += g[j];
-            total += x[j] - x[best];
+            total += x[j] - largest;
         }
-        const float log_sum = std::log(sum), spread = smoothing / k;
-        losses[i] = log_sum - (1 - smoothing) * (x[labels[i]] - x[best]) - spread * total;
+        const float spread = smoothing / k;
+        losses[i] = std::log(sum) - (1 - smoothing) * (x[labels[i]] - largest) - spread * total;
         for (int64_t j = 0; j < k; j++) g[j] = g[j] / sum - spread;
         g[labels[i]] -= 1 - smoothing;
-        right[i] = best == labels[i];
     }
+    return 0;
 }
 
 }  // extern "C"

@@ -48,11 +48,9 @@ class FirstBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         known = x.dtype in (torch.uint8, torch.float32) and x.dim() == 4 and not x.requires_grad
         if not known or x.device.type != "cpu":
-            y: Tensor = self.parts(x)
-            return y
+            return self.parts(x)  # type: ignore[no-any-return]  # torch's own lack
         bias = self.no_bias if self.conv.bias is None else self.conv.bias
         dtype = torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32
-        y = Block.apply(  # type: ignore[no-untyped-call]  # torch's own lack
+        return Block.apply(  # type: ignore[no-untyped-call,no-any-return]  # as above
             x.contiguous(), self.conv.weight, bias, self.affine, self.padding, self.pool, dtype
         )
-        return y

@@ -5,6 +5,7 @@ from torch import fx
 
 from .. import native
 from .block import fuse_first_block
+from .dropout import fuse_dropouts
 from .norm import fuse_norms
 from .pool import fuse_pools
 
@@ -19,7 +20,7 @@ def fused(module: torch.nn.Module) -> torch.nn.Module:
     graph = fx.Graph()
     graph.output(graph.graph_copy(module.graph, {}))
     copy = fx.GraphModule(module, graph, class_name="Fused")
-    for apply in (fuse_first_block, fuse_norms, fuse_pools):
+    for apply in (fuse_first_block, fuse_norms, fuse_pools, fuse_dropouts):
         apply(copy)
     for node in copy.graph.nodes:
         if node.op == "call_module" and isinstance(child := copy.get_submodule(node.target), fx.GraphModule):
