@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, T
 
 import torch
 from torch import nn
-from torch.nn.utils import skip_init
 
 from ..core import BadShape, BadValue, HoldfastError, generator
 from .initializers import Initializer, Zeros
@@ -313,7 +312,10 @@ def axis_of(layer: Layer, axis: int, shape: Shape) -> int:
 def blank(module: Callable[..., M], *args: object, **settings: object) -> M:
     """A torch module whose weights hold nothing yet: its own draws, from torch's global generator, are left out."""
     # float32 whatever torch's default is: layers, inputs and losses must agree.
-    made: M = skip_init(module, *args, dtype=torch.float32, **settings)  # type: ignore[no-untyped-call]  # torch's
+    made = module(*args, device="meta", dtype=torch.float32, **settings)
+    # As nn.utils.skip_init does, which however imports SymPy, in half a second.
+    for name, weight in list(made.named_parameters(recurse=False)):
+        made.register_parameter(name, nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype, device="cpu")))
     return made
 
 
