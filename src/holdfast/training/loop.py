@@ -1,8 +1,9 @@
 """Training as an iterator of events: the loop yields, everybody else listens."""
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,9 @@ from ..core import BadValue, derive, keep_freed_memory
 from ..data import Batch, Batches
 from ..layers import RandomModule
 from ..metrics import Mean, Metric
+from .cuda import GraphedStep
 from .events import Begin, Callback, End, EpochEnd, Event, StepEnd, Stop
+from .optimizers import Number
 from .passes import fused
 from .program import Program
 from .state import State
@@ -150,11 +153,14 @@ class Runner:
     def __init__(self, state: State, program: Program) -> None:
         self.state, self.program = state, program
         self.parameters = state.parameters()
-        self.module = fused(state.model)
         self.random = [module for module in state.model.modules() if isinstance(module, RandomModule)]
         self.device = self.parameters[0].device if self.parameters else torch.device("cpu")
         if state.batch == 0:
             state.running = accumulators(program)
+        plain = partial(update, state, program, fused(state.model), self.parameters)
+        self.update: Callable[[Batch, Sequence[float]], None] = (
+            GraphedStep(plain, state, self.device) if self.device.type == "cuda" else plain
+        )
 
     def step(self, batch: Batch, end: int) -> None:
         """One update of the model; loss and metrics are added up on the device."""
@@ -163,12 +169,8 @@ class Runner:
             module.reseed(derive(program.seed, "dropout", state.epoch, state.step, number))
         if program.schedule is not None:
             state.learning_rate = program.schedule(state.step, state.begin, end)
-        with program.autocast(self.device):
-            outputs = forward(self.module, batch)
-        loss = total_loss(state.model, program, outputs, batch, state.running)
-        if self.parameters:
-            gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True, materialize_grads=True)
-            program.optimizer.step(self.parameters, gradients, state.slots, rate=state.learning_rate, step=state.step)
+        numbers = program.optimizer.numbers(state.slots, rate=state.learning_rate, step=state.step)
+        self.update(batch, numbers)
         state.step += 1
         state.batch += 1
 
@@ -182,6 +184,28 @@ class Runner:
             metric.reset()
         self.state.epoch += 1
         self.state.batch = 0
+
+
+def update(
+    state: State,
+    program: Program,
+    module: nn.Module,
+    parameters: list[Tensor],
+    batch: Batch,
+    numbers: Sequence[Number],
+) -> None:
+    """The arithmetic of a step: changes the model, the slots and the running metrics in place, and waits for nothing.
+
+    Args:
+        module: computes what the state's model does.
+        numbers: of the optimizer for this step.
+    """
+    with program.autocast(batch.inputs[0].device):
+        outputs = forward(module, batch)
+    loss = total_loss(state.model, program, outputs, batch, state.running)
+    if parameters:
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+        program.optimizer.apply(parameters, gradients, state.slots, numbers)
 
 
 def accumulators(program: Program) -> dict[str, Metric]:

@@ -27,4 +27,5 @@ def fused(module: torch.nn.Module) -> torch.nn.Module:
             copy.set_submodule(node.target, fused(child))
     copy.delete_all_unused_submodules()
     copy.recompile()
+    copy.graph.owning_module = None  # or the weights would wait for Python's garbage collector
     return copy
