@@ -49,12 +49,11 @@ def by_recipe(peer: Peer, seed: int, epochs: int, ledger: Path) -> Point:
 def by_classic(peer: Peer, seed: int, epochs: int, ledger: Path, *, every: bool) -> list[Point]:
     """The classic recipe, from scratch, judged after the last epoch, or after every one as well."""
     peer.ask("start", seed=seed)
-    seconds, call_s, points = 0.0, 0.0, []
-    for epoch in range(1, epochs + 1):
-        answer = peer.ask("train", epochs=1)
-        seconds, call_s = seconds + sum(answer["epochs_s"]), call_s + answer["call_s"]
-        if every or epoch == epochs:
-            points.append(point(peer, seed, epoch, seconds, call_s, ledger))
+    seconds, call_s, done, points = 0.0, 0.0, 0, []
+    for more in [1] * epochs if every else [epochs]:
+        answer = peer.ask("train", epochs=more)
+        seconds, call_s, done = seconds + sum(answer["epochs_s"]), call_s + answer["call_s"], done + more
+        points.append(point(peer, seed, done, seconds, call_s, ledger))
     return points
 
 
