@@ -25,8 +25,8 @@ from torch import Tensor
 
 import holdfast
 from holdfast.data import RandomShift, load
-from holdfast.models.recipe import LABEL_SMOOTHING, recipe_batch_size, recipe_optimizer
-from holdfast.training import AdamW, OneCycle, SparseCategoricalCrossentropy
+from holdfast.models.recipe import LABEL_SMOOTHING, recipe_batch_size, recipe_optimizer, recipe_rate
+from holdfast.training import SparseCategoricalCrossentropy
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 RESULTS = Path(__file__).parent / "results" / "recipe.json"
@@ -123,13 +123,10 @@ def train(part: Part, recipe: Recipe, epochs: int, seed: int) -> tuple[float, fl
     _, height, width, channels = part.images.shape
     rule = recipe_batch_size(len(part.images))
     size = round(rule * recipe.batch)
-    how = recipe_optimizer(size)
-    assert isinstance(how, AdamW)
-    assert isinstance(how.learning_rate, OneCycle)
-    top = how.learning_rate.max_learning_rate * recipe.rate
-    rate = replace(how.learning_rate, max_learning_rate=top, **dict(recipe.cycle))
-    pixels = int(min(height, width) * recipe.shift)
     model = holdfast.convnet((height, width, channels), int(part.labels.max()) + 1, seed=seed)
+    how = recipe_optimizer(recipe_rate(model, size) * recipe.rate)
+    rate = replace(how.learning_rate, **dict(recipe.cycle))  # type: ignore[type-var]  # a schedule is a dataclass
+    pixels = int(min(height, width) * recipe.shift)
     model.compile(
         replace(how, learning_rate=rate, **dict(recipe.optimizer)),
         SparseCategoricalCrossentropy(label_smoothing=recipe.smoothing),

@@ -11,7 +11,7 @@ from holdfast.core import BadValue
 from holdfast.data import RandomShift
 from holdfast.layers import Conv2D, Dense, Flatten, Input, Reshape
 from holdfast.models import BaseModel, Fitting, Model, Sequential, convnet, prepare
-from holdfast.models.recipe import recipe_batch_size, recipe_optimizer
+from holdfast.models.recipe import recipe_batch_size, recipe_rate
 from holdfast.training import Adam, AdamW, BinaryCrossentropy, OneCycle, SparseCategoricalCrossentropy
 
 RANDOM = np.random.default_rng(0)
@@ -68,8 +68,19 @@ def test_the_rate_grows_with_the_root_of_the_batch_size_from_one_fit_to_the_next
     assert top(session(model, batch_size=8)) == small
 
 
-def test_a_rate_that_is_given_is_the_top_of_the_cycle() -> None:
-    assert recipe_optimizer(32, 0.125).learning_rate == OneCycle(0.125)
+@pytest.mark.parametrize(
+    ("hidden", "rate"), [([], 0.01), ([Dense(64)], 0.01), ([Dense(16), Dense(256)], 0.01), ([Dense(256)], 0.005)]
+)
+def test_wide_dense_nets_get_a_lower_rate(hidden: list[Dense], rate: float) -> None:
+    model = Sequential([Input((32, 32, 1)), Flatten(), *hidden, Dense(3, "softmax")])
+
+    assert recipe_rate(model, 128) == pytest.approx(rate)
+
+
+def test_a_net_that_convolves_keeps_its_rate_however_wide_it_ends() -> None:
+    model = Sequential([Input((32, 32, 1)), Conv2D(8, 3), Flatten(), Dense(512), Dense(3, "softmax")])
+
+    assert recipe_rate(model, 128) == pytest.approx(0.01)
 
 
 def test_the_cycle_spans_the_epochs_of_each_fit() -> None:

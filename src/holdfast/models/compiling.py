@@ -27,7 +27,7 @@ from .arrays import (
     check_number,
 )
 from .lower import Link, Lowered, calls_in, for_training, links, removable
-from .recipe import LABEL_SMOOTHING, recipe_optimizer, smoothed
+from .recipe import LABEL_SMOOTHING, recipe_optimizer, recipe_rate, smoothed
 
 if TYPE_CHECKING:
     from .model import BaseModel
@@ -130,8 +130,9 @@ def program_for(
                 None if minimised == loss else loss,
             )
         )
-    optimizer = settings.optimizer or recipe_optimizer(batch_size)
-    program = Program(optimizer, tuple(heads), settings.precision, penalty_of(lowered), model.seed)
+    optimizer = settings.optimizer or recipe_optimizer(recipe_rate(model, batch_size))
+    precision = "float32" if settings.precision == "auto" else settings.precision  # until the batches are known
+    program = Program(optimizer, tuple(heads), precision, penalty_of(lowered), model.seed)
     return for_training(lowered.module, fuse), program
 
 

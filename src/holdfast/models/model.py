@@ -25,7 +25,7 @@ from .bound import BoundLayer, Weights, once, read, write
 from .compiling import Compiled, compiled, default_metrics, program_for
 from .fitting import EVALUATION_BATCH, Busy, check_counts, judge, prepare
 from .lower import Lowered, lower
-from .recipe import recipe_optimizer
+from .recipe import recipe_optimizer, recipe_rate
 from .summary import Summary, count_weights, summarize
 
 ELSEWHERE = {  # what Keras sets on a model, and what stands for it here
@@ -363,7 +363,7 @@ class BaseModel(ABC):
             self._training = State.start(module.to(self.compiled.device), program), program
         state, program = self._training
         if self.compiled.optimizer is None:
-            program = replace(program, optimizer=recipe_optimizer(batch_size))
+            program = replace(program, optimizer=recipe_optimizer(recipe_rate(self, batch_size)))
         return state, program
 
     def _forward(self, x: Arrays, batch_size: int) -> tuple[Tensor, ...]:

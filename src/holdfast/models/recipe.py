@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .model import BaseModel
 
 LEARNING_RATE = 0.01  # at the top of the cycle, for the convnet and batches of 128
+WIDE = 64  # units from which on a dense layer needs a lower rate
 BETAS = 0.85, 0.95  # shorter memories than Adam's own suit a training of few steps
 WEIGHT_DECAY = 0.004
 LABEL_SMOOTHING = 0.05
@@ -29,10 +30,21 @@ def recipe_batch_size(samples: int) -> int:
     return 32 if samples < 2_000 else 64 if samples < 10_000 else 128
 
 
-def recipe_optimizer(batch_size: int, learning_rate: float | None = None) -> Optimizer:
-    """AdamW under one cycle up to `learning_rate`; None: by rule, in proportion to the root of the batch size."""
-    top = LEARNING_RATE * math.sqrt(batch_size / 128) if learning_rate is None else learning_rate
-    return AdamW(OneCycle(top), *BETAS, weight_decay=WEIGHT_DECAY)
+def recipe_rate(model: "BaseModel", batch_size: int) -> float:
+    """The learning rate at the top of the cycle.
+
+    It goes with the root of the batch size.  Without convolutions, whose kernels are small, it falls with the root of
+    the width: of the shorter side of the largest kernel.
+    """
+    shapes = [parameter.shape for parameter in model.module.parameters() if parameter.dim() > 1]
+    convolves = any(len(shape) > 2 for shape in shapes)
+    width = WIDE if convolves else max((min(shape) for shape in shapes), default=WIDE)
+    return LEARNING_RATE * math.sqrt(batch_size / 128 * min(1, WIDE / width))
+
+
+def recipe_optimizer(learning_rate: float) -> Optimizer:
+    """AdamW under one cycle up to this learning rate."""
+    return AdamW(OneCycle(learning_rate), *BETAS, weight_decay=WEIGHT_DECAY)
 
 
 def smoothed(loss: Loss, share: float) -> Loss:

@@ -19,7 +19,14 @@ from ..data import Dataset, RandomShift
 from ..evaluate import Ledger
 from ..layers import Normalization
 from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
-from ..models.recipe import LABEL_SMOOTHING, recipe_batch_size, recipe_optimizer, recipe_shift
+from ..models.recipe import (
+    LABEL_SMOOTHING,
+    LEARNING_RATE,
+    recipe_batch_size,
+    recipe_optimizer,
+    recipe_rate,
+    recipe_shift,
+)
 from ..training import (
     Callback,
     CategoricalCrossentropy,
@@ -92,7 +99,9 @@ def train(
     label, network = model_for(data, model, seed)
     size = recipe_batch_size(len(data.train)) if batch_size is None else batch_size
     chosen = optimizer or compiled_optimizer(network)
-    how = optimizer_for(chosen, learning_rate, size)
+    if chosen is None and learning_rate is None:
+        learning_rate = recipe_rate(network, size)
+    how = optimizer_for(chosen, learning_rate)
     if augment == "auto":
         augment = None if chosen else recipe_shift(network, [SparseCategoricalCrossentropy()])
     settings = Settings(
@@ -241,7 +250,7 @@ def check_settings(
     """Raises at once what `train` would raise after the data was read, which may take long."""
     if not isinstance(model, BaseModel):
         read_json(Path(model)) if is_file(model) else ready_made.canonical(str(model))
-    optimizer_for(optimizer, learning_rate, 1)
+    optimizer_for(optimizer, learning_rate)
     pick_device(device)
     nearest = next(place for place in (out, *out.parents) if os.access(place, os.F_OK))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
@@ -332,7 +341,7 @@ def compiled_optimizer(network: BaseModel) -> Optimizer | None:
 def optimizer_for(optimizer: str | Optimizer | None, learning_rate: float | None, batch_size: int) -> Optimizer:
     """The optimizer, or the default recipe's, with another learning rate where one is given."""
     if optimizer is None:
-        return recipe_optimizer(batch_size, learning_rate)
+        return recipe_optimizer(LEARNING_RATE if learning_rate is None else learning_rate)
     found = get_optimizer(optimizer)
     return found if learning_rate is None else replace(found, learning_rate=learning_rate)
 
