@@ -390,3 +390,34 @@ def test_an_attribute_of_keras_is_refused_which_used_to_be_taken_and_ignored(nam
         setattr(model, name, False)
 
     assert str(caught.value) == f"model.{name}: setting it does nothing here; {remedy}."
+
+
+def net() -> Sequential:
+    conv = Conv2D(8, 3, activation="relu")
+    return Sequential([Input((12, 12, 1)), conv, MaxPooling2D(2), BatchNormalization(), Flatten(), Dense(3, "softmax")])
+
+
+def test_predict_gives_what_the_plain_module_gives() -> None:
+    """`predict` computes with fewer passes over memory; later weights count in it, as they do in a copy."""
+    model, x = net(), np.random.default_rng(0).integers(0, 256, (70, 12, 12, 1), dtype=np.uint8)
+    first = model.predict(x)
+
+    model.set_weights([weight + 0.1 for weight in model.get_weights()])
+    second, of_copy = model.predict(x), copy.deepcopy(model).predict(x)
+
+    with torch.no_grad():
+        expected = model.module(torch.from_numpy(x)).numpy()
+    assert np.abs(second - first).max() > 1e-3
+    np.testing.assert_allclose(second, expected, rtol=1e-5, atol=1e-6)  # sums in another order
+    np.testing.assert_array_equal(of_copy, second)
+
+
+def test_predict_calls_hooks_that_come_after_the_first_prediction() -> None:
+    model, seen = net(), list[torch.Size]()
+    model.predict(np.zeros((2, 12, 12, 1)))
+
+    hook = model.module.get_submodule("conv2d").register_forward_hook(lambda _module, _x, y: seen.append(y.shape))
+    model.predict(np.zeros((2, 12, 12, 1)))
+    hook.remove()
+
+    assert seen == [(2, 8, 10, 10)]
