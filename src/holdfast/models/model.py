@@ -372,7 +372,7 @@ class BaseModel(ABC):
         weights = chain(module.parameters(), module.buffers())
         device = next((tensor.device for tensor in weights), torch.device("cpu"))
         inputs = as_inputs(x, [symbol.shape for symbol in self.inputs], self.input_names)
-        return predict(module, Batches(Batch(inputs), batch_size=batch_size, device=device))
+        return predict(self.lowered.fastest, Batches(Batch(inputs), batch_size=batch_size, device=device))
 
 
 class Model(BaseModel):
