@@ -52,7 +52,7 @@ print(json.dumps({"first_step": times[0] - began}))
 
 def run(program: str, cache: Path) -> dict[str, float]:
     """What a program found, in a process of its own that has its caches in a folder."""
-    variables = os.environ | {"XDG_CACHE_HOME": str(cache), "HOLDFAST_CACHE": str(cache)}
+    variables = os.environ | {"XDG_CACHE_HOME": str(cache)}
     command = [sys.executable, "-c", program]
     ran = subprocess.run(
         command, cwd=Path(__file__).parent, env=variables, stdout=subprocess.PIPE, text=True, check=True

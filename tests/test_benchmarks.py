@@ -71,8 +71,9 @@ def test_program_runs(case: Program, tmp_path: Path) -> None:
     if case.mnist and not MNIST.is_dir():
         pytest.skip(f"no MNIST at {MNIST}; HOLDFAST_DATA names the folder that holds mnist/")
     command = [sys.executable, str(BENCHMARKS / f"{case.name}.py"), *case.arguments.split(), "--out", "."]
+    variables = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
 
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    ran = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=300)
 
     assert ran.returncode == 0, ran.stderr
     assert set(case.leaves) <= {path.name for path in tmp_path.iterdir()}
