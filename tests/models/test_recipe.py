@@ -11,7 +11,7 @@ from holdfast.core import BadValue
 from holdfast.data import RandomShift
 from holdfast.layers import Conv2D, Dense, Flatten, Input, Reshape
 from holdfast.models import BaseModel, Fitting, Model, Sequential, convnet, prepare
-from holdfast.models.recipe import recipe_batch_size, recipe_rate
+from holdfast.models.recipe import recipe_batch_size, recipe_epochs, recipe_rate
 from holdfast.training import Adam, AdamW, BinaryCrossentropy, OneCycle, SparseCategoricalCrossentropy
 
 RANDOM = np.random.default_rng(0)
@@ -57,6 +57,10 @@ def test_with_an_optimizer_all_is_as_in_keras() -> None:
 @pytest.mark.parametrize(("samples", "size"), [(1, 32), (1_999, 32), (2_000, 64), (9_999, 64), (10_000, 128)])
 def test_the_batch_size_follows_the_size_of_the_data(samples: int, size: int) -> None:
     assert recipe_batch_size(samples) == size
+
+
+def test_much_data_needs_fewer_epochs() -> None:
+    assert [recipe_epochs(samples) for samples in (1, 9_999, 10_000)] == [30, 30, 10]
 
 
 def test_the_rate_grows_with_the_root_of_the_batch_size_from_one_fit_to_the_next() -> None:

@@ -54,7 +54,10 @@ def train(
     model: Annotated[
         str, typer.Option(help="convnet, dense, or a FILE.json with the configuration of a Keras model.")
     ] = "convnet",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data; the recipe's cycle spans them.")] = 30,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Passes over the data, which the recipe's cycle spans; 30, of much data 10."),
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples a step; by the size of the data.")] = None,
     optimizer: Annotated[
         str | None,

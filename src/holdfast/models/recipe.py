@@ -30,6 +30,11 @@ def recipe_batch_size(samples: int) -> int:
     return 32 if samples < 2_000 else 64 if samples < 10_000 else 128
 
 
+def recipe_epochs(samples: int) -> int:
+    """How long a run trains unless it is told: 30 epochs, from 10,000 training samples on 10."""
+    return 30 if samples < 10_000 else 10
+
+
 def recipe_rate(model: "BaseModel", batch_size: int) -> float:
     """The learning rate at the top of the cycle.
 

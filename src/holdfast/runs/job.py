@@ -23,6 +23,7 @@ from ..models.recipe import (
     LABEL_SMOOTHING,
     LEARNING_RATE,
     recipe_batch_size,
+    recipe_epochs,
     recipe_optimizer,
     recipe_rate,
     recipe_shift,
@@ -50,7 +51,7 @@ def train(
     data: Dataset | str | Path,
     model: str | Path | BaseModel = "convnet",
     *,
-    epochs: int = 30,
+    epochs: int | None = None,
     batch_size: int | None = None,
     optimizer: str | Optimizer | None = None,
     learning_rate: float | None = None,
@@ -71,7 +72,8 @@ def train(
     Args:
         data: a Dataset, or what `data.load` takes.
         model: "convnet", "dense", the path of a Keras JSON configuration, or a model.
-        epochs: at most; the recipe's cycle spans them.
+        epochs: the recipe's cycle spans them; with patience, at most.  None: 30, by the recipe 10 from 10,000 training
+            samples on.
         batch_size: samples a step; None: 32 below 2,000 training samples, 64 below 10,000, else 128.
         optimizer: a name or an Optimizer; None: the one that the model was compiled with, else the default recipe.  The
             loss is cross-entropy always.
@@ -101,6 +103,8 @@ def train(
     chosen = optimizer or compiled_optimizer(network)
     if chosen is None and learning_rate is None:
         learning_rate = recipe_rate(network, size)
+    if epochs is None:
+        epochs = 30 if chosen else recipe_epochs(len(data.train))
     how = optimizer_for(chosen, learning_rate)
     if augment == "auto":
         augment = None if chosen else recipe_shift(network, [SparseCategoricalCrossentropy()])
