@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # One command for us and all that we need: constraints.txt keeps torch at a version of which there are CPU builds.
+NATIVE := hatch_build.py src/holdfast/training/native/kernels.cpp
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .PHONY: help install demo test lint web peers bench soak
@@ -46,11 +47,11 @@ soak: .venv/dev  ## long campaigns
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 # Stamps: what was installed, since pyproject.toml or constraints.txt changed.
-.venv/core: pyproject.toml constraints.txt | .venv/bin/python
+.venv/core: pyproject.toml constraints.txt $(NATIVE) | .venv/bin/python
 	$(PIP_INSTALL) -e .
 	@touch $@
 
-.venv/dev: pyproject.toml constraints.txt | .venv/bin/python
+.venv/dev: pyproject.toml constraints.txt $(NATIVE) | .venv/bin/python
 	$(PIP_INSTALL) -e '.[dev]'
 	@touch .venv/core $@
 

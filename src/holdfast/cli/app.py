@@ -29,6 +29,7 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run,
 class Precision(StrEnum):
     """Words for --precision."""
 
+    auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"
 
@@ -84,8 +85,8 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the split, the weights, the order and dropout.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     precision: Annotated[
-        Precision, typer.Option(help="bfloat16 is faster on hardware made for it.")
-    ] = Precision.float32,
+        Precision, typer.Option(help="auto takes bfloat16 where a short trial finds it faster.")
+    ] = Precision.auto,
     out: Out = Path("runs"),
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run; DATA only if it has moved.")

@@ -42,7 +42,7 @@ class Compiled:
     loss_weights: Sequence[float] | Mapping[str, float] | None
     metrics: Any  # names or Metrics in a list, or a list or dict of such lists, one an output
     weighted_metrics: Any
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["auto", "float32", "bfloat16"]
     device: torch.device
     smoothing: float = 0.0  # label smoothing in training, of losses that were named or left out
 
@@ -64,7 +64,7 @@ def compiled(
     loss_weights: Any,
     metrics: Any,
     weighted_metrics: Any,
-    precision: Literal["float32", "bfloat16"],
+    precision: Literal["auto", "float32", "bfloat16"],
     device: str,
 ) -> Compiled:
     """Checks by name at once what can be checked before any data is seen."""

@@ -17,6 +17,7 @@ from ..training import (
     State,
     evaluate,
     listen,
+    precision_for,
     train,
 )
 from .arrays import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 from .recipe import recipe_batch_size, recipe_shift
 from .samples import check_binary, check_known, check_varied, class_weights, labelled, validation_samples
+from .summary import summarize
 
 EVALUATION_BATCH = 256  # results do not depend on it
 
@@ -195,6 +197,10 @@ def prepare(
         device=settings.device,
         augment=augment,
     )
+    if settings.precision == "auto":
+        samples = batches.count(0, len(batches) * (epochs - initial_epoch))
+        flops = 3.0 * summarize("", model.lowered).flops * samples  # gradients take twice what outputs take
+        program = replace(program, precision=precision_for(state, program, batches, flops=flops))
     unweighted = tuple(None if weight is None else weight.to(settings.device) for weight in plain)
     measured = Batches(
         replace(batches.data, weights=unweighted), batch_size=max(size, EVALUATION_BATCH), device=settings.device

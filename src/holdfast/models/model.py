@@ -132,7 +132,7 @@ class BaseModel(ABC):
         *,
         loss_weights: Sequence[float] | Mapping[str, float] | None = None,
         weighted_metrics: Any = None,
-        precision: Literal["float32", "bfloat16"] = "float32",
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
         device: str = "auto",
     ) -> "BaseModel":
         """Says how to train; without an optimizer, by the default recipe.
@@ -149,7 +149,8 @@ class BaseModel(ABC):
             metrics: names or Metrics; for several outputs a list or dict of such lists.
             loss_weights: of the outputs; 1 each when None.
             weighted_metrics: metrics that take class and sample weights into account.
-            precision: "bfloat16" computes in bfloat16 where that is safe; weights stay float32.
+            precision: "bfloat16" computes training steps in bfloat16 where that is safe; weights, evaluation and
+                prediction stay float32.  "auto" takes it where a short trial finds it faster, on a GPU wherever it can.
             device: "auto", "cpu", "cuda", ...
 
         Returns:

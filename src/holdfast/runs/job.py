@@ -59,7 +59,7 @@ def train(
     augment: RandomShift | Literal["auto"] | None = "auto",
     seed: int = 0,
     device: str = "auto",
-    precision: Literal["float32", "bfloat16"] = "float32",
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
     out: str | Path = "runs",
     callbacks: Sequence[Callback] = (),
     verbose: Literal[0, 1, 2] = 1,
@@ -83,7 +83,7 @@ def train(
         augment: as in `BaseModel.fit`.
         seed: of order and dropout, and of the weights unless the model comes with its own.
         device: "auto", "cpu", "cuda", ...
-        precision: "bfloat16" computes in bfloat16 where that is safe.
+        precision: of the training steps; "auto" takes bfloat16 where a short trial finds it faster.
         out: folder of the runs, in which `<name>-001` and so on are made, and of their ledger.
         callbacks: more listeners.
         verbose: 0 silent, 1 with a progress line, 2 with a line an epoch.
@@ -127,6 +127,7 @@ def train(
     if settings.recipe:
         say("recipe", lines.recipe_line(settings))
     session, stopper = session_for(network, data, settings, callbacks, verbose)
+    settings.precision = session.program.precision  # so that resuming does not ask again
     with Ledger.open(out / LEDGER) as ledger:
         folder = new_folder(out, data.name)
         record = Record(
@@ -342,7 +343,7 @@ def compiled_optimizer(network: BaseModel) -> Optimizer | None:
     return network.compiled.optimizer
 
 
-def optimizer_for(optimizer: str | Optimizer | None, learning_rate: float | None, batch_size: int) -> Optimizer:
+def optimizer_for(optimizer: str | Optimizer | None, learning_rate: float | None) -> Optimizer:
     """The optimizer, or the default recipe's, with another learning rate where one is given."""
     if optimizer is None:
         return recipe_optimizer(LEARNING_RATE if learning_rate is None else learning_rate)

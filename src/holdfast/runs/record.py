@@ -24,7 +24,7 @@ class Settings(BaseModel):
     patience: int | None  # None: all epochs are trained
     seed: int
     device: str
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["auto", "float32", "bfloat16"]
     recipe: bool = False  # whether the optimizer, smoothing and shift are the default recipe's
     label_smoothing: float = 0.0  # in training
     shift: int = 0  # pixels by which pictures move at most, in training

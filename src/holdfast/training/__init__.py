@@ -30,6 +30,7 @@ from .optimizers import (
     RMSprop,
     get_optimizer,
 )
+from .probe import precision_for
 from .program import Head, Program
 from .schedules import (
     Constant,
@@ -86,6 +87,7 @@ __all__ = [
     "hear",
     "listen",
     "load_checkpoint",
+    "precision_for",
     "predict",
     "save_checkpoint",
     "tell",

@@ -40,7 +40,7 @@ def call(name: str, *arguments: Any) -> int:  # Any: tensors, numbers, None and 
     """Calls a kernel; tensors go as their addresses, so the caller keeps them alive."""
     kernels = library()
     assert kernels is not None
-    return kernels[f"holdfast_{name}"](  # type: ignore[no-any-return]  # ctypes: an int
+    return getattr(kernels, f"holdfast_{name}")(  # type: ignore[no-any-return]  # ctypes: an int
         *[c_void_p(a.data_ptr()) if isinstance(a, Tensor) else c_void_p() if a is None else a for a in arguments]
     )
 
@@ -106,7 +106,7 @@ class Block(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, winners = ctx.saved_tensors
         bytes_, scale, offset, side = ctx.what
         filters = gradient.shape[1]
@@ -132,9 +132,10 @@ class Pool(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (winners,) = ctx.saved_tensors
-        dx = images(*ctx.shape, gradient.dtype)
+        n, channels, h, w = ctx.shape
+        dx = images(n, channels, h, w, gradient.dtype)
         call("pool_backward", dense(gradient), winners, dx, *ctx.how)
         return dx, None
 
@@ -171,7 +172,7 @@ class Norm(torch.autograd.Function):
         return y, mean, variance
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, y, mean, inverse, gamma, scale, shift = ctx.saved_tensors
         gradient, channels = dense(gradient), x.shape[1]
         passing = x, y, gradient, scale if ctx.relu and y is None else None, shift
@@ -200,7 +201,7 @@ class Dropped(torch.autograd.Function):
         return dropped(x, ctx.how)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         return dropped(gradient, ctx.how), None, None, None
 
 
@@ -230,12 +231,12 @@ class Crossentropy(torch.autograd.Function):
         return losses
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (of_one,) = ctx.saved_tensors
         return of_one * gradient[:, None], None, None
 
 
-def update(name: str, tensors: Sequence[Sequence[Tensor]], *numbers: float) -> bool:
+def update(name: str, tensors: Sequence[Sequence[Tensor]], *numbers: float | Tensor) -> bool:
     """Calls an optimizer's kernel on all parameters at once, if it takes them.
 
     Args:
@@ -254,7 +255,7 @@ def update(name: str, tensors: Sequence[Sequence[Tensor]], *numbers: float) -> b
     addresses = [(c_void_p * count)(*[x.data_ptr() for x in xs]) for xs in tensors]
     sizes = (c_int64 * count)(*[x.numel() for x in tensors[0]])
     threads = torch.get_num_threads()
-    call(name, *addresses, sizes, c_int64(count), *[c_float(number) for number in numbers], threads)
+    call(name, *addresses, sizes, c_int64(count), *[c_float(float(number)) for number in numbers], threads)
     return True
 
 
