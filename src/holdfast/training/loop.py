@@ -287,10 +287,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def evaluate(model: nn.Module, program: Program, batches: Batches) -> dict[str, float]:
     """Loss and metrics of a model in evaluation mode over one epoch of `batches`, with the logs' keys."""
     program = program.judging
-    running = accumulators(program)
+    running, module = accumulators(program), fused(model)
     with evaluating(model):
         for batch in batches.epoch(0):
-            total_loss(model, program, forward(model, batch), batch, running)
+            total_loss(model, program, forward(module, batch), batch, running)
     return read(running)
 
 
