@@ -248,9 +248,9 @@ def update(name: str, tensors: Sequence[Sequence[Tensor]], *numbers: float | Ten
         Whether it was done.
     """
     *changed, gradients = tensors
-    tensors = *changed, [gradient.contiguous() for gradient in gradients]
-    if not available() or not all(map(plain, itertools.chain(*tensors))):
+    if not available() or not all(map(plain, itertools.chain(*changed))):
         return False
+    tensors = *changed, [gradient.contiguous() for gradient in gradients]
     count = len(tensors[0])
     addresses = [(c_void_p * count)(*[x.data_ptr() for x in xs]) for xs in tensors]
     sizes = (c_int64 * count)(*[x.numel() for x in tensors[0]])

@@ -47,7 +47,7 @@ class FirstBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         known = x.dtype in (torch.uint8, torch.float32) and x.dim() == 4 and not x.requires_grad
-        if not known or x.device.type != "cpu":
+        if not known or x.device.type != "cpu" or self.conv.weight.dtype is not torch.float32:
             return self.parts(x)  # type: ignore[no-any-return]  # torch's own lack
         bias = self.no_bias if self.conv.bias is None else self.conv.bias
         dtype = torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32
