@@ -165,17 +165,16 @@ def measure(name: str, kind: Kind) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    chosen = sys.argv[1:] or list(KINDS)
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for name in chosen:
-        results[name] = {
+    for name in sys.argv[1:] or KINDS:
+        found = {
             "made": datetime.now(UTC).strftime("%Y-%m-%d"),
             "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads",
             "versions": {"holdfast": holdfast.__version__, "torch": torch.__version__},
             "epochs": KINDS[name].epochs,
             "validation": measure(name, KINDS[name]),
         }
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        RESULTS.write_text(json.dumps(results | {name: found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

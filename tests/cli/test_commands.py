@@ -45,7 +45,7 @@ def test_train_tells_data_model_training_score_verdict_and_where_it_is(here: Pat
         lines[0],
     )
     assert re.fullmatch(
-        r"model     convnet: \d conv, \d pool, 2 dense, [\d,]+ parameters, [\d.]+ .FLOP a sample, "
+        r"model     convnet: 3 conv, 1 pool, 1 dense, [\d,]+ parameters, [\d.]+ .FLOP a sample, "
         r"[\d.]+ .?B to train at batch 32",
         lines[1],
     )
@@ -103,7 +103,7 @@ def test_a_model_from_a_file_is_trained(small: Path, says: Says) -> None:
     code, out, _ = says("train", small, "--model", "mein Netz.json", *QUICK)
 
     assert code == 0
-    assert "model     convnet: 2 conv, " in out
+    assert "model     convnet: 3 conv, " in out
 
 
 def test_bad_files_are_left_out_on_demand_and_told(photos: Path, says: Says) -> None:

@@ -44,7 +44,7 @@ def train(out: Path, data: Dataset | None = None, **changes: Any) -> Run:  # Any
         data = load(path if path.exists() else npz(path))
     settings: dict[str, Any] = {
         "epochs": 30,
-        "patience": 2,
+        "patience": 4,
         "optimizer": "adam",
         "learning_rate": 0.01,
         "device": "cpu",

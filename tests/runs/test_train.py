@@ -74,8 +74,8 @@ def test_the_record_says_how_the_run_was_made(tmp_path: Path) -> None:
     assert record["sizes"] == {"train": 84, "validation": 18, "test": 18}
     assert record["classes"] == ["0", "1", "2"]
     assert record["shape"] == [6, 6, 1]
-    assert record["stop"].startswith(f"epoch {len(record['logs'])}: val_loss has not improved for 2 epochs")
-    assert record["kept_epoch"] == len(record["logs"]) - 2
+    assert record["stop"].startswith(f"epoch {len(record['logs'])}: val_loss has not improved for 4 epochs")
+    assert record["kept_epoch"] == len(record["logs"]) - 4
     assert record["prints"]["test"] == run.record.prints["test"] != record["prints"]["validation"]
     assert {"python", "torch", "numpy"} <= record["versions"].keys()
 
@@ -369,9 +369,9 @@ def test_without_an_optimizer_the_default_recipe_trains_all_epochs(
     assert settings.optimizer["class_name"] == "AdamW"
     assert settings.optimizer["config"]["learning_rate"]["class_name"] == "OneCycle"
     assert run.record.stop == "all 12 epochs are done"
-    losses = [log["val_loss"] or 9.0 for log in run.record.logs]
-    assert run.record.kept_epoch == 1 + losses.index(min(losses))
-    assert run.validation.log_loss.value == pytest.approx(min(losses), rel=1e-4)  # measured without smoothing
+    assert run.record.kept_epoch == 12
+    last = run.record.logs[-1]["val_loss"]
+    assert run.validation.log_loss.value == pytest.approx(last, rel=1e-4)  # measured without smoothing
     assert "recipe    AdamW, one cycle up to " in capsys.readouterr().out
 
 
@@ -392,6 +392,11 @@ def test_a_schedule_is_not_stopped_in_its_middle_unless_asked_for(
     run = holdfast.train(in_memory(), "dense", epochs=1, out=tmp_path / "runs", verbose=0, **changes)
 
     assert run.record.settings.patience == patience
+
+
+def test_a_recipe_that_diverges_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match=r"^training diverged: .*; try a lower learning rate\.$"):
+        train(tmp_path / "runs", optimizer=None, learning_rate=1e30, patience=None, epochs=2)
 
 
 def test_an_optimizer_that_is_given_trains_without_smoothing_and_shifts(tmp_path: Path) -> None:

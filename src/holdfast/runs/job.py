@@ -66,8 +66,9 @@ def train(
 ) -> Run:
     """Trains a classifier on labelled data and writes a run that can be believed.
 
-    Without an optimizer the default recipe trains, see `BaseModel.compile`.  The weights of the epoch with the best
-    validation loss are kept.  Every look at validation is written into the ledger; the test part stays sealed.
+    Without an optimizer the default recipe trains, see `BaseModel.compile`, and the last weights are kept; at a
+    constant learning rate, or with patience, those of the epoch with the best validation loss.  Every look at
+    validation is written into the ledger; the test part stays sealed.
 
     Args:
         data: a Dataset, or what `data.load` takes.
@@ -79,7 +80,7 @@ def train(
             loss is cross-entropy always.
         learning_rate: instead of the optimizer's own; of the recipe, at the top of the cycle.
         patience: epochs without improvement in validation loss after which training stops.  None: 5 at a constant
-            learning rate; else all epochs are trained, for a schedule has its best at its end.
+            learning rate; else all epochs are trained, for a schedule comes to its best at its end.
         augment: as in `BaseModel.fit`.
         seed: of order and dropout, and of the weights unless the model comes with its own.
         device: "auto", "cpu", "cuda", ...
@@ -196,7 +197,7 @@ def carry_out(
     folder: Path,
     record: Record,
     session: Fitting,
-    stopper: EarlyStopping,
+    stopper: EarlyStopping | None,
     data: Dataset,
     ledger: Ledger,
     say: lines.Say,
@@ -218,12 +219,13 @@ def carry_out(
     began = time.perf_counter() - record.seconds
     try:
         history = session.run()
-        if stopper.best_epoch is None:
+        kept = len(history.logs) - 1 if stopper is None else stopper.best_epoch
+        if kept is None or (stopper is None and not math.isfinite(history.logs[-1]["val_loss"])):
             raise BadValue("training diverged: the validation loss was never a number; try a lower learning rate.")
         record.seconds = time.perf_counter() - began
         record.logs = [{key: _number(value) for key, value in row.items()} for row in history.logs]
         record.stop = history.stop.reason if history.stop else f"all {record.settings.epochs} epochs are done"
-        record.kept_epoch = stopper.best_epoch + 1
+        record.kept_epoch = kept + 1
         session.model.save(folder / MODEL)
         run = judge(folder, record, session.model, data, ledger)
         record.status = "finished"
@@ -279,15 +281,19 @@ def compile_for(network: BaseModel, settings: Settings) -> None:
 
 def session_for(
     network: BaseModel, data: Dataset, settings: Settings, callbacks: Sequence[Callback], verbose: Literal[0, 1, 2]
-) -> tuple[Fitting, EarlyStopping]:
-    """A training session that keeps the best weights, and stops early if it has patience."""
-    stopper = EarlyStopping(patience=settings.epochs + 1 if settings.patience is None else settings.patience)
+) -> tuple[Fitting, EarlyStopping | None]:
+    """A training session that stops early and keeps the best weights, if it has patience.
+
+    Without, it keeps the last: a schedule has its best weights at its end, though probabilities under label smoothing,
+    and with them the validation loss, may look best before.
+    """
+    stopper = None if settings.patience is None else EarlyStopping(patience=settings.patience)
     session = prepare(
         network,
         data,
         batch_size=settings.batch_size,
         epochs=settings.epochs,
-        callbacks=[stopper, *callbacks],
+        callbacks=[*([stopper] if stopper else []), *callbacks],
         verbose=verbose,
         augment=RandomShift(settings.shift) if settings.shift else None,
         measure_train="never",  # `judge` measures all parts anew, once the weights to keep are known
