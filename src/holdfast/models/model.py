@@ -192,7 +192,7 @@ class BaseModel(ABC):
             x: array, tensor or list (N, *input shape), channels last; a list or dict for several inputs; or a Dataset,
                 whose validation part is used, or a Part.
             y: integers (N,), one-hot (N, K), values, or strings.
-            batch_size: samples a step; None: 32, or by the default recipe 32 below 2,000 samples, 64 below 10,000, else
+            batch_size: samples a step; None: 32, or by the default recipe 32 below 1,000 samples, 64 below 10,000, else
                 128.
             epochs: label after that of the last epoch, i.e. how many when `initial_epoch` is 0.  The recipe spans its
                 cycle over them.

@@ -26,8 +26,8 @@ SHIFTED = 16  # pictures move by one in so many pixels of their side; smaller on
 
 
 def recipe_batch_size(samples: int) -> int:
-    """32 below 2,000 training samples, 64 below 10,000, else 128."""
-    return 32 if samples < 2_000 else 64 if samples < 10_000 else 128
+    """32 below 1,000 training samples, 64 below 10,000, else 128."""
+    return 32 if samples < 1_000 else 64 if samples < 10_000 else 128
 
 
 def recipe_epochs(samples: int) -> int:

@@ -75,7 +75,7 @@ def train(
         model: "convnet", "dense", the path of a Keras JSON configuration, or a model.
         epochs: the recipe's cycle spans them; with patience, at most.  None: 30, by the recipe 10 from 10,000 training
             samples on.
-        batch_size: samples a step; None: 32 below 2,000 training samples, 64 below 10,000, else 128.
+        batch_size: samples a step; None: 32 below 1,000 training samples, 64 below 10,000, else 128.
         optimizer: a name or an Optimizer; None: the one that the model was compiled with, else the default recipe.  The
             loss is cross-entropy always.
         learning_rate: instead of the optimizer's own; of the recipe, at the top of the cycle.
