@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sysconfig
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -18,29 +19,36 @@ LEVELS = {"avx512": ["-march=x86-64-v4", "-mprefer-vector-width=512"], "avx2": [
 
 
 class KernelsHook(BuildHookInterface):  # type: ignore[misc, type-arg]  # hatchling is not installed where mypy runs
-    """Compiles kernels.cpp to kernels-avx512.so, kernels-avx2.so and kernels-default.so beside it."""
+    """Compiles kernels.cpp to kernels-avx512.so, kernels-avx2.so and kernels-default.so beside it: all or none."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it packs; names the wheel for this platform when there is something native."""
         if self.target_name != "wheel":
             return
-        levels = LEVELS if platform.machine() in ("x86_64", "AMD64") else {"default": []}
-        if all(self.compiled(name, flags) for name, flags in levels.items()):
-            build_data["pure_python"] = False
-            build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
-
-    def compiled(self, name: str, flags: list[str]) -> bool:
-        """Whether a library came of it."""
         source = Path(self.root) / SOURCE
-        library = source.with_name(f"kernels-{name}.so")
-        command = [os.environ.get("CXX", "c++"), *FLAGS, *flags, str(source), "-o", str(library)]
+        levels = LEVELS if platform.machine() in ("x86_64", "AMD64") else {"default": []}
+        try:
+            # Moved, not written over: a process that has loaded the old ones keeps them, and sees no half of a new one.
+            with TemporaryDirectory(dir=source.parent, prefix=".kernels-") as folder:
+                made = [compiled(source, Path(folder) / f"kernels-{name}.so", flags) for name, flags in levels.items()]
+                for library in made:
+                    library.replace(source.with_name(library.name))
+        except (OSError, subprocess.CalledProcessError) as error:
+            words = (getattr(error, "stderr", b"").decode(errors="replace") or str(error)).split()
+            self.app.display_warning(f"holdfast: no native kernels, training is slower: {' '.join(words)[:300]}")
+            for old in source.parent.glob("kernels-*.so"):  # of another source, or for another machine
+                old.unlink()
+            return
+        build_data["pure_python"] = False
+        build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
+
+
+def compiled(source: Path, library: Path, flags: list[str]) -> Path:
+    """The library, made from the source.  Raises OSError or CalledProcessError."""
+    command = [os.environ.get("CXX", "c++"), *FLAGS, *flags, str(source), "-o", str(library)]
+    try:
         # torch brings an OpenMP of the same name and shares its threads with us; clang on a Mac has none.
-        for threads in (["-fopenmp"], []):
-            try:
-                subprocess.run([*command, *threads], check=True, capture_output=True)
-                return True
-            except (OSError, subprocess.CalledProcessError) as error:
-                message = getattr(error, "stderr", b"").decode(errors="replace")[-500:] or error
-        self.app.display_warning(f"holdfast: no native kernels ({name}), training is slower: {message}")
-        library.unlink(missing_ok=True)
-        return False
+        subprocess.run([*command, "-fopenmp"], check=True, capture_output=True)
+    except subprocess.CalledProcessError:
+        subprocess.run(command, check=True, capture_output=True)
+    return library

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from ..core import derive
 from .layer import REQUIRED, Layer, Shape, integer, optional, require_rank, setting, share
 
+STEP = 0x9E3779B97F4A7C15  # from one state of SplitMix64 to the next
+
 
 class RandomModule(nn.Module):
     """Base of modules that draw in training: `reseed` decides all that follows, on any device.
@@ -26,6 +28,11 @@ class RandomModule(nn.Module):
         self.seed = seed if self.own is None else derive(self.own, seed)
         for generator in self._generators.values():
             generator.manual_seed(self.seed)
+
+    def take(self, n: int) -> int:
+        """The seed of the next `n` draws on the CPU, those of a later call being others."""
+        seed, self.seed = self.seed, (self.seed + n * STEP) % 2**64
+        return seed
 
     def generator(self, device: torch.device) -> torch.Generator:
         if device not in self._generators:
@@ -55,8 +62,9 @@ class DropoutModule(RandomModule):
             kept.bernoulli_(1 - self.rate, generator=self.generator(x.device)).div_(1 - self.rate)
             return x * kept
         channels_last = [sizes[0], *sizes[2:], *sizes[1:2]]
-        passes = (draws(self.seed, math.prod(sizes)) >= self.least).view(channels_last).movedim(-1, min(1, x.dim() - 1))
-        return (x.float() * (passes * self.scale)).to(x.dtype)
+        passes = draws(self.take(math.prod(sizes)), math.prod(sizes)) >= self.least
+        passes = passes.view(channels_last).movedim(-1, min(1, x.dim() - 1))
+        return (x * (passes.float() * self.scale)).to(x.dtype)
 
     @property
     def least(self) -> int:
@@ -69,11 +77,12 @@ class DropoutModule(RandomModule):
 
 
 def draws(seed: int, n: int) -> Tensor:
-    """Numbers in [0, 2**32), int64 (n,), each of which follows from the seed and its place alone.
+    """Numbers in [0, 2**32), int64 (n,), each of which follows from the seed, in [0, 2**64), and its place alone.
 
     Source: SplitMix64 (Steele, Lea, Flood 2014), the upper half of each output.
     """
-    z = torch.arange(1, n + 1) * (0x9E3779B97F4A7C15 - 2**64) + seed  # int64 wraps around, as it is meant to
+    start = seed - 2**64 if seed >= 2**63 else seed
+    z = torch.arange(1, n + 1, device="cpu") * (STEP - 2**64) + start  # int64 wraps around, as it is meant to
     z = (z ^ (z >> 30 & 2**34 - 1)) * (0xBF58476D1CE4E5B9 - 2**64)
     z = (z ^ (z >> 27 & 2**37 - 1)) * (0x94D049BB133111EB - 2**64)
     return (z ^ (z >> 31 & 2**33 - 1)) >> 32 & 2**32 - 1

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -157,10 +157,12 @@ class Runner:
         self.device = self.parameters[0].device if self.parameters else torch.device("cpu")
         if state.batch == 0:
             state.running = accumulators(program)
-        plain = partial(update, state, program, fused(state.model), self.parameters)
-        self.update: Callable[[Batch, Sequence[float]], None] = (
-            GraphedStep(plain, state, self.device) if self.device.type == "cuda" else plain
-        )
+
+    @cached_property
+    def update(self) -> Callable[[Batch, Sequence[float]], None]:
+        """The arithmetic of a step; found at the first one, so that whoever has hooked into the model by then hears."""
+        plain = partial(update, self.state, self.program, fused(self.state.model), self.parameters)
+        return GraphedStep(plain, self.state, self.device) if self.device.type == "cuda" else plain
 
     def step(self, batch: Batch, end: int) -> None:
         """One update of the model; loss and metrics are added up on the device."""

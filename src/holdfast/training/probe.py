@@ -29,6 +29,7 @@ Precision: TypeAlias = Literal["float32", "bfloat16"]
 WORTH = 2e11  # operations of a training, of which a CPU does some 1e11 a second: for less nothing is tried
 SECONDS = 0.25  # of trial; the first step of each kind, in which torch prepares, comes on top
 PAYS = 1.1  # bfloat16 costs digits, so it must be faster by more than noise
+NO_FOLDER = OSError, HoldfastError, RuntimeError  # what is raised where nothing can be kept, or nobody is at home
 
 
 def precision_for(state: State, program: Program, batches: Batches, *, flops: float) -> Precision:
@@ -46,11 +47,13 @@ def precision_for(state: State, program: Program, batches: Batches, *, flops: fl
     if device.type != "cpu" or flops < WORTH:
         return "float32"
     batch = next(iter(batches.in_order().epoch(0)))
+    if not state.parameters():
+        return "float32"
     known, name = answers(), key(state, batch)
     if name not in known:
         with one_thread():
             known[name] = faster(state, program, batch)
-        with suppress(OSError, HoldfastError):  # a folder that cannot be written costs another trial, no more
+        with suppress(*NO_FOLDER):  # costs another trial, no more
             cache_file().parent.mkdir(parents=True, exist_ok=True)
             with whole_file(cache_file()) as path:
                 path.write_text(json.dumps(known, indent=1))
@@ -64,7 +67,7 @@ def cache_file() -> Path:
 
 def answers() -> dict[str, str]:
     """What was found on this machine; a file that cannot be read counts as none."""
-    with suppress(OSError, ValueError):
+    with suppress(ValueError, *NO_FOLDER):
         found = json.loads(cache_file().read_text())
         return found if isinstance(found, dict) else {}
     return {}
@@ -101,7 +104,12 @@ def one_thread() -> Iterator[None]:
 
 def faster(state: State, program: Program, batch: Batch) -> Precision:
     """The precision in which a copy of the model takes its steps faster, in turns, by the best of each."""
-    model = copy.deepcopy(state.model)
+    model = copy.deepcopy(state.model).train()
+    for part in model.modules():  # nobody hears of a trial
+        part._forward_hooks.clear()
+        part._forward_pre_hooks.clear()
+        part._backward_hooks.clear()
+        part._backward_pre_hooks.clear()
     module, parameters = fused(model), [parameter for parameter in model.parameters() if parameter.requires_grad]
     programs = {name: replace(program, precision=name, penalty=None) for name in ("float32", "bfloat16")}
     best = dict.fromkeys(programs, float("inf"))

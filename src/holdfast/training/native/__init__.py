@@ -1,7 +1,8 @@
 """The native kernels (kernels.cpp): finding the library, and its functions as torch sees them.
 
 Where there is none, for want of a compiler when the package was built, `available()` says so and `passes` leave the
-graph to torch.  Everything here takes channels-first tensors in channels_last memory, on a CPU.
+graph to torch.  Everything here takes channels-first tensors in channels_last memory, on a CPU, and has first
+derivatives only.
 """
 
 import ctypes
@@ -14,6 +15,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 CHANNELS_LAST = torch.channels_last
 Sides: TypeAlias = tuple[int, int, int, int]
@@ -70,7 +72,17 @@ def geometry(
 
 def images(n: int, channels: int, h: int, w: int, dtype: torch.dtype) -> Tensor:
     """Memory for images."""
-    return torch.empty((n, channels, h, w), dtype=dtype, memory_format=CHANNELS_LAST)
+    return torch.empty((n, channels, h, w), dtype=dtype, device="cpu", memory_format=CHANNELS_LAST)
+
+
+def floats(*shape: int) -> Tensor:
+    """Memory for float32, whatever torch's default dtype and device are."""
+    return torch.empty(shape, dtype=torch.float32, device="cpu")
+
+
+def bytes_for(x: Tensor) -> Tensor:
+    """Memory for a byte a value of x."""
+    return torch.empty(x.numel(), dtype=torch.uint8, device="cpu")
 
 
 class Block(torch.autograd.Function):
@@ -96,7 +108,7 @@ class Block(torch.autograd.Function):
         filters, _, side, _ = kernel.shape
         shape, rows, columns = geometry(n, h, w, filters, side, padding, pool)
         y = images(n, filters, rows, columns, dtype)
-        winners = torch.empty(y.numel(), dtype=torch.uint8)
+        winners = bytes_for(y)
         taps = kernel.reshape(filters, -1).t().contiguous()
         ctx.how = shape, CODES[dtype], torch.get_num_threads()
         ctx.what = int(x.dtype == torch.uint8), c_float(affine[0]), c_float(affine[1]), side
@@ -106,13 +118,14 @@ class Block(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, winners = ctx.saved_tensors
         bytes_, scale, offset, side = ctx.what
         filters = gradient.shape[1]
-        shares = torch.zeros(ctx.how[-1], side * side + 1, filters)
+        shares = floats(ctx.how[-1], side * side + 1, filters).zero_()
         call("block_backward", x, bytes_, dense(gradient), winners, scale, offset, shares, *ctx.how)
-        total = shares.sum(0)
+        total = shares[0]
         return None, total[:-1].t().reshape(filters, 1, side, side), total[-1], None, None, None, None
 
 
@@ -124,7 +137,7 @@ class Pool(torch.autograd.Function):
         n, channels, h, w = x.shape
         shape, rows, columns = geometry(n, h, w, channels, 1, (0, 0, 0, 0), pool)
         y = images(n, channels, rows, columns, x.dtype)
-        winners = torch.empty(y.numel(), dtype=torch.uint8)
+        winners = bytes_for(y)
         ctx.how = shape, CODES[x.dtype], torch.get_num_threads()
         call("pool_forward", dense(x), y, winners, *ctx.how)
         ctx.save_for_backward(winners)
@@ -132,6 +145,7 @@ class Pool(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (winners,) = ctx.saved_tensors
         n, channels, h, w = ctx.shape
@@ -153,7 +167,7 @@ class Norm(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         channels = x.shape[1]
         x, other = dense(x), None if other is None else dense(other)
-        mean, variance = torch.empty(channels), torch.empty(channels)
+        mean, variance = floats(channels), floats(channels)
         how = c_int64(x.numel() // channels), c_int64(channels)
         kind = CODES[x.dtype], torch.get_num_threads()
         call("norm_statistics", x, mean, variance, *how, *kind)
@@ -172,6 +186,7 @@ class Norm(torch.autograd.Function):
         return y, mean, variance
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, y, mean, inverse, gamma, scale, shift = ctx.saved_tensors
         gradient, channels = dense(gradient), x.shape[1]
@@ -179,7 +194,7 @@ class Norm(torch.autograd.Function):
         has_gamma, has_beta, has_other = ctx.wanted
         rows = x.numel() // channels
         how = c_int64(rows), c_int64(channels)
-        sum_g, sum_gx = torch.empty(channels), torch.empty(channels)
+        sum_g, sum_gx = floats(channels), floats(channels)
         call("norm_sums", *passing, mean, sum_g, sum_gx, *how, *ctx.kind)
         a = gamma * inverse if has_gamma else inverse
         b = a * inverse.square() * sum_gx / -rows
@@ -201,6 +216,7 @@ class Dropped(torch.autograd.Function):
         return dropped(x, ctx.how)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         return dropped(gradient, ctx.how), None, None, None
 
@@ -223,7 +239,7 @@ class Crossentropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
         logits, (n, k) = logits.contiguous(), logits.shape
-        losses, gradient = torch.empty(n), torch.empty_like(logits)
+        losses, gradient = floats(n), torch.empty_like(logits)
         how = c_int64(n), c_int64(k), c_float(smoothing), torch.get_num_threads()
         if call("crossentropy", logits, labels.contiguous(), losses, gradient, *how):
             raise IndexError(f"a label is none of the {k} classes, 0 to {k - 1}.")
@@ -231,6 +247,7 @@ class Crossentropy(torch.autograd.Function):
         return losses
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (of_one,) = ctx.saved_tensors
         return of_one * gradient[:, None], None, None
@@ -248,9 +265,11 @@ def update(name: str, tensors: Sequence[Sequence[Tensor]], *numbers: float | Ten
         Whether it was done.
     """
     *changed, gradients = tensors
-    if not available() or not all(map(plain, itertools.chain(*changed))):
+    if not available():
         return False
     tensors = *changed, [gradient.contiguous() for gradient in gradients]
+    if not all(map(plain, itertools.chain(*tensors))):
+        return False
     count = len(tensors[0])
     addresses = [(c_void_p * count)(*[x.data_ptr() for x in xs]) for xs in tensors]
     sizes = (c_int64 * count)(*[x.numel() for x in tensors[0]])

@@ -235,7 +235,7 @@ void block_forward(const X* x, const float* w, const float* bias, float scale, f
     }
 }
 
-// dw: (threads, K * K + 1, co), zeros; the last row of each is the bias's.  The caller adds the threads' shares up.
+// dw: (threads, K * K + 1, co), zeros, of which the first becomes the sum; the last row of each is the bias's.
 template <int V, int K, class X, class T>
 void block_backward(const X* x, const T* gradient, const uint8_t* winners, float scale, float offset, float* dw,
                     const Geometry& g, int threads) {
@@ -255,6 +255,7 @@ void block_backward(const X* x, const T* gradient, const uint8_t* winners, float
             for (int64_t i = 0; i < weights; i++) total[i] += image[i];
         }
     }
+    for (int64_t i = weights; i < threads * weights; i++) dw[i % weights] += dw[i];
 }
 
 // ---- batch normalization, sum and ReLU ------------------------------------------------------------------------------
@@ -306,7 +307,7 @@ void norm_statistics(const T* x, float* mean, float* var, int64_t rows, int64_t 
     for (int64_t k = 0; k < c; k++) {
         double m = sums[k] / rows;
         mean[k] = float(shift[k] + m);
-        var[k] = float(std::max(0.0, sums[c + k] / rows - m * m));
+        var[k] = float(std::max(sums[c + k] / rows - m * m, 0.0));  // in this order NaN stays
     }
 }
 
@@ -324,12 +325,12 @@ void norm_apply(const T* x, const T* other, const float* a, const float* b, T* y
         }
 }
 
-// The gradient where what was given is positive: y where it is at hand, else x * scale + shift; both may be missing.
+// The gradient where what was given is not cut off: y where it is at hand, else x * scale + shift; both may be missing.
 template <class T>
 inline F<WIDE> passed(const T* x, const T* y, const T* gradient, const float* scale, const float* shift) {
     const F<WIDE> g = load<WIDE>(gradient);
-    if (y) return load<WIDE>(y) > 0 ? g : F<WIDE>{};
-    if (scale) return load<WIDE>(x) * load<WIDE>(scale) + load<WIDE>(shift) > 0 ? g : F<WIDE>{};
+    if (y) return load<WIDE>(y) <= 0 ? F<WIDE>{} : g;
+    if (scale) return load<WIDE>(x) * load<WIDE>(scale) + load<WIDE>(shift) <= 0 ? F<WIDE>{} : g;
     return g;
 }
 
@@ -507,9 +508,10 @@ void holdfast_dropout(const void* x, void* y, int64_t n, uint64_t seed, uint32_t
     typed(type, [&](auto t) { dropout(in<decltype(t)>(x), out<decltype(t)>(y), n, seed, least, scale, threads); });
 }
 
-// Keras's Adam: m += (g - m) * c1, v += (g * g - v) * c2, w -= m * alpha / (sqrt(v) + epsilon).
+// Keras's optimizers; `kept` is the share of each weight that weight decay leaves before its update.
+// Adam: m += (g - m) * c1, v += (g * g - v) * c2, w -= m * alpha / (sqrt(v) + epsilon).
 void holdfast_adam(float* const* w, float* const* m, float* const* v, const float* const* g, const int64_t* sizes,
-                   int64_t tensors, float alpha, float c1, float c2, float epsilon, int threads) {
+                   int64_t tensors, float kept, float alpha, float c1, float c2, float epsilon, int threads) {
     shares(tensors, sizes, threads, [&](int64_t t, int64_t first, int64_t last) {
         float *wt = w[t], *mt = m[t], *vt = v[t];
         const float* gt = g[t];
@@ -517,35 +519,35 @@ void holdfast_adam(float* const* w, float* const* m, float* const* v, const floa
         for (int64_t i = first; i < last; i++) {
             mt[i] += (gt[i] - mt[i]) * c1;
             vt[i] += (gt[i] * gt[i] - vt[i]) * c2;
-            wt[i] -= mt[i] * alpha / (std::sqrt(vt[i]) + epsilon);
+            wt[i] = wt[i] * kept - mt[i] * alpha / (std::sqrt(vt[i]) + epsilon);
         }
     });
 }
 
-// Keras's RMSprop: v = rho * v + rest * g * g, w -= rate * g / sqrt(v + epsilon).
+// RMSprop: v = rho * v + rest * g * g, w -= rate * g / sqrt(v + epsilon).
 void holdfast_rmsprop(float* const* w, float* const* v, const float* const* g, const int64_t* sizes, int64_t tensors,
-                      float rate, float rho, float rest, float epsilon, int threads) {
+                      float kept, float rate, float rho, float rest, float epsilon, int threads) {
     shares(tensors, sizes, threads, [&](int64_t t, int64_t first, int64_t last) {
         float *wt = w[t], *vt = v[t];
         const float* gt = g[t];
 #pragma omp simd
         for (int64_t i = first; i < last; i++) {
             vt[i] = rho * vt[i] + rest * gt[i] * gt[i];
-            wt[i] -= rate * gt[i] / std::sqrt(vt[i] + epsilon);
+            wt[i] = wt[i] * kept - rate * gt[i] / std::sqrt(vt[i] + epsilon);
         }
     });
 }
 
-// Keras's momentum: v = momentum * v - rate * g, w += v (nesterov: w += momentum * v - rate * g).
+// Momentum: v = momentum * v - rate * g, w += v (nesterov: w += momentum * v - rate * g).
 void holdfast_momentum(float* const* w, float* const* v, const float* const* g, const int64_t* sizes, int64_t tensors,
-                       float rate, float momentum, float nesterov, int threads) {
+                       float kept, float rate, float momentum, float nesterov, int threads) {
     shares(tensors, sizes, threads, [&](int64_t t, int64_t first, int64_t last) {
         float *wt = w[t], *vt = v[t];
         const float* gt = g[t];
 #pragma omp simd
         for (int64_t i = first; i < last; i++) {
             vt[i] = momentum * vt[i] - rate * gt[i];
-            wt[i] += nesterov ? momentum * vt[i] - rate * gt[i] : vt[i];
+            wt[i] = wt[i] * kept + (nesterov ? momentum * vt[i] - rate * gt[i] : vt[i]);
         }
     });
 }
@@ -568,7 +570,8 @@ int64_t holdfast_crossentropy(const float* logits, const int64_t* labels, float*
             total += x[j] - largest;
         }
         const float spread = smoothing / k;
-        losses[i] = std::log(sum) - (1 - smoothing) * (x[labels[i]] - largest) - spread * total;
+        losses[i] = std::log(sum) - (1 - smoothing) * (x[labels[i]] - largest);
+        if (smoothing) losses[i] -= spread * total;  // which may be infinite
         for (int64_t j = 0; j < k; j++) g[j] = g[j] / sum - spread;
         g[labels[i]] -= 1 - smoothing;
     }

@@ -43,7 +43,7 @@ class FirstBlock(nn.Module):
         rows, columns = (int(side) for side in conv.padding)
         self.padding = top + rows, bottom + rows, left + columns, right + columns
         self.affine = (affine.scale.item(), affine.offset.item()) if isinstance(affine, Affine) else (1.0, 0.0)
-        self.no_bias = torch.zeros(conv.out_channels)
+        self.no_bias = torch.zeros(conv.out_channels, dtype=torch.float32, device="cpu")
 
     def forward(self, x: Tensor) -> Tensor:
         known = x.dtype in (torch.uint8, torch.float32) and x.dim() == 4 and not x.requires_grad

@@ -10,8 +10,13 @@ def module_of(graph: fx.GraphModule, node: fx.Node | None) -> nn.Module | None:
     if node is None or node.op != "call_module":
         return None
     module = graph.get_submodule(str(node.target))
-    hooked = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
-    return None if hooked else module
+    return None if hooked(module) else module
+
+
+def hooked(module: nn.Module) -> bool:
+    """Whether somebody wants to hear when this module is called."""
+    forward, backward = module._forward_hooks or module._forward_pre_hooks, module._backward_hooks
+    return bool(forward or backward or module._backward_pre_hooks)
 
 
 def following(graph: fx.GraphModule, node: fx.Node) -> fx.Node | None:

@@ -27,4 +27,4 @@ class Dropout(nn.Module):
         taken = x.device.type == "cpu" and x.dtype in CODES and x.numel() % 16 == 0 and x.dim() > 1
         if not (taken and module.training and module.rate):
             return module(x)  # type: ignore[no-any-return]  # torch's own lack
-        return Dropped.apply(x, module.seed, module.least, module.scale)  # type: ignore[no-untyped-call,no-any-return]
+        return Dropped.apply(x, module.take(x.numel()), module.least, module.scale)  # type: ignore[no-untyped-call,no-any-return]

@@ -5,6 +5,7 @@ from torch import fx
 
 from .. import native
 from .block import fuse_first_block
+from .chains import hooked
 from .dropout import fuse_dropouts
 from .norm import fuse_norms
 from .pool import fuse_pools
@@ -15,7 +16,7 @@ def fused(module: torch.nn.Module) -> torch.nn.Module:
 
     What has no place for it comes back as it is.
     """
-    if not isinstance(module, fx.GraphModule) or not native.available():
+    if not isinstance(module, fx.GraphModule) or hooked(module) or not native.available():
         return module
     graph = fx.Graph()
     graph.output(graph.graph_copy(module.graph, {}))
