@@ -57,7 +57,7 @@ class Recipe:
     """All that the recipe sets; `None` is what it takes by rule."""
 
     rate: float = 1.0  # times the rate by rule
-    batch: float = 1.0  # times the batch size by rule, and its root times the rate
+    batch: float = 1.0  # times the batch size by rule, which moves the rate by rule, too
     epochs: float = 1.0  # times those of the kind
     smoothing: float = LABEL_SMOOTHING
     shift: float = 1 / 16  # of the side

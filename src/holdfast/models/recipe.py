@@ -38,13 +38,13 @@ def recipe_epochs(samples: int) -> int:
 def recipe_rate(model: "BaseModel", batch_size: int) -> float:
     """The learning rate at the top of the cycle.
 
-    It goes with the root of the batch size.  Without convolutions, whose kernels are small, it falls with the root of
-    the width: of the shorter side of the largest kernel.
+    It goes with the fourth root of the batch size: between 32 and 128 the best hardly moves.  Without convolutions,
+    whose kernels are small, it falls with the root of the width: of the shorter side of the largest kernel.
     """
     shapes = [parameter.shape for parameter in model.module.parameters() if parameter.dim() > 1]
     convolves = any(len(shape) > 2 for shape in shapes)
     width = WIDE if convolves else max((min(shape) for shape in shapes), default=WIDE)
-    return LEARNING_RATE * math.sqrt(batch_size / 128 * min(1, WIDE / width))
+    return LEARNING_RATE * (batch_size / 128) ** 0.25 * math.sqrt(min(1, WIDE / width))
 
 
 def recipe_optimizer(learning_rate: float) -> Optimizer:
