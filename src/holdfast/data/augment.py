@@ -3,6 +3,7 @@
 `Batches` draws for a whole pass at once and changes a batch where it lies, on its device.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,15 +32,28 @@ class RandomShift:
 
     def __call__(self, images: Tensor, shifts: Tensor) -> Tensor:
         """The images (N, H, W, C), of any dtype, each moved by its shift."""
+        padded = self.pad(images)
+        return self.windows(padded).index_select(0, self.starts(padded.shape, shifts)).view(images.shape)
+
+    def pad(self, images: Tensor) -> Tensor:
+        """The images with their edges repeated around them, (N, H + 2 * pixels, W + 2 * pixels, C)."""
         n, h, w, c = images.shape
-        reach, high, wide = self.pixels, h + 2 * self.pixels, w + 2 * self.pixels
-        padded = images.new_empty(n, high, wide, c)
+        reach = self.pixels
+        padded = images.new_empty(n, h + 2 * reach, w + 2 * reach, c)
         middle = padded[:, reach:-reach]
         middle[:, :, reach:-reach] = images
         middle[:, :, :reach], middle[:, :, -reach:] = images[:, :, :1], images[:, :, -1:]
         padded[:, :reach], padded[:, -reach:] = middle[:, :1], middle[:, -1:]
-        # Every window (H, W * C) of every picture, as a view; one copy then takes the N that are wanted.
-        size, strides = (n * high * wide - (h - 1) * wide - w + 1, h, w * c), (c, wide * c, 1)
-        tops, lefts = (reach - shifts).unbind(1)
-        starts = torch.arange(n, device=images.device).mul_(high).add_(tops).mul_(wide).add_(lefts)
-        return padded.as_strided(size, strides).index_select(0, starts).view(n, h, w, c)
+        return padded
+
+    def windows(self, padded: Tensor) -> Tensor:
+        """Every window (H, W * C) of all padded pictures, one for each pixel that it can start at, as a view."""
+        n, high, wide, c = padded.shape
+        h, w = high - 2 * self.pixels, wide - 2 * self.pixels
+        return padded.as_strided((n * high * wide - (h - 1) * wide - w + 1, h, w * c), (c, wide * c, 1))
+
+    def starts(self, shape: Sequence[int], shifts: Tensor) -> Tensor:
+        """Where among `windows` of padded pictures of this shape the moved ones are, (N,) for shifts (N, 2)."""
+        n, high, wide, _ = shape
+        tops, lefts = (self.pixels - shifts).unbind(1)
+        return torch.arange(n, device=shifts.device).mul_(high).add_(tops).mul_(wide).add_(lefts)

@@ -44,6 +44,13 @@ def rows(tensor: Tensor, places: Tensor) -> Tensor:
     return flat.index_select(0, places).view(len(places), *tensor.shape[1:])
 
 
+def take(data: Batch, places: Tensor | slice) -> Batch:
+    """The samples at these places."""
+    if isinstance(places, slice):
+        return data.map(lambda tensor: tensor[places])
+    return data.map(lambda tensor: rows(tensor, places))
+
+
 class Batches:
     """Batches of tensors in memory.
 
@@ -88,6 +95,8 @@ class Batches:
         if augment is not None and data.inputs[0].dim() != 4:
             raise BadShape(f"{augment}: moves pictures (N, H, W, C), the input has {tuple(data.inputs[0].shape)}.")
         self.data = data.map(lambda tensor: tensor.to(device))
+        # Padded once: moving a batch then costs no more than taking it.
+        self.padded = None if augment is None else augment.pad(self.data.inputs[0])
         self.batch_size, self.shuffle, self.seed, self.augment = batch_size, shuffle, seed, augment
         self.steps_a_pass = -(-len(data) // batch_size)
         self.steps = steps or self.steps_a_pass
@@ -112,28 +121,26 @@ class Batches:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from number `start` on."""
-        places, drawn, loaded = torch.empty(0), torch.empty(0), -1
+        places, starts, loaded = torch.empty(0), torch.empty(0), -1
         device = self.data.inputs[0].device
         for step in range(epoch * self.steps + start, (epoch + 1) * self.steps):
             number, index = divmod(step, self.steps_a_pass)
             if number != loaded:
                 if self.shuffle:
                     places = order(len(self.data), self.seed, number).to(device)
-                if self.augment is not None:
+                if self.augment is not None and self.padded is not None:
                     drawn = self.augment.draw(len(self.data), self.seed, number).to(device)
+                    starts = self.augment.starts(self.padded.shape, drawn)
                 loaded = number
             piece = slice(index * self.batch_size, (index + 1) * self.batch_size)
             chosen = places[piece] if self.shuffle else piece
-            batch = self._take(chosen)
-            if self.augment is not None:
-                first, *others = batch.inputs
-                batch = replace(batch, inputs=(self.augment(first, drawn[chosen]), *others))
-            yield batch
-
-    def _take(self, places: Tensor | slice) -> Batch:
-        if isinstance(places, slice):
-            return self.data.map(lambda tensor: tensor[places])
-        return self.data.map(lambda tensor: rows(tensor, places))
+            if self.augment is None or self.padded is None:
+                yield take(self.data, chosen)
+            else:
+                moved = self.augment.windows(self.padded).index_select(0, starts[chosen])
+                first, *others = self.data.inputs
+                rest = take(replace(self.data, inputs=tuple(others)), chosen)
+                yield replace(rest, inputs=(moved.view(len(moved), *first.shape[1:]), *rest.inputs))
 
     def _before(self, step: int) -> int:
         """Samples in the batches before this one, counted from the first epoch."""

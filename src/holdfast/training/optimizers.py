@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -45,6 +45,14 @@ ACCEPTED: dict[str, Accepted] = {
     "epsilon": ("a positive finite number", lambda value: value > 0),
     "initial_accumulator_value": ("a finite number of at least 0", lambda value: value >= 0),
 }
+
+
+class Kernel(NamedTuple):
+    """A native kernel: its name, what is remembered, and the numbers it takes after the share that decay leaves."""
+
+    name: str
+    slots: tuple[Tensors, ...]
+    numbers: tuple[Number, ...]
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,10 @@ class Optimizer(ABC):
     def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
         """One update in place, with what `scalars` gave for it."""
 
+    def kernel(self, slots: Slots, scalars: Sequence[Number]) -> Kernel | None:
+        """The native kernel that does the same as weight decay and `update`, if there is one."""
+        return None
+
     def slots(self, parameters: Tensors) -> Slots:
         """All that is remembered, before the first step."""
         slots = self.start(parameters)
@@ -131,6 +143,9 @@ class Optimizer(ABC):
             torch._foreach_zero_(total)
         kept, *scalars = numbers
         grads = self.clip(grads)
+        kernel = self.kernel(slots, scalars)
+        if kernel and native.update(kernel.name, (parameters, *kernel.slots, grads), kept, *kernel.numbers):
+            return
         if self.weight_decay:
             torch._foreach_mul_(parameters, kept)
         self.update(parameters, grads, slots, scalars)
@@ -187,14 +202,16 @@ class SGD(Optimizer):
     def start(self, parameters: Tensors) -> Slots:
         return {"momentum": zeros(parameters)} if self.momentum else {}
 
+    def kernel(self, slots: Slots, scalars: Sequence[Number]) -> Kernel | None:
+        numbers = *scalars, self.momentum, float(self.nesterov)
+        return Kernel("momentum", (slots["momentum"],), numbers) if self.momentum else None
+
     def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
         (rate,) = scalars
         if not self.momentum:
             add(parameters, gradients, -rate)
             return
         velocity = slots["momentum"]
-        if native.update("momentum", (parameters, velocity, gradients), rate, self.momentum, self.nesterov):
-            return
         torch._foreach_mul_(velocity, self.momentum)
         add(velocity, gradients, -rate)
         if self.nesterov:
@@ -225,12 +242,13 @@ class RMSprop(Optimizer):
             slots["average"] = zeros(parameters)
         return slots
 
+    def kernel(self, slots: Slots, scalars: Sequence[Number]) -> Kernel | None:
+        numbers = *scalars, self.rho, 1 - self.rho, self.epsilon
+        return None if self.momentum or self.centered else Kernel("rmsprop", (slots["velocity"],), numbers)
+
     def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
         (rate,) = scalars
         velocity = slots["velocity"]
-        tensors, numbers = (parameters, velocity, gradients), (rate, self.rho, 1 - self.rho, self.epsilon)
-        if not self.momentum and not self.centered and native.update("rmsprop", tensors, *numbers):
-            return
         torch._foreach_mul_(velocity, self.rho)
         torch._foreach_addcmul_(velocity, gradients, gradients, 1 - self.rho)
         denominator = list(torch._foreach_add(velocity, self.epsilon))
@@ -262,15 +280,16 @@ class Adam(Optimizer):
             slots["largest"] = zeros(parameters)
         return slots
 
+    def kernel(self, slots: Slots, scalars: Sequence[Number]) -> Kernel | None:
+        numbers = *scalars, 1 - self.beta_1, 1 - self.beta_2, self.epsilon
+        return None if self.amsgrad else Kernel("adam", (slots["momentum"], slots["velocity"]), numbers)
+
     def scalars(self, slots: Slots, *, rate: float, t: int) -> tuple[float, ...]:
         return (rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t),)
 
     def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
         (alpha,) = scalars
         momentum, velocity = slots["momentum"], slots["velocity"]
-        tensors, rests = (parameters, momentum, velocity, gradients), (1 - self.beta_1, 1 - self.beta_2)
-        if not self.amsgrad and native.update("adam", tensors, alpha, *rests, self.epsilon):
-            return
         torch._foreach_lerp_(momentum, gradients, 1 - self.beta_1)
         torch._foreach_mul_(velocity, self.beta_2)
         torch._foreach_addcmul_(velocity, gradients, gradients, 1 - self.beta_2)
