@@ -21,10 +21,12 @@ def fuse_norms(graph: fx.GraphModule) -> None:
         after = following(graph, node)
         nodes: list[fx.Node | None] = [node]
         inputs = [source]
-        if after is not None and type(module_of(graph, after)) is Sum and len(after.all_input_nodes) == 2:
-            nodes.append(after)
-            inputs += [one for one in after.all_input_nodes if one is not node]
-            after = following(graph, after)
+        if after is not None and type(module_of(graph, after)) is Sum:
+            others = [one for one in after.args if isinstance(one, fx.Node) and one is not node]
+            if len(after.args) == 2 and len(others) == 1:  # neither more nor itself twice
+                nodes.append(after)
+                inputs += others
+                after = following(graph, after)
         relu = chain(graph, after, [(nn.ReLU, True)]) if after is not None else []
         replace(graph, nodes + relu, NormRelu(norm, bool(relu)), inputs)
 
