@@ -73,7 +73,7 @@ WRONG = [
     ("train small.npz --batch-size 0", "Invalid value for '--batch-size': Input should be greater than"),
     (
         "train small.npz --precision half",
-        "Invalid value for '--precision': Value error, 'half' is not one of 'float32'",
+        "Invalid value for '--precision': Value error, 'half' is not one of 'auto', 'float32'",
     ),
     ("predict", "Missing argument 'RUN'. See: holdfast predict --help"),
     ("predict runs/x", "Missing argument 'PICTURE'. See: holdfast predict --help"),

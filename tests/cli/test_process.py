@@ -106,6 +106,7 @@ def test_without_a_terminal_nothing_but_lines_is_printed(tmp_path: Path) -> None
     assert [line.split()[0] for line in done.stdout.splitlines()] == [
         "data",
         "model",
+        "recipe",
         *["training"] * done.stdout.count("\ntraining"),
         "score",
         "verdict",

@@ -44,7 +44,7 @@ def recipe_rate(model: "BaseModel", batch_size: int) -> float:
     shapes = [parameter.shape for parameter in model.module.parameters() if parameter.dim() > 1]
     convolves = any(len(shape) > 2 for shape in shapes)
     width = WIDE if convolves else max((min(shape) for shape in shapes), default=WIDE)
-    return LEARNING_RATE * (batch_size / 128) ** 0.25 * math.sqrt(min(1, WIDE / width))
+    return LEARNING_RATE * math.sqrt(math.sqrt(batch_size / 128) * min(1, WIDE / width))
 
 
 def recipe_optimizer(learning_rate: float) -> Optimizer:
