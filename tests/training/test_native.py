@@ -1,8 +1,7 @@
 """The native kernels: draws of dropout, cross-entropy and optimizers against independent answers."""
 
 import os
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -15,14 +14,6 @@ from holdfast.training import SGD, Adam, AdamW, Optimizer, RMSprop, SparseCatego
 pytestmark = pytest.mark.skipif(not native.available(), reason="the native kernels were not built")
 
 SEEDS = [0, 1, 12345, 2**31, 2**62, 2**63 - 1, 2**63, 2**64 - 1]
-
-
-@pytest.fixture
-def threads() -> Iterator[Callable[[int], None]]:
-    """Sets the number of threads; torch gets back what it had."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
 
 
 def split_mix(seed: int, n: int) -> list[int]:
@@ -280,20 +271,6 @@ def optimized(optimizer: Optimizer, steps: int = 20) -> list[Tensor]:
     for step in range(steps):
         optimizer.step(weights, gradients(step), slots, rate=float(optimizer.learning_rate), step=step)  # type: ignore[arg-type]  # no schedule
     return [*weights, *(tensor for name in slots for tensor in slots[name])]
-
-
-@pytest.fixture
-def kernels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the kernels that were called since."""
-    names: list[str] = []
-    call = native.call
-
-    def heard(name: str, *arguments: Any) -> int:  # Any: as `call` takes them
-        names.append(name)
-        return call(name, *arguments)
-
-    monkeypatch.setattr(native, "call", heard)
-    return names
 
 
 @pytest.mark.parametrize("count", [1, 2, 3], ids=lambda n: f"{n} threads")

@@ -23,17 +23,3 @@ def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
     kernels = ctypes.CDLL(str(path))
     monkeypatch.setattr(native, "library", lambda: kernels)
     return name
-
-
-@pytest.fixture
-def kernels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the kernels that were called since."""
-    names: list[str] = []
-    call = native.call
-
-    def heard(name: str, *arguments: object) -> int:
-        names.append(name)
-        return call(name, *arguments)
-
-    monkeypatch.setattr(native, "call", heard)
-    return names

@@ -169,3 +169,45 @@ def test_the_default_dtype_does_not_matter(kernels: list[str]) -> None:
         torch.set_default_dtype(before)
 
     assert {"block_forward", "block_backward"} <= set(kernels)
+
+
+def pair(layers: tuple[Layer, ...], images: torch.Tensor) -> list[list[torch.Tensor]]:
+    """Output and gradients of the fused module and of the plain one, with weights that are small whole numbers."""
+    model = Sequential([Input(tuple(images.shape[1:])), *layers])
+    draw = torch.Generator().manual_seed(0)
+    for parameter in model.module.parameters():
+        parameter.data.copy_(torch.randint(-2, 3, parameter.shape, generator=draw))
+    found = []
+    for module in (fused(model.module), model.module):
+        y = module(images)
+        gradient = torch.arange(1.0, y.numel() + 1).reshape(y.shape) % 8
+        found.append([y.detach(), *torch.autograd.grad((y * gradient).sum(), list(model.module.parameters()))])
+    return found
+
+
+@pytest.mark.parametrize("filters", [8, 16])
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("most", [1, 2], ids=["all equal", "zeros and ones"])
+def test_of_equal_values_the_first_gets_the_gradient(filters: int, kernel: int, most: int, kernels: list[str]) -> None:
+    """Whole numbers, of which every sum is exact: to the last bit."""
+    images = torch.randint(0, most, (3, 13, 12, 1), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+
+    found, expected = pair((conv(filters, kernel), POOL), images)
+
+    assert kernels == ["block_forward", "block_backward"]
+    for one, plain in zip(found, expected, strict=True):
+        assert torch.equal(one, plain)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf], ids=str)
+def test_what_is_no_number_spoils_the_same_outputs(value: float, kernels: list[str]) -> None:
+    images = pictures(2, 12, 12, 1, dtype=torch.float32)
+    images[1, 5, 6] = value
+
+    found, expected = pair((conv(16), POOL), images)
+
+    assert "block_backward" in kernels
+    assert int(expected[0].isnan().sum() + expected[0].isinf().sum()) > 0
+    torch.testing.assert_close(found[0], expected[0], rtol=1e-6, atol=1e-5, equal_nan=True)  # sums of 9, up to 30
+    for one, plain in zip(found[1:], expected[1:], strict=True):
+        assert torch.equal(one.isfinite(), plain.isfinite())

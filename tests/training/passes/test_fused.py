@@ -3,7 +3,7 @@
 import copy
 import os
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from statistics import mean
 
 import numpy as np
@@ -304,14 +304,6 @@ def test_training_without_the_kernels_is_the_same(
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
-@pytest.fixture
-def threads() -> Iterator[None]:
-    """Leaves torch with as many threads as it had."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two processors")
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize(("make", "shapes", "kinds"), MODELS, ids=NAMES)
@@ -320,16 +312,14 @@ def test_the_number_of_threads_changes_the_last_digits_only(
     shapes: list[tuple[int, ...]],
     kinds: dict[str, int],
     half: bool,
-    threads: None,
+    threads: Callable[[int], None],
 ) -> None:
-    """Of the kernels: torch's own convolutions, which would change too, stay with one thread."""
     model, inputs = make(0), [pictures(7, *shape, dtype=torch.float32, seed=n) for n, shape in enumerate(shapes)]
     found = []
     for count in (1, 2):
         owner = copy.deepcopy(model.module)
-        torch.set_num_threads(count)
+        threads(count)
         found.append(step(owner, fused(owner), inputs, half=half))
-        torch.set_num_threads(1)
 
     for other in found[1:]:
         # In bfloat16 a last digit of a sum may round to the next of 256 steps, and so on through the net.
