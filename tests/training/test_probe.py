@@ -1,6 +1,7 @@
 """precision="auto": what is tried, what is kept, and that a trial leaves nothing behind.  No time is measured here."""
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -280,3 +281,10 @@ def test_a_run_writes_down_what_was_found(
     written = json.loads(next((tmp_path / "runs").rglob("run.json")).read_text())
     assert written["settings"]["precision"] == answer
     assert run.record.settings.precision == answer
+
+
+def test_tests_leave_the_user_s_cache_alone() -> None:
+    from cli.test_process import ENVIRONMENT
+
+    assert Path(os.environ["XDG_CACHE_HOME"]).name.startswith("holdfast-tests-")
+    assert ENVIRONMENT["XDG_CACHE_HOME"] == os.environ["XDG_CACHE_HOME"]
