@@ -7,6 +7,7 @@ is opened once for all models, which the ledger counts; accuracy is float32's fo
 """
 
 import time
+from pathlib import Path
 from typing import Any, Literal
 
 from common import LEDGER, Spread, parser_for, write
@@ -22,19 +23,22 @@ def main() -> None:
     """Trains, judges, prints and writes."""
     parser = parser_for(__doc__, turns=5)
     parser.add_argument("--epochs", type=int, default=3, help="3")
+    parser.add_argument("--images", type=int, help="to train on; by default all of the training part")
+    parser.add_argument("--ledger", type=Path, default=LEDGER, help="where looks at the test part are counted")
     given = parser.parse_args()
     if not MNIST.is_dir():
         raise SystemExit(f"no MNIST at {MNIST}; HOLDFAST_DATA names the folder that holds mnist/.")
     data = holdfast.data.load(MNIST)
+    images, labels = data.train.images[: given.images], data.train.labels[: given.images]
     models: list[tuple[str, int, float, holdfast.Model]] = []
     for seed in range(given.turns):
         for precision in PRECISIONS:
             model: holdfast.Model = TASKS["small"].model(holdfast, [holdfast.layers.Rescaling(1 / 255)], seed=seed)
             model.compile(metrics=["accuracy"], precision=precision)
             began = time.perf_counter()
-            model.fit(data.train, epochs=given.epochs, verbose=0, measure_train="never")
+            model.fit(images, labels, epochs=given.epochs, verbose=0, measure_train="never")
             models.append((precision, seed, time.perf_counter() - began, model))
-    with Ledger.open(LEDGER) as ledger:
+    with Ledger.open(given.ledger) as ledger:
         run = ledger.begin_run("benchmark", "mnist", data.test.fingerprint, dataset="mnist")
         test = unseal(data.test, ledger=ledger, run=run)
         ledger.end_run(run, "done")

@@ -249,9 +249,50 @@ def gpu(files: list[Found]) -> str:
     return f"{found['device']}.\n\n{table('what | trained | n | seconds | found', rows)}\n\n{about(found)}"
 
 
+def precision(files: list[Found]) -> str:
+    """Accuracy by precision of training."""
+    (found,) = files
+    rows = []
+    for name in dict.fromkeys(point["precision"] for point in found["points"]):
+        test = [100 * point["accuracy"] for point in found["points"] if point["precision"] == name]
+        seconds = [point["seconds"] for point in found["points"] if point["precision"] == name]
+        rows.append((name, len(test), Spread.of(seconds).text(".2f"), f"{statistics.mean(test):.3f}", _sd(test)))
+    head = "trained in | seeds | seconds of the call | test accuracy, mean % | sd"
+    return f"{found['epochs']} epochs.\n\n{table(head, rows)}\n\n{about(found)}"
+
+
+def _sd(values: list[float]) -> str:
+    return f"{statistics.stdev(values):.3f}" if len(values) > 1 else ""
+
+
+def small_net(files: list[Found]) -> str:
+    """Accuracy on either part."""
+    (found,) = files
+    rows = [(part, found[part]["n"], found[part]["mean"], found[part]["sd"]) for part in ("validation", "test")]
+    head = "judged on | seeds | accuracy, mean % | sd"
+    note = f"{found['parameters']:,} parameters, {found['epochs']} epochs, on {found['machine']['processor']}."
+    return f"{table(head, rows)}\n\n{note}"
+
+
+def recipe(files: list[Found]) -> str:
+    """Validation accuracy with each setting changed alone."""
+    (found,) = files
+    kinds = list(found)
+    rows = []
+    for change in found[kinds[0]]["validation"]:
+        each = [found[kind]["validation"].get(change) for kind in kinds]
+        cells = [f"{one['accuracy_mean']:.2f} ± {one['accuracy_sd']:.2f} ({one['n']})" if one else "" for one in each]
+        rows.append((change, *cells))
+    titles = [f"{kind}, {found[kind]['epochs']} epochs" for kind in kinds]
+    return table(" | ".join(["changed alone", *titles]), rows)
+
+
 TABLES: dict[str, Callable[[list[Found]], str]] = {
     "throughput": throughput,
     "time_to_accuracy": time_to_accuracy,
+    "precision": precision,
+    "mnist_small_net": small_net,
+    "recipe": recipe,
     "predict": predict,
     "startup": startup,
     "memory": memory,

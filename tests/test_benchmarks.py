@@ -32,6 +32,12 @@ CASES = (
     Program("limit", "--turns 1 --models dense --size 64 --turn-s 0.01 --images 640", ("limit.json",)),
     Program("loop_cost", "--turns 2", ("loop_cost.json",)),
     Program("memory", "--turns 1 --images 640 --fits 2 --fit-images 640", ("memory.json",)),
+    Program(
+        "precision",
+        "--turns 1 --epochs 1 --images 640 --ledger ledger.db",
+        ("ledger.db", "precision.json"),
+        mnist=True,
+    ),
     Program("predict", "--turns 1 --peers", ("predict.json",)),
     Program("startup", "--turns 1", ("startup.json",)),
     Program(
