@@ -265,6 +265,16 @@ def _sd(values: list[float]) -> str:
     return f"{statistics.stdev(values):.3f}" if len(values) > 1 else ""
 
 
+def digits(files: list[Found]) -> str:
+    """Accuracy on the second half, and how long the training took."""
+    (found,) = files
+    test = [100 * point["test"] for point in found["points"]]
+    row = (len(test), Spread.of([point["seconds"] for point in found["points"]]).text(".2f"))
+    head = "who | seeds | seconds of training | test accuracy, mean % | sd | least"
+    rows = [("`holdfast.train`", *row, f"{statistics.mean(test):.2f}", _sd(test), f"{min(test):.2f}")]
+    return f"{table(head, rows)}\n\nn={found['samples']} pictures each. {about(found)}"
+
+
 def small_net(files: list[Found]) -> str:
     """Accuracy on either part."""
     (found,) = files
@@ -292,6 +302,7 @@ TABLES: dict[str, Callable[[list[Found]], str]] = {
     "time_to_accuracy": time_to_accuracy,
     "precision": precision,
     "mnist_small_net": small_net,
+    "digits": digits,
     "recipe": recipe,
     "predict": predict,
     "startup": startup,
