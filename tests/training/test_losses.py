@@ -256,3 +256,17 @@ def test_a_categorical_loss_of_one_output_is_refused(loss: Loss) -> None:
 )
 def test_short_and_old_spellings_of_losses_are_found(name: str, canonical: str) -> None:
     assert losses.canonical(name) == canonical
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_cross_entropy_of_logits_has_second_derivatives(smoothing: float) -> None:
+    """A penalty on gradients used to count for nothing: the kernel's gradient passed for a constant."""
+    loss = SparseCategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+    found = []
+
+    for dtype in (torch.float32, torch.float64):  # the second is torch's own arithmetic
+        logits = LOGITS.to(dtype).requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(LABELS, logits).square().sum(), logits, create_graph=True)
+        found.append(torch.autograd.grad(gradient.square().sum(), logits)[0])
+
+    torch.testing.assert_close(found[0], found[1].float(), atol=1e-5, rtol=1e-5)  # digits of float32

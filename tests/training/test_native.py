@@ -206,16 +206,6 @@ def test_threads_do_not_change_the_losses(threads: Callable[[int], None]) -> Non
     assert torch.equal(found[0][1], found[1][1])
 
 
-def test_a_second_derivative_is_refused_rather_than_wrong() -> None:
-    x = torch.zeros(2, 3, requires_grad=True)
-
-    losses = SparseCategoricalCrossentropy(from_logits=True)(torch.tensor([0, 1]), x)
-    (gradient,) = torch.autograd.grad((losses.square()).sum(), x, create_graph=True)
-
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        gradient.square().sum().backward()  # type: ignore[no-untyped-call]  # as above
-
-
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
 def test_the_default_dtype_does_not_matter(dtype: torch.dtype) -> None:
     logits, labels = torch.randn(9, 4, generator=torch.Generator().manual_seed(0)), torch.arange(9) % 4

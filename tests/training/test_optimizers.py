@@ -230,3 +230,15 @@ def test_numpy_s_numbers_are_taken() -> None:
     assert sgd == SGD(0.5, gradient_accumulation_steps=2)
     assert type(sgd.learning_rate) is float
     assert type(sgd.gradient_accumulation_steps) is int
+
+
+@pytest.mark.parametrize("optimizer", [SGD(momentum=0.9), RMSprop(), Adam()], ids=str)
+def test_a_graph_from_before_a_step_is_refused(optimizer: Optimizer) -> None:
+    """The kernels used to change weights behind torch's back; gradients through them were silently wrong."""
+    weights = torch.ones(3, requires_grad=True)
+    loss = weights.square().sum()
+
+    optimizer.step([weights], [torch.ones(3)], optimizer.slots([weights]), rate=0.1, step=0)
+
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        torch.autograd.grad(loss, weights)

@@ -1,12 +1,13 @@
 """The native kernels (kernels.cpp): finding the library, and its functions as torch sees them.
 
 Where there is none, for want of a compiler when the package was built, `available()` says so and `passes` leave the
-graph to torch.  Everything here takes channels-first tensors in channels_last memory, on a CPU, and has first
-derivatives only.
+graph to torch.  Everything here takes channels-first tensors in channels_last memory, on a CPU, and all but
+`Crossentropy` has first derivatives only.
 """
 
 import ctypes
 import itertools
+import warnings
 from collections.abc import Sequence
 from ctypes import c_float, c_int64, c_uint32, c_uint64, c_void_p
 from functools import cache
@@ -24,12 +25,15 @@ CODES = {torch.float32: 0, torch.bfloat16: 1}  # as kernels.cpp takes them
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The kernels for this processor, if they were built."""
+    """The kernels for this processor, if they were built and can be loaded, which a warning tells if not."""
     level = torch.backends.cpu.get_cpu_capability().lower()
     for name in (level, "default"):
         path = Path(__file__).with_name(f"kernels-{name}.so")
         if path.exists():
-            return ctypes.CDLL(str(path))
+            try:
+                return ctypes.CDLL(str(path))
+            except OSError as error:  # built where the C++ or OpenMP library was a newer one, say
+                warnings.warn(f"holdfast: no native kernels, training is slower: {error}", stacklevel=2)
     return None
 
 
@@ -232,24 +236,29 @@ def dropped(x: Tensor, how: tuple[Any, ...]) -> Tensor:  # Any: numbers as ctype
 class Crossentropy(torch.autograd.Function):
     """Cross-entropy of each sample, (N,), from float32 logits (N, K) and int64 labels (N,), smoothed by a share.
 
+    It has second derivatives, too, for penalties on gradients.
+
     Raises:
         IndexError: a label that is no class.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-        logits, (n, k) = logits.contiguous(), logits.shape
-        losses, gradient = floats(n), torch.empty_like(logits)
+        n, k = logits.shape
+        losses, gradient = floats(n), floats(n, k)
         how = c_int64(n), c_int64(k), c_float(smoothing), torch.get_num_threads()
-        if call("crossentropy", logits, labels.contiguous(), losses, gradient, *how):
+        if call("crossentropy", logits.contiguous(), labels.contiguous(), losses, gradient, *how):
             raise IndexError(f"a label is none of the {k} classes, 0 to {k - 1}.")
-        ctx.save_for_backward(gradient)
+        ctx.save_for_backward(logits, labels, gradient)
+        ctx.smoothing = smoothing
         return losses
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (of_one,) = ctx.saved_tensors
+        logits, labels, of_one = ctx.saved_tensors
+        if torch.is_grad_enabled():  # with create_graph: the numbers of `of_one` would pass for constants
+            target = torch.nn.functional.one_hot(labels, logits.shape[1])
+            of_one = logits.softmax(1) - (1 - ctx.smoothing) * target - ctx.smoothing / logits.shape[1]
         return of_one * gradient[:, None], None, None
 
 
@@ -265,16 +274,18 @@ def update(name: str, tensors: Sequence[Sequence[Tensor]], *numbers: float | Ten
         Whether it was done.
     """
     *changed, gradients = tensors
-    if not available():
+    # First those that are there: on a GPU making gradients contiguous would cost a copy of each.
+    if not available() or not all(map(plain, itertools.chain(*changed))):
         return False
     tensors = *changed, [gradient.contiguous() for gradient in gradients]
-    if not all(map(plain, itertools.chain(*tensors))):
+    if not all(map(plain, tensors[-1])):
         return False
     count = len(tensors[0])
     addresses = [(c_void_p * count)(*[x.data_ptr() for x in xs]) for xs in tensors]
     sizes = (c_int64 * count)(*[x.numel() for x in tensors[0]])
     threads = torch.get_num_threads()
     call(name, *addresses, sizes, c_int64(count), *[c_float(float(number)) for number in numbers], threads)
+    torch.autograd.graph.increment_version(list(itertools.chain(*changed)))  # or old graphs would take the new weights
     return True
 
 
