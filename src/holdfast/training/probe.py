@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core import HoldfastError, whole_file
 from ..data import Batch, Batches
@@ -43,7 +43,7 @@ def precision_for(state: State, program: Program, batches: Batches, *, flops: fl
     """
     device = batches.data.inputs[0].device
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     if device.type != "cpu" or flops < WORTH:
         return "float32"
     batch = next(iter(batches.in_order().epoch(0)))
@@ -104,12 +104,7 @@ def one_thread() -> Iterator[None]:
 
 def faster(state: State, program: Program, batch: Batch) -> Precision:
     """The precision in which a copy of the model takes its steps faster, in turns, by the best of each."""
-    model = copy.deepcopy(state.model).train()
-    for part in model.modules():  # nobody hears of a trial
-        part._forward_hooks.clear()
-        part._forward_pre_hooks.clear()
-        part._backward_hooks.clear()
-        part._backward_pre_hooks.clear()
+    model = without_hooks(state.model).train()
     module, parameters = fused(model), [parameter for parameter in model.parameters() if parameter.requires_grad]
     programs = {name: replace(program, precision=name, penalty=None) for name in ("float32", "bfloat16")}
     best = dict.fromkeys(programs, float("inf"))
@@ -124,7 +119,17 @@ def faster(state: State, program: Program, batch: Batch) -> Precision:
     return "bfloat16" if best["bfloat16"] * PAYS < best["float32"] else "float32"
 
 
-def step_seconds(module: torch.nn.Module, parameters: Sequence[Tensor], program: Program, batch: Batch) -> float:
+def without_hooks(model: nn.Module) -> nn.Module:
+    """A copy whose calls nobody hears; whoever has hooked into the model may hold what cannot be copied."""
+    listeners = [
+        hooks
+        for part in model.modules()
+        for hooks in (part._forward_hooks, part._forward_pre_hooks, part._backward_hooks, part._backward_pre_hooks)
+    ]
+    return copy.deepcopy(model, {id(hooks): type(hooks)() for hooks in listeners})
+
+
+def step_seconds(module: nn.Module, parameters: Sequence[Tensor], program: Program, batch: Batch) -> float:
     """How long loss and gradients take."""
     began = time.perf_counter()
     with program.autocast(batch.inputs[0].device):

@@ -46,7 +46,8 @@ class FirstBlock(nn.Module):
         self.no_bias = torch.zeros(conv.out_channels, dtype=torch.float32, device="cpu")
 
     def forward(self, x: Tensor) -> Tensor:
-        known = x.dtype in (torch.uint8, torch.float32) and x.dim() == 4 and not x.requires_grad
+        picture = x.dim() == 4 and x.shape[-1] == 1
+        known = x.dtype in (torch.uint8, torch.float32) and picture and not x.requires_grad
         if not known or x.device.type != "cpu" or self.conv.weight.dtype is not torch.float32:
             return self.parts(x)  # type: ignore[no-any-return]  # torch's own lack
         bias = self.no_bias if self.conv.bias is None else self.conv.bias

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import torch
 from torch import Tensor, fx, nn
 
 from ...layers.merge import Sum
@@ -40,7 +41,9 @@ class NormRelu(nn.Module):
 
     def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
         norm = self.norm
-        if not (norm.training and fits(x) and (other is None or other.dtype == x.dtype)):
+        assert norm.running_mean is not None
+        alike = norm.running_mean.dtype is torch.float32 and (other is None or other.dtype == x.dtype)
+        if not (norm.training and fits(x) and alike):
             y: Tensor = norm(x)
             y = y if other is None else y + other
             return y.relu() if self.relu else y
