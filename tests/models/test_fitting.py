@@ -698,7 +698,7 @@ ASKED: list[tuple[str, Callable[[BaseModel], object], str]] = [
     ("metric", lambda m: m.compile("adam", metrics=["acuracy"]), "unknown metric 'acuracy'; did you mean 'accuracy'"),
     ("weighted", lambda m: m.compile("adam", weighted_metrics=["x"]), "unknown metric 'x'; known: "),
     ("output", lambda m: m.compile("adam", {"kind": "mse"}).fit(X, Y, verbose=0), "loss names 'kind'; the model's"),
-    ("precision", lambda m: m.compile("adam", precision="half").fit(X, Y, verbose=0), "precision 'half': must be"),  # type: ignore[arg-type]  # the point
+    ("precision", lambda m: m.compile("adam", precision="half"), "compile(precision='half'): must be 'auto', "),  # type: ignore[arg-type]  # the point
     (
         "device",
         lambda m: m.compile("adam", device="gpu0"),

@@ -68,6 +68,8 @@ def compiled(
     device: str,
 ) -> Compiled:
     """Checks by name at once what can be checked before any data is seen."""
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise BadValue(f"compile(precision={precision!r}): must be 'auto', 'float32' or 'bfloat16'.")
     for one in _flat(loss):
         get_loss(one)
     for one in (*_flat(metrics), *_flat(weighted_metrics)):
