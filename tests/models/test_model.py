@@ -421,3 +421,17 @@ def test_predict_calls_hooks_that_come_after_the_first_prediction() -> None:
     hook.remove()
 
     assert seen == [(2, 8, 10, 10)]
+
+
+def test_predict_computes_with_modules_that_were_put_in_after_the_first_prediction() -> None:
+    """It used to go on with those from before."""
+    model, x = net(), np.random.default_rng(0).integers(0, 256, (5, 12, 12, 1), dtype=np.uint8)
+    model.predict(x)
+    conv = model.module.get_submodule("conv2d")
+
+    model.module.conv2d = copy.deepcopy(conv)
+    torch.nn.init.constant_(model.module.get_parameter("conv2d.weight"), 0.1)
+
+    with torch.no_grad():
+        expected = model.module(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(model.predict(x), expected, rtol=1e-5, atol=1e-6)  # sums in another order

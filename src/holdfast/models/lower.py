@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
 import torch
@@ -61,16 +60,18 @@ class Lowered:
     mains: dict[Source, nn.Module] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     penalties: list[tuple[nn.Module, str, Regularizer]] = field(default_factory=list)
+    _fused: tuple[list[nn.Module], nn.Module] | None = field(default=None, init=False, repr=False)  # of these parts
 
     @property
     def fastest(self) -> nn.Module:
         """What computes the same as `module` in the least time; the module itself once somebody has hooked into it."""
-        hooked = any(part._forward_hooks or part._forward_pre_hooks for part in self.module.modules())
-        return self.module if hooked else self._fused
-
-    @cached_property
-    def _fused(self) -> nn.Module:
-        return fused(self.module)
+        parts = list(self.module.modules())
+        if any(part._forward_hooks or part._forward_pre_hooks for part in parts):
+            return self.module
+        made = self._fused
+        if made is None or made[0] != parts:  # whoever puts another module in is heard
+            made = self._fused = parts, fused(self.module)
+        return made[1]
 
 
 def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int) -> Lowered:
