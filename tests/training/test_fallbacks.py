@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, fx
 
-from holdfast.data import Batches
+from holdfast.data import Batch, Batches
 from holdfast.layers import BatchNormalization, Conv2D, Input, Layer, MaxPooling2D, ReLU
 from holdfast.models import Sequential
 from holdfast.training import Program, State, native, probe
@@ -88,3 +88,19 @@ def test_a_gpu_that_only_emulates_bfloat16_computes_in_float32(monkeypatch: pyte
     batches = cast(Batches, SimpleNamespace(data=data))
 
     assert probe.precision_for(cast(State, None), cast(Program, None), batches, flops=1e15) == "float32"
+
+
+def test_answers_of_trials_at_once_are_all_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The last to end used to write over what the others had found."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    batches = Batches(Batch((torch.zeros(2, 8, 8, 1),)), batch_size=2)
+    module = module_of((8, 8, 1), Conv2D(8, 3))
+
+    def trial(*_: object) -> str:
+        probe.keep("of another", "float32")
+        return "bfloat16"
+
+    monkeypatch.setattr(probe, "faster", trial)
+
+    assert probe.precision_for(State(module, 0.1), cast(Program, None), batches, flops=1e15) == "bfloat16"
+    assert sorted(probe.answers().values()) == ["bfloat16", "float32"]

@@ -23,9 +23,7 @@ from ..training import (
     get_loss,
     get_optimizer,
 )
-from .arrays import (
-    check_number,
-)
+from .arrays import check_number
 from .lower import Link, Lowered, calls_in, for_training, links, removable
 from .recipe import LABEL_SMOOTHING, recipe_optimizer, recipe_rate, smoothed
 

@@ -20,18 +20,13 @@ from ..training import (
     precision_for,
     train,
 )
-from .arrays import (
-    Arrays,
-    check_number,
-    hold_out,
-)
-
-if TYPE_CHECKING:
-    from .model import BaseModel
-
+from .arrays import Arrays, check_number, hold_out
 from .recipe import recipe_batch_size, recipe_shift
 from .samples import check_binary, check_known, check_varied, class_weights, labelled, validation_samples
 from .summary import summarize
+
+if TYPE_CHECKING:
+    from .model import BaseModel
 
 EVALUATION_BATCH = 256  # results do not depend on it
 

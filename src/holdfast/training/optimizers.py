@@ -1,8 +1,8 @@
 """Optimizers with Keras 3's formulas, defaults and epsilons, as frozen descriptions.
 
-What they remember (`slots`) belongs to the state.  All parameters are updated by torch's `_foreach` operations, a
-handful of calls a step however many parameters there are.  What changes from step to step is a handful of numbers,
-computed apart, so that a recorded update can be repeated with new ones.
+What they remember (`slots`) belongs to the state.  All parameters are updated at once: on a CPU by a native kernel for
+SGD with momentum, RMSprop, Adam and AdamW, else by a handful of torch's `_foreach` operations.  What changes from step
+to step is a handful of numbers, computed apart, so that a recorded update can be repeated with new ones.
 """
 
 import math

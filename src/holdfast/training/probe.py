@@ -49,15 +49,13 @@ def precision_for(state: State, program: Program, batches: Batches, *, flops: fl
     batch = next(iter(batches.in_order().epoch(0)))
     if not state.parameters():
         return "float32"
-    known, name = answers(), key(state, batch)
-    if name not in known:
+    name = key(state, batch)
+    answer = answers().get(name)
+    if answer is None:
         with one_thread():
-            known[name] = faster(state, program, batch)
-        with suppress(*NO_FOLDER):  # costs another trial, no more
-            cache_file().parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(cache_file()) as path:
-                path.write_text(json.dumps(known, indent=1))
-    return "bfloat16" if known[name] == "bfloat16" else "float32"
+            answer = faster(state, program, batch)
+        keep(name, answer)
+    return "bfloat16" if answer == "bfloat16" else "float32"
 
 
 def cache_file() -> Path:
@@ -71,6 +69,15 @@ def answers() -> dict[str, str]:
         found = json.loads(cache_file().read_text())
         return found if isinstance(found, dict) else {}
     return {}
+
+
+def keep(name: str, answer: Precision) -> None:
+    """Writes an answer down beside those that others have written meanwhile; where it cannot, another trial follows."""
+    with suppress(*NO_FOLDER):
+        cache_file().parent.mkdir(parents=True, exist_ok=True)
+        known = answers() | {name: answer}
+        with whole_file(cache_file()) as path:
+            path.write_text(json.dumps(known, indent=1))
 
 
 @cache
