@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from holdfast.data import Batch, Batches
 from holdfast.layers import BatchNormalization, Conv2D, Input, Layer, MaxPooling2D, ReLU
@@ -48,6 +48,16 @@ def test_an_image_of_other_channels_is_refused() -> None:
 
     with pytest.raises(RuntimeError, match="1 channels, but got 3"):
         module(torch.zeros(2, 8, 8, 3))
+
+
+def test_biases_that_lie_apart_in_memory_are_the_first_block_s_too() -> None:
+    """The kernel used to take their neighbours."""
+    module = module_of((8, 8, 1), Conv2D(8, 3, activation="relu"), MaxPooling2D(2))
+    conv = module.get_submodule("conv2d")
+    conv.bias = nn.Parameter(torch.arange(16.0).view(8, 2)[:, 0])
+    x = torch.ones(1, 8, 8, 1)
+
+    torch.testing.assert_close(fused(module)(x), module(x), atol=1e-5, rtol=1e-5)  # sums in another order
 
 
 def test_a_model_in_bfloat16_trains_as_without_passes() -> None:

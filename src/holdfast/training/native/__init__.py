@@ -117,7 +117,7 @@ class Block(torch.autograd.Function):
         ctx.how = shape, CODES[dtype], torch.get_num_threads()
         ctx.what = int(x.dtype == torch.uint8), c_float(affine[0]), c_float(affine[1]), side
         bytes_, scale, offset, _ = ctx.what
-        call("block_forward", x, bytes_, taps, bias, scale, offset, y, winners, *ctx.how)
+        call("block_forward", x, bytes_, taps, bias.contiguous(), scale, offset, y, winners, *ctx.how)
         ctx.save_for_backward(x, winners)
         return y
 
