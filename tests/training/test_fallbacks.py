@@ -1,6 +1,7 @@
 """Where the native kernels, bfloat16 and copies of a model step aside for what they cannot take."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -114,3 +115,30 @@ def test_answers_of_trials_at_once_are_all_kept(monkeypatch: pytest.MonkeyPatch,
 
     assert probe.precision_for(State(module, 0.1), cast(Program, None), batches, flops=1e15) == "bfloat16"
     assert sorted(probe.answers().values()) == ["bfloat16", "float32"]
+
+
+def test_trials_at_once_leave_torch_its_threads() -> None:
+    """A thread that began in another's trial used to put back the one thread that it found, for all that followed."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    begun, found = threading.Event(), list[int]()
+
+    def second() -> None:
+        torch.zeros(1).sum()
+        found.append(torch.get_num_threads())
+        begun.set()
+        with probe.one_thread():
+            found.append(torch.get_num_threads())
+        found.append(torch.get_num_threads())
+
+    thread = threading.Thread(target=second)
+    try:
+        with probe.one_thread():
+            thread.start()
+            assert begun.wait(60)
+        thread.join(60)
+        with ThreadPoolExecutor(1) as fresh:
+            assert fresh.submit(torch.get_num_threads).result() == 3
+        assert found == [1, 1, 3]
+    finally:
+        torch.set_num_threads(before)

@@ -7,10 +7,12 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Literal, TypeAlias
 
 import torch
@@ -29,6 +31,7 @@ Precision: TypeAlias = Literal["float32", "bfloat16"]
 WORTH = 2e11  # operations of a training, of which a CPU does some 1e11 a second: for less nothing is tried
 SECONDS = 0.25  # of trial; the first step of each kind, in which torch prepares, comes on top
 PAYS = 1.1  # bfloat16 costs digits, so it must be faster by more than noise
+TRIAL = Lock()  # one at a time: torch's threads are the whole process's
 NO_FOLDER = OSError, HoldfastError, RuntimeError  # what is raised where nothing can be kept, or nobody is at home
 
 
@@ -101,12 +104,14 @@ def key(state: State, batch: Batch) -> str:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """torch with a single thread: on a busy machine several wait for each other, and their times tell nothing."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    with TRIAL, ThreadPoolExecutor(1) as fresh:
+        # Asked in a new thread: this one has but one if it began in another's trial, and all would be left with that.
+        threads = fresh.submit(torch.get_num_threads).result()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def faster(state: State, program: Program, batch: Batch) -> Precision:
