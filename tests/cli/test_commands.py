@@ -50,7 +50,7 @@ def test_train_tells_data_model_training_score_verdict_and_where_it_is(here: Pat
         lines[1],
     )
     assert lines[2].startswith("recipe    AdamW, one cycle up to 0.0")
-    assert lines[2].endswith(" over 2 epochs, label smoothing 0.05")
+    assert lines[2].endswith(" over 2 epochs, label smoothing 0.05, in float32")
     assert lines[3].startswith("training  epoch 1/2  ")
     assert re.match(f"score     {SCORE}", lines[-3])
     assert re.match(r"verdict   (overfitting|underfitting|good fit|cannot say): train ", lines[-2])

@@ -13,12 +13,12 @@ import pytest
 import holdfast
 from holdfast import Input, Model, Sequential
 from holdfast.core import BadFile, BadShape, BadValue, UnknownName
-from holdfast.data import Part, Sealed, from_arrays
+from holdfast.data import Part, RandomShift, Sealed, from_arrays
 from holdfast.layers import Add, Dense, Flatten, Rescaling
 from holdfast.models import to_config
 from holdfast.runs import Run
 from holdfast.runs.job import new_folder
-from holdfast.training import SGD, EpochEnd, Event, OneCycle
+from holdfast.training import SGD, EpochEnd, Event, OneCycle, Stop
 
 from .small import CLASSES, Break, arrays, in_memory, npz, rows, same, train, with_dropout
 
@@ -495,3 +495,35 @@ def test_data_without_a_test_part_is_no_problem(tmp_path: Path, capsys: pytest.C
     assert "no test part" in capsys.readouterr().out
     with pytest.raises(BadValue, match="the test part is empty, there is nothing to unseal"):
         holdfast.evaluate_run(run.folder, data, open_test=True)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"precision": "half"}, r"train\(precision='half'\): must be 'auto', 'float32' or 'bfloat16'."),
+        ({"augment": 3}, r"train\(augment=3\): must be 'auto', None or a holdfast.data.RandomShift."),
+        ({"batch_size": 0}, r"train\(batch_size=0\): must be a positive whole number."),
+        ({"learning_rate": float("nan")}, "must be positive"),
+        ({"augment": RandomShift(4)}, "moves half of a picture"),
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be_are_refused_in_one_line(setting: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match=message):
+        holdfast.train("digits", out=tmp_path, verbose=0, **setting)
+
+    assert not list(tmp_path.glob("digits-*"))
+
+
+def test_a_stop_within_the_first_epoch_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match="training stopped before the end of an epoch: enough."):
+        holdfast.train("digits", "dense", epochs=1, out=tmp_path, verbose=0, callbacks=[lambda _: Stop("enough")])
+
+
+def test_card_and_report_name_the_recipe_and_do_not_blame_validation(tmp_path: Path) -> None:
+    run = holdfast.train("digits", epochs=1, out=tmp_path, verbose=0)
+
+    for page in ("card.md", "report.html"):
+        text = (run.folder / page).read_text(encoding="utf-8")
+        assert "AdamW, one cycle up to" in text
+        assert "stopped nothing and chose no weights" in text

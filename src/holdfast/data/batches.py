@@ -94,6 +94,10 @@ class Batches:
             raise BadShape(f"inputs, targets and weights have {sorted(lengths)} samples; they must have as many.")
         if augment is not None and data.inputs[0].dim() != 4:
             raise BadShape(f"{augment}: moves pictures (N, H, W, C), the input has {tuple(data.inputs[0].shape)}.")
+        if augment is not None and 2 * augment.pixels >= min(data.inputs[0].shape[1:3]):
+            raise BadValue(
+                f"{augment}: moves half of a picture {tuple(data.inputs[0].shape[1:])} out of sight; take less."
+            )
         self.data = data.map(lambda tensor: tensor.to(device))
         # Padded once: moving a batch then costs no more than taking it.
         self.padded = None if augment is None else augment.pad(self.data.inputs[0])

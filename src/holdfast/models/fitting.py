@@ -146,6 +146,7 @@ def prepare(
         validation_batch_size=validation_batch_size,
         validation_freq=validation_freq,
     )
+    check_number(f"fit(epochs={epochs!r})", epochs)
     check_number(f"fit(initial_epoch={initial_epoch!r})", initial_epoch, least=0)
     if epochs <= initial_epoch:
         raise BadValue(f"fit(epochs={epochs}, initial_epoch={initial_epoch}): there is no epoch to train.")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..core import derive
 from ..data import Dataset, Part
 from ..training import get_optimizer
+from .lines import recipe_line
 from .record import Record, Settings
 from .report import DataFacts, Facts, Making, ModelFacts, PartFacts, Picture
 
@@ -93,6 +94,8 @@ def making_of(run: "Run") -> Making:
         machine=record.machine,
         device=record.settings.device,
         precision=record.settings.precision,
+        recipe=recipe_line(record.settings),
+        patience=record.settings.patience,
         versions=record.versions,
         files=files,
         started=record.started,

@@ -19,6 +19,7 @@ from ..data import Dataset, RandomShift
 from ..evaluate import Ledger
 from ..layers import Normalization
 from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
+from ..models.arrays import check_number
 from ..models.recipe import (
     LABEL_SMOOTHING,
     LEARNING_RATE,
@@ -98,6 +99,7 @@ def train(
     say = lines.say if verbose else lines.quiet
     out = Path(out)
     check_settings(model, optimizer, learning_rate, device, out)
+    check_words(batch_size, augment, precision)
     data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, path=data, seed=seed)
     label, network = model_for(data, model, seed)
     size = recipe_batch_size(len(data.train)) if batch_size is None else batch_size
@@ -125,10 +127,10 @@ def train(
     compile_for(network, settings)
     say("data", lines.data_line(data))
     say("model", lines.model_line(network, size, how))
-    if settings.recipe:
-        say("recipe", lines.recipe_line(settings))
     session, stopper = session_for(network, data, settings, callbacks, verbose)
     settings.precision = session.program.precision  # so that resuming does not ask again
+    if settings.recipe:
+        say("recipe", f"{lines.recipe_line(settings)}, in {settings.precision}")
     with Ledger.open(out / LEDGER) as ledger:
         folder = new_folder(out, data.name)
         record = Record(
@@ -219,6 +221,8 @@ def carry_out(
     began = time.perf_counter() - record.seconds
     try:
         history = session.run()
+        if not history.logs:
+            raise BadValue(f"training stopped before the end of an epoch: {history.stop and history.stop.reason}.")
         kept = len(history.logs) - 1 if stopper is None else stopper.best_epoch
         if kept is None or (stopper is None and not math.isfinite(history.logs[-1]["val_loss"])):
             raise BadValue("training diverged: the validation loss was never a number; try a lower learning rate.")
@@ -264,6 +268,16 @@ def check_settings(
         raise BadFile(
             f"cannot make runs in {out}: {nearest} is no folder that can be written to; choose another with --out."
         )
+
+
+def check_words(batch_size: object, augment: object, precision: object) -> None:
+    """Raises BadValue for what a user of Python may write and one of the command line may not."""
+    if batch_size is not None:
+        check_number(f"train(batch_size={batch_size!r})", batch_size)
+    if augment not in ("auto", None) and not isinstance(augment, RandomShift):
+        raise BadValue(f"train(augment={augment!r}): must be 'auto', None or a holdfast.data.RandomShift.")
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise BadValue(f"train(precision={precision!r}): must be 'auto', 'float32' or 'bfloat16'.")
 
 
 def compile_for(network: BaseModel, settings: Settings) -> None:

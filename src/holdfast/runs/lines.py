@@ -69,8 +69,10 @@ def model_line(model: BaseModel, batch_size: int, optimizer: Optimizer) -> str:
 
 
 def recipe_line(settings: Settings) -> str:
-    """How the default recipe trains here."""
+    """How the default recipe, or the optimizer that was chosen, trains here."""
     kind, rate = settings.optimizer["class_name"], settings.optimizer["config"]["learning_rate"]
+    if not settings.recipe:
+        return f"{kind}, learning rate {rate:.3g}" if isinstance(rate, float) else f"{kind}, {rate['class_name']}"
     shift = f", pictures moved by up to {counted(settings.shift, 'pixel')}" if settings.shift else ""
     return (
         f"{kind}, one cycle up to {rate['config']['max_learning_rate']:.3g} over {counted(settings.epochs, 'epoch')}, "

@@ -101,8 +101,12 @@ def machine() -> str:
 
     import torch
 
+    from ..training import native
+
+    kernels = "" if native.available() else ", no native kernels"
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads{gpu}"
+    cores = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    return f"{platform.system()} {platform.machine()}, {cores}{kernels}{gpu}"
 
 
 def versions() -> dict[str, str]:

@@ -102,6 +102,8 @@ class Making:
     machine: str
     device: str
     precision: str
+    recipe: str
+    patience: int | None
     versions: Mapping[str, str]
     files: Sequence[tuple[str, int]]
     started: str
@@ -215,14 +217,21 @@ def _words(facts: Facts) -> dict[str, str]:
             "and on new ones of the same kind the accuracy may be anywhere inside it; the more pictures, the narrower."
         ),
         "looks": (
-            f"Validation was looked at {_times(score.looks)} while training chose when to stop and what to keep, which "
-            "makes its score slightly optimistic. Test is read only when it is unsealed, and each opening is counted."
+            f"Validation was looked at {_times(score.looks)}{_chosen_by(facts)} Test is read only when it is unsealed, "
+            "and each opening is counted."
         ),
         "mistakes": f"Of {wrong:,} on validation, those the model was surest of." if wrong else "None on validation.",
         "test": f"opened {opened}" if facts.openings else "sealed, never opened",
         "chance": formats.decimals(math.log(len(facts.data.classes))),
         "duplicates": _duplicates(facts.data.found),
     }
+
+
+def _chosen_by(facts: Facts) -> str:
+    """What the looks at validation did to its score."""
+    if facts.making.patience is None:
+        return ", but stopped nothing and chose no weights; it flatters once you choose between runs by it."
+    return " while training chose when to stop and what to keep, which makes its score slightly optimistic."
 
 
 def _times(count: int) -> str:

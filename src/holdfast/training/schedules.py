@@ -26,7 +26,7 @@ schedules: Registry[type[Schedule]] = Registry("schedule")
 
 def _positive(schedule: Schedule, **values: float | None) -> None:
     for name, value in values.items():
-        if value is not None and value <= 0:
+        if value is not None and not 0 < value < math.inf:  # NaN is neither
             raise BadValue(f"{type(schedule).__name__}({name}={value}): must be positive.")
 
 
