@@ -516,7 +516,7 @@ def test_settings_that_cannot_be_are_refused_in_one_line(setting: dict[str, Any]
 
 
 def test_a_stop_within_the_first_epoch_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BadValue, match="training stopped before the end of an epoch: enough."):
+    with pytest.raises(BadValue, match="training stopped before the end of an epoch: enough"):
         holdfast.train("digits", "dense", epochs=1, out=tmp_path, verbose=0, callbacks=[lambda _: Stop("enough")])
 
 
