@@ -201,7 +201,7 @@ def test_a_folder_that_may_not_be_written_is_said_as_far_as_the_system_tells(
     small: Path, says: Says, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     really = os.access
-    monkeypatch.setattr("holdfast.runs.job.os.access", lambda path, mode: mode == os.F_OK and really(path, mode))
+    monkeypatch.setattr("holdfast.runs.plan.os.access", lambda path, mode: mode == os.F_OK and really(path, mode))
 
     code, out, err = says("train", small, "--out", "new/runs")
 

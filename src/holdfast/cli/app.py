@@ -99,8 +99,8 @@ def train(
     """
     from .. import runs
     from ..data import RandomShift
-    from ..runs.job import check_settings
     from ..runs.loading import load_shown
+    from ..runs.plan import How, check_settings
 
     verbose = 0 if quiet else 1
     if resume is not None:
@@ -112,19 +112,7 @@ def train(
         return
     if data is None:
         raise BadValue("DATA is missing; try: holdfast train digits")
-    check_settings(model, optimizer, learning_rate, device, out)
-    dataset = load_shown(
-        quiet=quiet,
-        path=data,
-        validation=validation,
-        test=test,
-        seed=seed,
-        image_size=image_size,
-        skip_bad=skip_bad,
-    )
-    runs.train(
-        dataset,
-        model,
+    how = How(
         epochs=epochs,
         batch_size=batch_size,
         optimizer=optimizer,
@@ -134,9 +122,18 @@ def train(
         seed=seed,
         device=device,
         precision=precision.value,
-        out=out,
-        verbose=verbose,  # type: ignore[arg-type]  # 0 or 1
     )
+    check_settings(model, how, out)
+    dataset = load_shown(
+        quiet=quiet,
+        path=data,
+        validation=validation,
+        test=test,
+        seed=seed,
+        image_size=image_size,
+        skip_bad=skip_bad,
+    )
+    runs.train(dataset, model, **how, out=out, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
 
 
 @app.command()

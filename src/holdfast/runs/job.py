@@ -1,47 +1,27 @@
 """The whole job: data and a model in, a run out, in a folder with ledger and report."""
 
 import glob
-import json
 import math
-import os
 import re
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, fields, is_dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ..callbacks import EarlyStopping
-from ..core import BadFile, BadShape, BadValue, UnknownName
+from ..core import BadFile, BadValue
 from ..data import Dataset, RandomShift
 from ..evaluate import Ledger
-from ..layers import Normalization
-from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
-from ..models.arrays import check_number
-from ..models.recipe import (
-    LABEL_SMOOTHING,
-    LEARNING_RATE,
-    recipe_batch_size,
-    recipe_epochs,
-    recipe_optimizer,
-    recipe_rate,
-    recipe_shift,
-)
-from ..training import (
-    Callback,
-    CategoricalCrossentropy,
-    Optimizer,
-    Schedule,
-    SparseCategoricalCrossentropy,
-    get_loss,
-    get_optimizer,
-)
+from ..models import Fitting, from_config, to_config
+from ..training import Callback, Optimizer, get_optimizer
 from . import lines
 from .loading import load_shown
-from .record import Record, Settings, machine, versions
-from .run import LEDGER, MODEL, Run, check_same, data_of, holds_pictures, judge, ledger_of
+from .plan import How, ModelChoice, Precision, check_settings, compile_for, holds_pictures, plan, session_for
+from .record import Record, machine, versions
+from .run import LEDGER, MODEL, Run, check_same, data_of, judge, ledger_of
 from .watch import Checkpointing, Looking, alone
 from .write import remove_remains
 
@@ -50,7 +30,7 @@ CHECKPOINT = Path("checkpoints") / "last.safetensors"
 
 def train(
     data: Dataset | str | Path,
-    model: str | Path | BaseModel = "convnet",
+    model: ModelChoice = "convnet",
     *,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -60,7 +40,7 @@ def train(
     augment: RandomShift | Literal["auto"] | None = "auto",
     seed: int = 0,
     device: str = "auto",
-    precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    precision: Precision = "auto",
     out: str | Path = "runs",
     callbacks: Sequence[Callback] = (),
     verbose: Literal[0, 1, 2] = 1,
@@ -98,35 +78,22 @@ def train(
     """
     say = lines.say if verbose else lines.quiet
     out = Path(out)
-    check_settings(model, optimizer, learning_rate, device, out)
-    check_words(batch_size, augment, precision)
-    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, path=data, seed=seed)
-    label, network = model_for(data, model, seed)
-    size = recipe_batch_size(len(data.train)) if batch_size is None else batch_size
-    chosen = optimizer or compiled_optimizer(network)
-    if chosen is None and learning_rate is None:
-        learning_rate = recipe_rate(network, size)
-    if epochs is None:
-        epochs = 30 if chosen else recipe_epochs(len(data.train))
-    how = optimizer_for(chosen, learning_rate)
-    if augment == "auto":
-        augment = None if chosen else recipe_shift(network, [SparseCategoricalCrossentropy()])
-    settings = Settings(
-        model=label,
+    how = How(
         epochs=epochs,
-        batch_size=size,
-        optimizer=describe(how),
-        patience=5 if patience is None and not isinstance(how.learning_rate, Schedule) else patience,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        patience=patience,
+        augment=augment,
         seed=seed,
-        device=str(pick_device(device)),
+        device=device,
         precision=precision,
-        recipe=chosen is None,
-        label_smoothing=0.0 if chosen else LABEL_SMOOTHING,
-        shift=augment.pixels if augment else 0,
     )
-    compile_for(network, settings)
+    check_settings(model, how, out)
+    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, path=data, seed=seed)
+    settings, network = plan(data, model, how)
     say("data", lines.data_line(data))
-    say("model", lines.model_line(network, size, how))
+    say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
     session, stopper = session_for(network, data, settings, callbacks, verbose)
     settings.precision = session.program.precision  # so that resuming does not ask again
     if settings.recipe:
@@ -249,173 +216,6 @@ def carry_out(
     say("verdict", str(run.verdict))
     say("saved", lines.saved_line(folder, sealed=len(data.test) > 0))
     return run
-
-
-def check_settings(
-    model: str | Path | BaseModel,
-    optimizer: str | Optimizer | None,
-    learning_rate: float | None,
-    device: str,
-    out: Path,
-) -> None:
-    """Raises at once what `train` would raise after the data was read, which may take long."""
-    if not isinstance(model, BaseModel):
-        read_json(Path(model)) if is_file(model) else ready_made.canonical(str(model))
-    optimizer_for(optimizer, learning_rate)
-    pick_device(device)
-    nearest = next(place for place in (out, *out.parents) if os.access(place, os.F_OK))
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise BadFile(
-            f"cannot make runs in {out}: {nearest} is no folder that can be written to; choose another with --out."
-        )
-
-
-def check_words(batch_size: object, augment: object, precision: object) -> None:
-    """Raises BadValue for what a user of Python may write and one of the command line may not."""
-    if batch_size is not None:
-        check_number(f"train(batch_size={batch_size!r})", batch_size)
-    if augment not in ("auto", None) and not isinstance(augment, RandomShift):
-        raise BadValue(f"train(augment={augment!r}): must be 'auto', None or a holdfast.data.RandomShift.")
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise BadValue(f"train(precision={precision!r}): must be 'auto', 'float32' or 'bfloat16'.")
-
-
-def compile_for(network: BaseModel, settings: Settings) -> None:
-    """Compiles the model as the settings say, whether they are new or those of a run to be resumed."""
-    network.compile(
-        settings.optimizer,
-        "sparse_categorical_crossentropy",
-        ["accuracy"],
-        device=settings.device,
-        precision=settings.precision,
-    )
-    assert network.compiled is not None
-    network.compiled = replace(network.compiled, smoothing=settings.label_smoothing)
-
-
-def session_for(
-    network: BaseModel, data: Dataset, settings: Settings, callbacks: Sequence[Callback], verbose: Literal[0, 1, 2]
-) -> tuple[Fitting, EarlyStopping | None]:
-    """A training session that stops early and keeps the best weights, if it has patience.
-
-    Without, it keeps the last: a schedule has its best weights at its end, though probabilities under label smoothing,
-    and with them the validation loss, may look best before.
-    """
-    stopper = None if settings.patience is None else EarlyStopping(patience=settings.patience)
-    session = prepare(
-        network,
-        data,
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        callbacks=[*([stopper] if stopper else []), *callbacks],
-        verbose=verbose,
-        augment=RandomShift(settings.shift) if settings.shift else None,
-        measure_train="never",  # `judge` measures all parts anew, once the weights to keep are known
-    )
-    return session, stopper
-
-
-def model_for(data: Dataset, model: str | Path | BaseModel, seed: int) -> tuple[str, BaseModel]:
-    """The model to train, and what to call it.
-
-    Raises:
-        BadShape: it takes or gives other shapes than the data has.
-        UnknownName: no ready-made model of this name; the message suggests the nearest.
-    """
-    if isinstance(model, BaseModel):
-        label, network = "model", model
-        network.build_for(data.train.images)
-    elif is_file(model):
-        label, network = str(Path(model).resolve()), read_model(Path(model), seed)
-    else:
-        label = ready_made.canonical(str(model))
-        front = None if holds_pictures(data.train) else Normalization().adapt(data.train.images)
-        network = ready_made[label](data.shape, len(data.classes), front=front, seed=seed)
-    takes = [symbol.shape for symbol in network.inputs]
-    gives = [symbol.shape for symbol in network.outputs]
-    if (len(takes), len(gives)) != (1, 1):
-        raise BadShape(f"model {label}: has {len(takes)} inputs and {len(gives)} outputs; a run takes one of each.")
-    if takes[0] != data.shape:
-        raise BadShape(f"model {label}: takes {takes[0]}, the data has {data.shape}; change its Input or --image-size.")
-    if gives[0] != (len(data.classes),):
-        raise BadShape(
-            f"model {label}: gives {gives[0]}, the data has {len(data.classes)} classes; "
-            f"end it in Dense({len(data.classes)}, activation='softmax')."
-        )
-    if links(network.module) != ["softmax"]:
-        raise BadValue(f"model {label}: its outputs are no probabilities; end it in activation='softmax'.")
-    network.classes = data.classes
-    network.seed = seed  # of order and dropout; the weights are made by now
-    return label, network
-
-
-def compiled_optimizer(network: BaseModel) -> Optimizer | None:
-    """What the user compiled the model with; None for the default recipe.
-
-    Raises:
-        BadValue: it was compiled with another loss than a run minimises.
-    """
-    if network.compiled is None:
-        return None
-    loss = network.compiled.loss
-    if loss is not None and get_loss(loss) not in (CategoricalCrossentropy(), SparseCategoricalCrossentropy()):
-        raise BadValue(f"the model is compiled with {loss!r}; a run minimises plain cross-entropy, model.fit any loss.")
-    return network.compiled.optimizer
-
-
-def optimizer_for(optimizer: str | Optimizer | None, learning_rate: float | None) -> Optimizer:
-    """The optimizer, or the default recipe's, with another learning rate where one is given."""
-    if optimizer is None:
-        return recipe_optimizer(LEARNING_RATE if learning_rate is None else learning_rate)
-    found = get_optimizer(optimizer)
-    return found if learning_rate is None else replace(found, learning_rate=learning_rate)
-
-
-def describe(optimizer: Optimizer) -> dict[str, Any]:  # Any: JSON values
-    """Keras's JSON form of an optimizer, schedules included."""
-    config = {}
-    for item in fields(optimizer):
-        value = getattr(optimizer, item.name)
-        if is_dataclass(value):
-            value = {"class_name": type(value).__name__, "config": asdict(value)}  # type: ignore[arg-type]  # no class
-        config[item.name] = value
-    return {"class_name": type(optimizer).__name__, "config": config}
-
-
-def is_file(model: str | Path) -> bool:
-    """Whether this is the path of a configuration rather than a name."""
-    return isinstance(model, Path) or model.endswith(".json")
-
-
-def read_model(path: Path, seed: int) -> BaseModel:
-    """The model of a configuration.
-
-    Raises:
-        BadFile: no such file, or no model that can be built.
-    """
-    try:
-        return from_config(read_json(path), seed=seed)
-    except (BadValue, UnknownName) as error:
-        raise BadFile(f"{path}: {error}") from error
-    except (LookupError, TypeError, AttributeError) as error:
-        raise BadFile(f"{path}: is no configuration of a model: {type(error).__name__} {error}.") from error
-
-
-def read_json(path: Path) -> dict[str, Any]:  # Any: JSON values
-    """A model configuration.
-
-    Raises:
-        BadFile: no such file, or no JSON object.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadFile(f"{path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise BadFile(f"{path}: is no JSON: {error}.") from error
-    if not isinstance(value, dict):
-        raise BadFile(f"{path}: is no model configuration; it must be a JSON object with class_name and config.")
-    return value
 
 
 def new_folder(out: Path, name: str) -> Path:

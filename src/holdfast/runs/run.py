@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..core import BadData, BadFile, BadValue
-from ..data import Dataset, Part, read_image
+from ..data import Dataset, read_image
 from ..evaluate import Ledger, Report, Verdict, score, unseal, verdict
 from ..models import BaseModel, load_keras, pick_device
 from .facts import facts_of
@@ -153,15 +152,6 @@ def judge(
     write_text(folder / REPORT, report(facts))
     write_text(folder / CARD, card(facts))
     return run
-
-
-def holds_pictures(part: Part) -> bool:
-    """Whether these are pictures as files give them, (N, H, W, C) bytes that reach beyond half of 255.
-
-    Other values, e.g. pictures from 0 to 1 or to 16 in an .npz, have a range of their own.
-    """
-    images = part.images
-    return images.dim() == 4 and images.dtype == torch.uint8 and int(images.max()) > 127
 
 
 def values_of(measured: Report) -> dict[str, float]:

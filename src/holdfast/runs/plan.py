@@ -1,0 +1,280 @@
+"""The plan of a training, of a run, a fold or a seed: from what was asked for to the settings and the model."""
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+import torch
+
+from ..callbacks import EarlyStopping
+from ..core import BadFile, BadShape, BadValue, UnknownName
+from ..data import Dataset, Part, RandomShift
+from ..layers import Normalization
+from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
+from ..models.arrays import check_number
+from ..models.recipe import (
+    LABEL_SMOOTHING,
+    LEARNING_RATE,
+    recipe_batch_size,
+    recipe_epochs,
+    recipe_optimizer,
+    recipe_rate,
+    recipe_shift,
+)
+from ..training import (
+    Callback,
+    CategoricalCrossentropy,
+    Optimizer,
+    Schedule,
+    SparseCategoricalCrossentropy,
+    get_loss,
+    get_optimizer,
+)
+from .record import Settings
+
+Precision = Literal["auto", "float32", "bfloat16"]
+ModelChoice = str | Path | BaseModel
+
+
+class How(TypedDict, total=False):
+    """How to train.  The keys mean what they mean to `holdfast.train`, which has the same defaults."""
+
+    epochs: int | None
+    batch_size: int | None
+    optimizer: str | Optimizer | None
+    learning_rate: float | None
+    patience: int | None
+    augment: RandomShift | Literal["auto"] | None
+    seed: int
+    device: str
+    precision: Precision
+
+
+def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseModel]:
+    """The settings, with all filled in that was left to the recipe or the data, and the model, compiled to them."""
+    seed, optimizer, learning_rate = how.get("seed", 0), how.get("optimizer"), how.get("learning_rate")
+    label, network = model_for(data, model, seed)
+    size = how.get("batch_size") or recipe_batch_size(len(data.train))
+    chosen = optimizer or compiled_optimizer(network)
+    if chosen is None and learning_rate is None:
+        learning_rate = recipe_rate(network, size)
+    algorithm = optimizer_for(chosen, learning_rate)
+    augment, patience = how.get("augment", "auto"), how.get("patience")
+    if augment == "auto":
+        augment = None if chosen else recipe_shift(network, [SparseCategoricalCrossentropy()])
+    settings = Settings(
+        model=label,
+        epochs=how.get("epochs") or (30 if chosen else recipe_epochs(len(data.train))),
+        batch_size=size,
+        optimizer=describe(algorithm),
+        patience=5 if patience is None and not isinstance(algorithm.learning_rate, Schedule) else patience,
+        seed=seed,
+        device=str(pick_device(how.get("device", "auto"))),
+        precision=how.get("precision", "auto"),
+        recipe=chosen is None,
+        label_smoothing=0.0 if chosen else LABEL_SMOOTHING,
+        shift=augment.pixels if augment else 0,
+    )
+    compile_for(network, settings)
+    return settings, network
+
+
+def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1, 2] = 0) -> BaseModel:
+    """A model trained on the training part as `train` does, but without a folder.
+
+    The validation part is looked at only where there is patience, to choose the epoch.
+
+    Args:
+        data: its test part may be empty; its validation part, too, where there is no patience.
+        model: as in `train`; one that is given is not changed, a fresh copy of it is trained.
+        how: as in `train`.
+
+    Raises:
+        BadValue: training diverged.
+    """
+    if isinstance(model, BaseModel):
+        model.build_for(data.train.images)
+        fresh = from_config(to_config(model), seed=how.get("seed", 0))
+        fresh.compiled = model.compiled
+        model = fresh
+    settings, network = plan(data, model, how)
+    if settings.patience is None:
+        data = replace(data, validation=Part(data.train.images[:0], data.train.labels[:0], []))  # not to be judged on
+    session, stopper = session_for(network, data, settings, (), verbose)
+    history = session.run()
+    diverged = stopper.best_epoch is None if stopper else not math.isfinite(history.logs[-1]["loss"])
+    if diverged:
+        raise BadValue("training diverged: the loss was not a number in the end; try a lower learning rate.")
+    return session.model
+
+
+def check_settings(model: ModelChoice, how: How, out: Path) -> None:
+    """Raises at once what `plan` would raise after the data was read, which may take long."""
+    if not isinstance(model, BaseModel):
+        read_json(Path(model)) if is_file(model) else ready_made.canonical(str(model))
+    optimizer_for(how.get("optimizer"), how.get("learning_rate"))
+    pick_device(how.get("device", "auto"))
+    nearest = next(place for place in (out, *out.parents) if os.access(place, os.F_OK))
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise BadFile(
+            f"cannot make runs in {out}: {nearest} is no folder that can be written to; choose another with --out."
+        )
+    for name in ("epochs", "batch_size"):
+        if (number := how.get(name)) is not None:
+            check_number(f"train({name}={number!r})", number)
+    augment, precision = how.get("augment"), how.get("precision", "auto")
+    if augment not in ("auto", None) and not isinstance(augment, RandomShift):
+        raise BadValue(f"train(augment={augment!r}): must be 'auto', None or a holdfast.data.RandomShift.")
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise BadValue(f"train(precision={precision!r}): must be 'auto', 'float32' or 'bfloat16'.")
+
+
+def compile_for(network: BaseModel, settings: Settings) -> None:
+    """Compiles the model as the settings say, whether they are new or those of a run to be resumed."""
+    network.compile(
+        settings.optimizer,
+        "sparse_categorical_crossentropy",
+        ["accuracy"],
+        device=settings.device,
+        precision=settings.precision,
+    )
+    assert network.compiled is not None
+    network.compiled = replace(network.compiled, smoothing=settings.label_smoothing)
+
+
+def session_for(
+    network: BaseModel, data: Dataset, settings: Settings, callbacks: Sequence[Callback], verbose: Literal[0, 1, 2]
+) -> tuple[Fitting, EarlyStopping | None]:
+    """A training session that stops early and keeps the best weights, if it has patience.
+
+    Without, it keeps the last: a schedule has its best weights at its end, though probabilities under label smoothing,
+    and with them the validation loss, may look best before.
+    """
+    stopper = None if settings.patience is None else EarlyStopping(patience=settings.patience)
+    session = prepare(
+        network,
+        data if len(data.validation) else data.train,
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        callbacks=[*([stopper] if stopper else []), *callbacks],
+        verbose=verbose,
+        augment=RandomShift(settings.shift) if settings.shift else None,
+        measure_train="never",  # `judge` measures all parts anew, once the weights to keep are known
+    )
+    return session, stopper
+
+
+def model_for(data: Dataset, model: ModelChoice, seed: int) -> tuple[str, BaseModel]:
+    """The model to train, and what to call it.
+
+    Raises:
+        BadShape: it takes or gives other shapes than the data has.
+        UnknownName: no ready-made model of this name; the message suggests the nearest.
+    """
+    if isinstance(model, BaseModel):
+        label, network = "model", model
+        network.build_for(data.train.images)
+    elif is_file(model):
+        label, network = str(Path(model).resolve()), read_model(Path(model), seed)
+    else:
+        label = ready_made.canonical(str(model))
+        front = None if holds_pictures(data.train) else Normalization().adapt(data.train.images)
+        network = ready_made[label](data.shape, len(data.classes), front=front, seed=seed)
+    takes = [symbol.shape for symbol in network.inputs]
+    gives = [symbol.shape for symbol in network.outputs]
+    if (len(takes), len(gives)) != (1, 1):
+        raise BadShape(f"model {label}: has {len(takes)} inputs and {len(gives)} outputs; a run takes one of each.")
+    if takes[0] != data.shape:
+        raise BadShape(f"model {label}: takes {takes[0]}, the data has {data.shape}; change its Input or --image-size.")
+    if gives[0] != (len(data.classes),):
+        raise BadShape(
+            f"model {label}: gives {gives[0]}, the data has {len(data.classes)} classes; "
+            f"end it in Dense({len(data.classes)}, activation='softmax')."
+        )
+    if links(network.module) != ["softmax"]:
+        raise BadValue(f"model {label}: its outputs are no probabilities; end it in activation='softmax'.")
+    network.classes = data.classes
+    network.seed = seed  # of order and dropout; the weights are made by now
+    return label, network
+
+
+def compiled_optimizer(network: BaseModel) -> Optimizer | None:
+    """What the user compiled the model with; None for the default recipe.
+
+    Raises:
+        BadValue: it was compiled with another loss than a run minimises.
+    """
+    if network.compiled is None:
+        return None
+    loss = network.compiled.loss
+    if loss is not None and get_loss(loss) not in (CategoricalCrossentropy(), SparseCategoricalCrossentropy()):
+        raise BadValue(f"the model is compiled with {loss!r}; a run minimises plain cross-entropy, model.fit any loss.")
+    return network.compiled.optimizer
+
+
+def optimizer_for(optimizer: str | Optimizer | None, learning_rate: float | None) -> Optimizer:
+    """The optimizer, or the default recipe's, with another learning rate where one is given."""
+    if optimizer is None:
+        return recipe_optimizer(LEARNING_RATE if learning_rate is None else learning_rate)
+    found = get_optimizer(optimizer)
+    return found if learning_rate is None else replace(found, learning_rate=learning_rate)
+
+
+def describe(optimizer: Optimizer) -> dict[str, Any]:  # Any: JSON values
+    """Keras's JSON form of an optimizer, schedules included."""
+    config = {}
+    for item in fields(optimizer):
+        value = getattr(optimizer, item.name)
+        if is_dataclass(value):
+            value = {"class_name": type(value).__name__, "config": asdict(value)}  # type: ignore[arg-type]  # no class
+        config[item.name] = value
+    return {"class_name": type(optimizer).__name__, "config": config}
+
+
+def is_file(model: str | Path) -> bool:
+    """Whether this is the path of a configuration rather than a name."""
+    return isinstance(model, Path) or model.endswith(".json")
+
+
+def read_model(path: Path, seed: int) -> BaseModel:
+    """The model of a configuration.
+
+    Raises:
+        BadFile: no such file, or no model that can be built.
+    """
+    try:
+        return from_config(read_json(path), seed=seed)
+    except (BadValue, UnknownName) as error:
+        raise BadFile(f"{path}: {error}") from error
+    except (LookupError, TypeError, AttributeError) as error:
+        raise BadFile(f"{path}: is no configuration of a model: {type(error).__name__} {error}.") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:  # Any: JSON values
+    """A model configuration.
+
+    Raises:
+        BadFile: no such file, or no JSON object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadFile(f"{path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise BadFile(f"{path}: is no JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise BadFile(f"{path}: is no model configuration; it must be a JSON object with class_name and config.")
+    return value
+
+
+def holds_pictures(part: Part) -> bool:
+    """Whether these are pictures as files give them, (N, H, W, C) bytes that reach beyond half of 255.
+
+    Other values, e.g. pictures from 0 to 1 or to 16 in an .npz, have a range of their own.
+    """
+    images = part.images
+    return images.dim() == 4 and images.dtype == torch.uint8 and int(images.max()) > 127
