@@ -17,11 +17,13 @@ from ..models import BaseModel, load_keras, pick_device
 from .facts import facts_of
 from .lines import quoted
 from .loading import load_shown
+from .predictions import Predictions
 from .record import Record
 from .report import card, report
 from .write import write_history, write_text
 
 MODEL, REPORT, CARD, HISTORY, LEDGER = "model.keras", "report.html", "card.md", "history.csv", "ledger.db"
+VALIDATION, TEST = "validation.npz", "test.npz"  # what the model says of these parts
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,9 @@ def judge(
     if open_test:
         part = unseal(data.test, ledger=ledger, run=record.ledger_id)
         opened = ledger.openings(data.test.fingerprint)
-        test = score(part.labels.numpy(), model.predict(part), part="test", looks=opened, classes=data.classes)
+        said_of_test = model.predict(part)
+        test = score(part.labels.numpy(), said_of_test, part="test", looks=opened, classes=data.classes)
+        Predictions.of(part, said_of_test).write(folder / TEST)
         ledger.look(record.ledger_id, "test", data.test.fingerprint, values_of(test), purpose="report")
     said = verdict(train, validation)
     record.scores = {"train": train.to_dict(), "validation": validation.to_dict(), "verdict": said.to_dict()}
@@ -148,6 +152,7 @@ def judge(
     record.openings = ledger.openings(data.test.fingerprint)
     run = Run(folder, record, model, train, validation, said, test, record.openings)
     write_history(folder / HISTORY, record.logs)
+    Predictions.of(data.validation, probabilities).write(folder / VALIDATION)
     facts = facts_of(run, data, probabilities)
     write_text(folder / REPORT, report(facts))
     write_text(folder / CARD, card(facts))
