@@ -36,7 +36,7 @@ def main() -> None:
             )
             runs.append(holdfast.train(data, epochs=given.epochs, out=folder, verbose=0, seed=seed))
     with Ledger.open(given.ledger) as ledger:
-        run = ledger.begin_run("benchmark", "digits", data.test.fingerprint, dataset="digits")
+        run = ledger.begin_run("benchmark", data)
         test = unseal(data.test, ledger=ledger, run=run)
         ledger.end_run(run, "done")
     truth = test.labels.numpy()

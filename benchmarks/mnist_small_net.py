@@ -107,7 +107,7 @@ def main() -> None:
     images, labels = in_order(data)
     if given.test:
         with Ledger.open(given.ledger) as ledger:
-            run = ledger.begin_run("mnist_small_net", data.fingerprint, data.split_fingerprint, dataset="mnist")
+            run = ledger.begin_run("mnist_small_net", data)
             part = unseal(data.test, ledger=ledger, run=run)
         found = measure(given.seeds, given.epochs, images, labels, part.images, part.labels)
     else:

@@ -39,7 +39,7 @@ def main() -> None:
             model.fit(images, labels, epochs=given.epochs, verbose=0, measure_train="never")
             models.append((precision, seed, time.perf_counter() - began, model))
     with Ledger.open(given.ledger) as ledger:
-        run = ledger.begin_run("benchmark", "mnist", data.test.fingerprint, dataset="mnist")
+        run = ledger.begin_run("benchmark", data)
         test = unseal(data.test, ledger=ledger, run=run)
         ledger.end_run(run, "done")
     found: list[dict[str, Any]] = []

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from holdfast.callbacks import EarlyStopping
-from holdfast.data import Part, Sealed, load
+from holdfast.data import Dataset, Part, load
 from holdfast.evaluate import Ledger, Score, score, unseal
 from holdfast.models import BaseModel, convnet, dense_twin
 
@@ -22,8 +22,8 @@ MNIST = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared
 
 
 @cache
-def mnist() -> tuple[Tensor, Tensor, Sealed]:
-    """The 60,000 training pictures and labels in the order of the file, and the 10,000 of the test part."""
+def mnist() -> tuple[Tensor, Tensor, Dataset]:
+    """The 60,000 training pictures and labels in the order of the file, and the data they are of."""
     if not MNIST.is_dir():
         pytest.skip(f"no MNIST at {MNIST}; HOLDFAST_DATA names the folder that holds mnist/")
     data = load(MNIST)
@@ -34,7 +34,7 @@ def mnist() -> tuple[Tensor, Tensor, Sealed]:
     labels = torch.cat([part.labels for part in parts])[order]
     assert torch.equal(places[order], torch.arange(60_000))
     assert labels[:5].tolist() == [5, 0, 4, 1, 9]
-    return images, labels, data.test
+    return images, labels, data
 
 
 def place_of(name: str) -> int:
@@ -53,8 +53,8 @@ def trained(model: BaseModel) -> BaseModel:
 
 def accuracy_on_test(model: BaseModel, folder: Path) -> Score:
     with Ledger.open(folder / "ledger.db") as ledger:
-        run = ledger.begin_run("mnist", "data", "split", dataset="mnist")
-        part: Part = unseal(mnist()[2], ledger=ledger, run=run)
+        data = mnist()[2]
+        part: Part = unseal(data.test, ledger=ledger, run=ledger.begin_run("mnist", data))
         looks = ledger.openings(part.fingerprint)
     return score(part.labels, model.predict(part), part="test", looks=looks).accuracy
 

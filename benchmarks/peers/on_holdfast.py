@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import holdfast
-from holdfast.data import Sealed
+from holdfast.data import Dataset
 from holdfast.evaluate import Ledger, unseal
 from holdfast.training import SGD, Begin, EpochEnd, Event
 
@@ -18,9 +18,9 @@ from .tasks import MNIST, Data, Images, Task
 
 
 @cache
-def sealed_test() -> Sealed:
-    """The test part of MNIST."""
-    return holdfast.data.load(MNIST).test
+def mnist() -> Dataset:
+    """Its test part is sealed."""
+    return holdfast.data.load(MNIST)
 
 
 class Clock:
@@ -75,11 +75,11 @@ class HoldfastTrainer(Trainer):
 
     def test_accuracy(self, ledger: Path) -> dict[str, Any]:
         """The test part is sealed: each look at it is a row of the ledger."""
-        sealed = sealed_test()
+        data = mnist()
         with Ledger.open(ledger) as rows:
-            run = rows.begin_run("benchmark", "mnist", sealed.fingerprint, dataset="mnist")
-            part = unseal(sealed, ledger=rows, run=run)
-            looks = rows.openings(sealed.fingerprint)
+            run = rows.begin_run("benchmark", data)
+            part = unseal(data.test, ledger=rows, run=run)
+            looks = rows.openings(part.fingerprint)
             rows.end_run(run, "done")
         return {"accuracy": self.accuracy(part.images.numpy(), part.labels.numpy()), "looks": looks}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from evaluate.making import small
 from holdfast.core import BadFile, BadValue, MissingExtra
 from holdfast.evaluate import Ledger, tables
 
@@ -30,7 +31,7 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 
 def test_a_look_has_a_row_a_metric_and_counts_once(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "ledger.db") as ledger:
-        run = ledger.begin_run("photos-001", "data", "split")
+        run = ledger.begin_run("photos-001", small())
         for epoch in (1, 2):
             values = {"accuracy": 0.8, "loss": float("nan")}
             ledger.look(run, "validation", "part", values, purpose="early stopping", epoch=epoch)
@@ -47,7 +48,7 @@ def test_a_look_has_a_row_a_metric_and_counts_once(tmp_path: Path) -> None:
 
 def test_looks_are_counted_by_part_and_by_run(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "ledger.db") as ledger:
-        first, second = (ledger.begin_run(name, "data", "split") for name in ("a", "b"))
+        first, second = (ledger.begin_run(name, small()) for name in ("a", "b"))
         ledger.look(first, "validation", "part", {"accuracy": 0.5}, purpose="early stopping")
         ledger.look(first, "validation", "part", {"accuracy": 0.6}, purpose="report")
         ledger.look(second, "validation", "part", {"accuracy": 0.7}, purpose="selection")
@@ -62,7 +63,7 @@ def test_looks_are_counted_by_part_and_by_run(tmp_path: Path) -> None:
 def test_openings_are_counted_over_all_runs_and_scores_of_them_are_not(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         for name in ("a", "b"):
-            run = ledger.begin_run(name, "data", "split")
+            run = ledger.begin_run(name, small())
             ledger.look(run, "test", "part", {}, purpose="unseal")
             ledger.look(run, "test", "part", {"accuracy": 0.7}, purpose="report")
 
@@ -73,8 +74,8 @@ def test_openings_are_counted_over_all_runs_and_scores_of_them_are_not(tmp_path:
 def test_runs_are_listed_with_their_looks_and_the_best_accuracy_they_saw(tmp_path: Path) -> None:
     before = datetime.now(UTC)
     with Ledger.open(tmp_path / "ledger.db") as ledger:
-        done = ledger.begin_run("photos-001", "data", "split", dataset="photos")
-        ledger.begin_run("photos-002", "data", "split", dataset="photos")
+        done = ledger.begin_run("photos-001", small())
+        ledger.begin_run("photos-002", small())
         for value in (0.7, 0.8, 0.75):
             ledger.look(done, "validation", "part", {"accuracy": value, "loss": 9.0}, purpose="early stopping")
         ledger.look(done, "test", "sealed", {"accuracy": 0.99}, purpose="report")
@@ -103,7 +104,7 @@ def test_a_run_that_was_never_begun_is_refused_and_leaves_no_row(tmp_path: Path)
 def test_what_was_written_is_there_when_the_ledger_is_opened_again(tmp_path: Path) -> None:
     where = tmp_path / "Läufe und so" / "ledger.db"
     with Ledger.open(where) as ledger:
-        ledger.begin_run("a", "data", "split")
+        ledger.begin_run("a", small())
 
     with Ledger.open(str(where)) as again:
         assert [run.name for run in again.runs()] == ["a"]
@@ -111,7 +112,7 @@ def test_what_was_written_is_there_when_the_ledger_is_opened_again(tmp_path: Pat
 
 def test_nothing_of_a_closed_ledger_stays_beside_its_file(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "ledger.db") as ledger:
-        ledger.begin_run("a", "data", "split")
+        ledger.begin_run("a", small())
 
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.db"]
 
@@ -131,7 +132,7 @@ def test_sqlite_writes_ahead_syncs_fully_waits_and_checks_references(tmp_path: P
 
 def test_a_reader_does_not_wait_for_a_writer(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "ledger.db") as ledger:
-        ledger.begin_run("a", "data", "split")
+        ledger.begin_run("a", small())
         writer = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
         writer.execute("BEGIN IMMEDIATE")
 
@@ -143,7 +144,7 @@ def test_a_reader_does_not_wait_for_a_writer(tmp_path: Path) -> None:
 
 def _write(path: str, name: str, count: int) -> None:
     with Ledger.open(path) as ledger:
-        run = ledger.begin_run(name, "data", "split")
+        run = ledger.begin_run(name, small())
         for epoch in range(count):
             values = {"accuracy": epoch / count, "loss": 1.0}
             ledger.look(run, "validation", "part", values, purpose="early stopping", epoch=epoch)
@@ -174,7 +175,7 @@ def test_the_variable_goes_before_a_file_but_not_before_a_url(tmp_path: Path, mo
 
     for where in (tmp_path / "mine.db", f"sqlite:///{tmp_path / 'named.db'}"):
         with Ledger.open(where) as ledger:
-            ledger.begin_run("a", "data", "split")
+            ledger.begin_run("a", small())
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["named.db", "team.db"]
 
@@ -197,7 +198,7 @@ def test_a_ledger_that_may_only_be_read_can_be_read(tmp_path: Path) -> None:
     with Ledger.open(f"sqlite:///file:{tmp_path / 'ledger.db'}?mode=ro&uri=true") as ledger:
         assert ledger.runs() == []
         with pytest.raises(BadFile, match=r"^cannot use .* as a ledger: attempt to write a readonly database\.$"):
-            ledger.begin_run("a", "data", "split")
+            ledger.begin_run("a", small())
 
 
 def test_a_file_that_is_no_database_is_said_in_one_line_and_stays_as_it_was(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import holdfast
+from evaluate.making import small
 from holdfast.core import BadValue
 from holdfast.data import Part, Sealed
 from holdfast.evaluate import Ledger, unseal
@@ -29,14 +30,14 @@ def test_unsealing_gives_the_part_and_is_counted(path: Path) -> None:
     inside = part(3)
     sealed = Sealed(inside)
     with Ledger.open(path) as ledger:
-        run = ledger.begin_run("a", "data", "split")
+        run = ledger.begin_run("a", small())
         before = ledger.openings(sealed.fingerprint)
 
         opened = unseal(sealed, ledger=ledger, run=run)
 
         assert opened is inside
         assert (before, ledger.openings(sealed.fingerprint)) == (0, 1)
-        unseal(sealed, ledger=ledger, run=ledger.begin_run("b", "data", "split"))
+        unseal(sealed, ledger=ledger, run=ledger.begin_run("b", small()))
         assert ledger.openings(inside.fingerprint) == 2
 
 
@@ -48,7 +49,7 @@ def test_nothing_comes_out_when_nothing_could_be_written(path: Path) -> None:
 def test_an_empty_test_part_is_refused_and_not_counted(path: Path) -> None:
     sealed = Sealed(part(0))
     with Ledger.open(path) as ledger:
-        run = ledger.begin_run("a", "data", "split")
+        run = ledger.begin_run("a", small())
 
         with pytest.raises(BadValue, match=r"^the test part is empty, .* to unseal; split with test=0\.15 or so\.$"):
             unseal(sealed, ledger=ledger, run=run)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from ..core import BadFile, BadValue, MissingExtra
+from ..data import Dataset
 from .score import PartName
 
 if TYPE_CHECKING:
@@ -48,10 +49,12 @@ class Ledger:
     """An open ledger.  Many processes may use one at once; use it in a `with` block, or `close` it.
 
     Example:
+        >>> from holdfast.data import from_arrays
+        >>> data = from_arrays([[[index]] for index in range(20)], [0, 1] * 10)
         >>> with Ledger.open("sqlite://") as ledger:  # in memory; else a file, as "runs/ledger.db"
-        ...     run = ledger.begin_run("photos-001", "0f3a", "91c2", dataset="photos")
-        ...     ledger.look(run, "validation", "7be5", {"accuracy": 0.811, "loss": 0.655}, purpose="report")
-        ...     ledger.looks("7be5")
+        ...     run = ledger.begin_run("photos-001", data)
+        ...     ledger.look(run, "validation", data.validation.fingerprint, {"accuracy": 0.81}, purpose="report")
+        ...     ledger.looks(data.validation.fingerprint)
         1
     """
 
@@ -93,15 +96,15 @@ class Ledger:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def begin_run(self, name: str, dataset_fingerprint: str, split_fingerprint: str, *, dataset: str = "") -> int:
-        """Writes a run that starts now, status "running", and gives its id.  `dataset` is the name of the data."""
+    def begin_run(self, name: str, data: Dataset) -> int:
+        """Writes a run on this data that starts now, status "running", and gives its id."""
         from .tables import RUNS
 
         row = RUNS.insert().values(
             name=name,
-            dataset=dataset,
-            dataset_fingerprint=dataset_fingerprint,
-            split_fingerprint=split_fingerprint,
+            dataset=data.name,
+            dataset_fingerprint=data.fingerprint,
+            split_fingerprint=data.split_fingerprint,
             status="running",
             started=_now(),
         )
@@ -109,6 +112,11 @@ class Ledger:
             key = connection.execute(row).inserted_primary_key
             assert key is not None
             return int(key[0])
+
+    @contextmanager
+    def beating(self, run: int) -> Iterator[None]:
+        """Shows that the run is at work, for as long as the block lasts."""
+        yield
 
     def end_run(self, run: int, status: str) -> None:
         """Writes how the run ended ("finished", "failed", ...), now.

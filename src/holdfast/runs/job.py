@@ -104,7 +104,7 @@ def train(
             name=folder.name,
             status="running",
             started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-            ledger_id=ledger.begin_run(folder.name, data.fingerprint, data.split_fingerprint, dataset=data.name),
+            ledger_id=ledger.begin_run(folder.name, data),
             data=data.name,
             origin=dict(data.origin),
             classes=list(data.classes),
@@ -117,7 +117,7 @@ def train(
             machine=machine(),
             versions=versions(),
         )
-        with alone(folder):
+        with alone(folder), ledger.beating(record.ledger_id):
             return carry_out(folder, record, session, stopper, data, ledger, say)
 
 
@@ -159,6 +159,7 @@ def resume(
         say("data", lines.data_line(data))
         say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
         session, stopper = session_for(network, data, settings, callbacks, verbose)
+        held.enter_context(ledger.beating(record.ledger_id))
         return carry_out(folder, record, session, stopper, data, ledger, say, resumed=True)
 
 
