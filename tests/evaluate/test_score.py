@@ -98,6 +98,7 @@ def test_a_report_is_json_with_null_where_nothing_can_be_divided() -> None:
         "n": 2,
         "part": "validation",
         "looks": 0,
+        "optimism": 0.0,
     }
     assert stored["confusion"] == [[1, 1, 0], [0, 0, 0], [0, 0, 0]]
     assert stored["per_class"][1] == {

@@ -1,20 +1,31 @@
 """Evaluation: scores with intervals, the verdict on them, the ledger of looks, and the key to the test part."""
 
-from .interval import newcombe, normal, wilson
+from .compare import Comparison, SeedAgreement, agreement_of_seeds, compare
+from .interval import corrected_resampled, newcombe, normal, paired, wilson
 from .ledger import Ledger, RunRow
 from .score import ClassScore, Report, Score, score
+from .selection import Chosen, bbc, optimism
 from .unseal import unseal
 from .verdict import Verdict, verdict
 
 __all__ = [
+    "Chosen",
     "ClassScore",
+    "Comparison",
     "Ledger",
     "Report",
     "RunRow",
     "Score",
+    "SeedAgreement",
     "Verdict",
+    "agreement_of_seeds",
+    "bbc",
+    "compare",
+    "corrected_resampled",
     "newcombe",
     "normal",
+    "optimism",
+    "paired",
     "score",
     "unseal",
     "verdict",

@@ -1,4 +1,4 @@
-"""95 % intervals: of a share, of a difference of shares, of a mean."""
+"""95 % intervals: of a share, of a difference of shares, of a mean, of the mean over folds."""
 
 import math
 
@@ -6,10 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Interval = tuple[float, float]
+Z = 1.959963984540054  # the normal distribution has 95 % within so many standard deviations
 
 
-def wilson(successes: int, n: int) -> Interval:
-    """The interval of a share, `successes` of `n`: Wilson's score interval, by scipy; (0, 1) when n is 0.
+def wilson(successes: float, n: float) -> Interval:
+    """The interval of a share, `successes` of `n`: Wilson's score interval; (0, 1) when n is 0.
+
+    Neither need be whole: a share of which something was taken off, or with a standard error of its own, has
+    successes and an n that are worth as much.
 
     Source: Wilson 1927, doi 10.1080/01621459.1927.10502953.
 
@@ -17,12 +21,13 @@ def wilson(successes: int, n: int) -> Interval:
         >>> [round(end, 3) for end in wilson(73, 90)]
         [0.718, 0.879]
     """
-    from scipy.stats import binomtest
-
     if n == 0:
         return 0.0, 1.0
-    found = binomtest(successes, n).proportion_ci(confidence_level=0.95, method="wilson")
-    return float(found.low), float(found.high)
+    p, z2 = successes / n, Z * Z
+    middle = p + z2 / (2 * n)
+    half = Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    low, high = (middle - half) / (1 + z2 / n), (middle + half) / (1 + z2 / n)
+    return low if successes > 0 else 0.0, high if successes < n else 1.0  # exact where rounding is not
 
 
 def newcombe(first: tuple[int, int], second: tuple[int, int]) -> Interval:
@@ -50,3 +55,48 @@ def normal(values: NDArray[np.float64], low: float, high: float) -> Interval:
     errors = float(t.ppf(0.975, len(values) - 1))  # 1.96 for many values, 12.7 for two
     mean, error = float(values.mean()), errors * float(values.std(ddof=1)) / math.sqrt(len(values))
     return max(low, mean - error), min(high, mean + error)
+
+
+def paired(both: int, first: int, second: int, neither: int) -> Interval:
+    """The interval of a difference of two shares of the same samples, p(first right) minus p(second right).
+
+    Args:
+        both, first, second, neither: samples right in both, in the first only, in the second only, in neither.
+
+    Source: Newcombe 1998, Statistics in Medicine 17:2635-2650, method 10: two Wilson intervals, joined by the
+    correlation phi with its continuity correction.
+    """
+    n = both + first + second + neither
+    (p, (p_low, p_high)), (q, (q_low, q_high)) = ((k / n, wilson(k, n)) for k in (both + first, both + second))
+    spread = math.sqrt(float(both + first) * (second + neither) * (both + second) * (first + neither))
+    excess = both * neither - first * second
+    phi = (max(excess - n / 2, 0) if excess > 0 else excess) / spread if spread else 0.0
+    low = _joined(p - p_low, q_high - q, phi)
+    high = _joined(p_high - p, q - q_low, phi)
+    return p - q - low, p - q + high
+
+
+def _joined(one: float, other: float, phi: float) -> float:
+    return math.sqrt(max(one * one - 2 * phi * one * other + other * other, 0))
+
+
+def corrected_resampled(scores: NDArray[np.float64], train_n: int, test_n: int) -> Interval:
+    """The interval of the mean accuracy over the folds of a cross-validation, all its repeats together.
+
+    Folds share most of their training samples, so their scores are not independent: the variance of their mean is
+    (1/R + test_n / train_n) s², not s²/R.  Student's t with R - 1 degrees of freedom, cut at 0 and 1.
+
+    Args:
+        scores: (R,) accuracies, of all folds of all repeats.
+        train_n, test_n: samples that a fold trains on, and that it is judged by.
+
+    Source: Nadeau & Bengio 2003, Machine Learning 52:239-281.
+    """
+    from scipy.stats import t
+
+    count = len(scores)
+    if count < 2:
+        return 0.0, 1.0
+    error = math.sqrt((1 / count + test_n / train_n) * float(scores.var(ddof=1)))
+    mean, half = float(scores.mean()), float(t.ppf(0.975, count - 1)) * error
+    return max(0.0, mean - half), min(1.0, mean + half)

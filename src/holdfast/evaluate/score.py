@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..core import BadData, BadShape, BadValue
 from .interval import Interval, normal, wilson
 
-PartName = Literal["train", "validation", "test"]
+PartName = Literal["train", "validation", "test", "out-of-fold"]
 EPSILON = 1e-7  # no probability counts as smaller, as in Keras: a certain mistake costs 16.1 nats
 
 
@@ -24,11 +24,12 @@ class Score:
 
     Attributes:
         metric: "accuracy" or "log_loss".
-        value: a share in [0, 1], or nats.
-        interval: of 95 %, in the units of `value`.
+        value: a share in [0, 1], or nats; without the optimism, where that is known.
+        interval: of 95 %, in the units of `value`; of what is left without the optimism.
         n: samples it was measured on.
-        part: of the data.
+        part: of the data; "out-of-fold" is train and validation, each sample judged by a model that never saw it.
         looks: how often the part had been looked at when this was measured, for training too; 0 where none counts.
+        optimism: how much too good the best of these looks was, in the units of `value` (`selection.optimism`).
     """
 
     metric: str
@@ -37,6 +38,12 @@ class Score:
     n: int
     part: PartName
     looks: int = 0
+    optimism: float = 0.0
+
+    @property
+    def naive(self) -> float:
+        """What was seen: the value with its optimism still in it."""
+        return self.value + self.optimism
 
     @property
     def text(self) -> str:
@@ -50,6 +57,8 @@ class Score:
         done = "opened" if self.part == "test" else "looked at"
         times = "once" if self.looks == 1 else f"{self.looks:,} times"
         past = f", {done} {times}" if self.looks else ""
+        if self.optimism:
+            past += f", {100 * self.optimism:.1f} points of optimism removed (best seen {percent(self.naive)})"
         return f"{self.part} {self.metric.replace('_', '-')} {self.text} n={self.n:,}{past}"
 
 
@@ -122,6 +131,7 @@ def score(
     *,
     part: PartName,
     looks: int = 0,
+    optimism: float = 0.0,
     classes: Sequence[str] | None = None,
 ) -> Report:
     """What these predictions are worth.
@@ -131,6 +141,7 @@ def score(
         probabilities: (N, K), rows that sum to 1.
         part: which part of the data it is.
         looks: how often it has been looked at (`Ledger.looks`, `Ledger.openings`).
+        optimism: what to take off the accuracy, a share (`selection.optimism`); the log-loss is left as it is.
         classes: K names; "0", "1", ... when None.
 
     Raises:
@@ -146,8 +157,9 @@ def score(
     np.add.at(confusion, (actual, shares.argmax(1)), 1)
     right, counts = int(np.trace(confusion)), confusion.sum(1)
     losses = -np.log(shares[np.arange(n), actual].clip(EPSILON, 1))
+    honest = max(right / n - optimism, 0.0)
     return Report(
-        accuracy=Score("accuracy", right / n, wilson(right, n), n, part, looks),
+        accuracy=Score("accuracy", honest, wilson(honest * n, n), n, part, looks, right / n - honest),
         log_loss=Score("log_loss", float(losses.mean()), normal(losses, 0.0, -math.log(EPSILON)), n, part, looks),
         baseline=int(counts.max()) / n,
         baseline_class=names[int(counts.argmax())],
