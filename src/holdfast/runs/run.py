@@ -147,7 +147,7 @@ def judge(
         Predictions.of(part, said_of_test).write(folder / TEST)
         ledger.look(record.ledger_id, "test", data.test.fingerprint, values_of(test), purpose="report")
     said = verdict(train, validation)
-    record.scores = {"train": train.to_dict(), "validation": validation.to_dict(), "verdict": said.to_dict()}
+    record.scores |= {"train": train.to_dict(), "validation": validation.to_dict(), "verdict": said.to_dict()}
     record.scores |= {"test": test.to_dict()} if test else {}
     record.openings = ledger.openings(data.test.fingerprint)
     run = Run(folder, record, model, train, validation, said, test, record.openings)
