@@ -17,7 +17,7 @@ from holdfast.data import Part, RandomShift, Sealed, from_arrays
 from holdfast.layers import Add, Dense, Flatten, Rescaling
 from holdfast.models import to_config
 from holdfast.runs import Run
-from holdfast.runs.job import new_folder
+from holdfast.runs.folder import new_folder
 from holdfast.training import SGD, EpochEnd, Event, OneCycle, Stop
 
 from .small import CLASSES, Break, arrays, in_memory, npz, rows, same, train, with_dropout
@@ -57,6 +57,7 @@ def test_the_folder_holds_record_history_model_report_and_card(tmp_path: Path) -
         "model.keras",
         "report.html",
         "run.json",
+        "validation.npz",
     ]
     assert list((run.folder / "checkpoints").iterdir()) == []  # a finished run needs none
     assert sorted(path.name for path in (tmp_path / "runs").iterdir())[:2] == ["ledger.db", "small-001"]

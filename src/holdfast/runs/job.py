@@ -1,26 +1,24 @@
 """The whole job: data and a model in, a run out, in a folder with ledger and report."""
 
-import glob
 import math
-import re
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from ..callbacks import EarlyStopping
-from ..core import BadFile, BadValue
+from ..core import BadValue
 from ..data import Dataset, RandomShift
 from ..evaluate import Ledger
-from ..models import Fitting, from_config, to_config
+from ..models import Fitting, from_config
 from ..training import Callback, Optimizer, get_optimizer
 from . import lines
+from .folder import begin
 from .loading import load_shown
-from .plan import How, ModelChoice, Precision, check_settings, compile_for, holds_pictures, plan, session_for
-from .record import Record, machine, versions
+from .plan import How, ModelChoice, Precision, check_settings, compile_for, plan, session_for
+from .record import Record
 from .run import LEDGER, MODEL, Run, check_same, data_of, judge, ledger_of
 from .watch import Checkpointing, Looking, alone
 from .write import remove_remains
@@ -99,24 +97,7 @@ def train(
     if settings.recipe:
         say("recipe", f"{lines.recipe_line(settings)}, in {settings.precision}")
     with Ledger.open(out / LEDGER) as ledger:
-        folder = new_folder(out, data.name)
-        record = Record(
-            name=folder.name,
-            status="running",
-            started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-            ledger_id=ledger.begin_run(folder.name, data),
-            data=data.name,
-            origin=dict(data.origin),
-            classes=list(data.classes),
-            shape=list(data.shape),
-            sizes={"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
-            pictures=holds_pictures(data.train),
-            prints=prints_of(data),
-            settings=settings,
-            config=to_config(network),
-            machine=machine(),
-            versions=versions(),
-        )
+        folder, record = begin(out, data, settings, network, ledger)
         with alone(folder), ledger.beating(record.ledger_id):
             return carry_out(folder, record, session, stopper, data, ledger, say)
 
@@ -217,37 +198,6 @@ def carry_out(
     say("verdict", str(run.verdict))
     say("saved", lines.saved_line(folder, sealed=len(data.test) > 0))
     return run
-
-
-def new_folder(out: Path, name: str) -> Path:
-    """Makes `out/<name>-001`, or the next number that is free.
-
-    Raises:
-        BadFile: it cannot be made.
-    """
-    stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
-    taken = [path.name.removeprefix(f"{stem}-") for path in out.glob(f"{glob.escape(stem)}-*")] if out.is_dir() else []
-    number = max((int(end) for end in taken if end.isdecimal()), default=0) + 1
-    while True:
-        folder = out / f"{stem}-{number:03d}"
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            number += 1  # another process was faster
-        except OSError as error:
-            raise BadFile(f"cannot make the folder {folder}: {error.strerror}; choose another with --out.") from error
-
-
-def prints_of(data: Dataset) -> dict[str, str]:
-    """The fingerprints that say whether data is still the same."""
-    return {
-        "data": data.fingerprint,
-        "split": data.split_fingerprint,
-        "train": data.train.fingerprint,
-        "validation": data.validation.fingerprint,
-        "test": data.test.fingerprint,
-    }
 
 
 def _number(value: float) -> float | None:

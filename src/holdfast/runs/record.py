@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..core import BadFile, whole_file
 
 FILE = "run.json"
+Kind = Literal["run", "crossval", "curve"]
 
 
 class Settings(BaseModel):
@@ -34,6 +35,7 @@ class Record(BaseModel):
     """What run.json holds.
 
     Attributes:
+        kind: of what: one training, a cross-validation, a learning curve.
         origin: what `data.load` takes to give the data again; empty for arrays from memory.
         pictures: whether the samples are pictures of bytes, so that picture files can be predicted.
         sizes: samples in "train", "validation" and "test".
@@ -49,6 +51,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    kind: Kind = "run"
     name: str
     status: Literal["running", "finished", "interrupted", "failed"]
     started: str
