@@ -64,11 +64,11 @@ def charts(
 def _chart(name: str, logs: Sequence[Mapping[str, float]], measured: float, kept: int | None) -> Chart:
     is_share = name.endswith(("accuracy", "acc"))
     series = {"train": _points(logs, name), "validation": _points(logs, f"val_{name}")}
-    axes = _axes(len(logs), [value for line in series.values() for value in line.values()], measured, is_share)
+    axes = axes_for(len(logs), [value for line in series.values() for value in line.values()], measured, is_share)
     return Chart(
         title=name.replace("_", " "),
         curves=_curves(series, axes),
-        x_ticks=[(axes.x(epoch), f"{epoch:g}") for epoch in _epoch_ticks(axes.epochs)],
+        x_ticks=[(axes.x(epoch), f"{epoch:g}") for epoch in epoch_ticks(axes.epochs)],
         y_ticks=[(axes.y(tick), f"{100 * tick:g} %" if is_share else f"{tick:g}") for tick in axes.ticks],
         kept=axes.x(kept) if kept else None,
         measured=(axes.x(kept or axes.epochs), axes.y(measured)) if math.isfinite(measured) else None,
@@ -81,10 +81,11 @@ def _points(logs: Sequence[Mapping[str, float]], key: str) -> dict[int, float]:
     return {epoch: log[key] for epoch, log in enumerate(logs, 1) if math.isfinite(log.get(key, math.nan))}
 
 
-def _axes(epochs: int, values: list[float], measured: float, is_share: bool) -> Axes:
+def axes_for(epochs: int, values: list[float], measured: float, is_share: bool) -> Axes:
+    """Axes that hold these values; of a share they span ten points at least."""
     drawn = [value for value in (*values, measured) if math.isfinite(value)] or [0.0, 1.0]
     low = min(*drawn, max(drawn) - 0.1) if is_share else min(0.0, *drawn)  # ten points at least: no drama in a tenth
-    ticks = [tick for tick in _ticks(low, max(drawn), 4) if not is_share or 0 <= tick <= 1]
+    ticks = [tick for tick in round_ticks(low, max(drawn), 4) if not is_share or 0 <= tick <= 1]
     return Axes(epochs, min(*ticks, *drawn), max(*ticks, *drawn), ticks)
 
 
@@ -103,14 +104,16 @@ def _apart(heights: list[float], least: float) -> list[float]:
     return [first - push, second + push] if first <= second else [first + push, second - push]
 
 
-def _ticks(low: float, high: float, most: int, **options: Any) -> list[float]:
+def round_ticks(low: float, high: float, most: int, **options: Any) -> list[float]:  # Any: of MaxNLocator
+    """Round numbers from at most `low` to at least `high`, in about `most` steps."""
     from matplotlib.ticker import MaxNLocator
 
     return [float(tick) for tick in MaxNLocator(most, **options).tick_values(low, high)]
 
 
-def _epoch_ticks(epochs: int) -> list[float]:
-    inner = _ticks(1, epochs, 5, integer=True, steps=[1, 2, 5, 10]) if epochs > 1 else []
+def epoch_ticks(epochs: int) -> list[float]:
+    """The first epoch and round ones after it."""
+    inner = round_ticks(1, epochs, 5, integer=True, steps=[1, 2, 5, 10]) if epochs > 1 else []
     return [1.0, *(tick for tick in inner if 1 < tick <= epochs)]
 
 

@@ -166,13 +166,14 @@ def _render(template: str, facts: Facts, *, html: bool) -> str:
         "per_class": sorted(rows, key=lambda row: (math.isnan(row.recall), row.recall)) if many else rows,
         "words": _words(facts),
     }
-    text = _templates(html=html).get_template(template).render(values)
+    text = templates(html=html).get_template(template).render(values)
     # Python stands lone surrogates in for the bytes of file names that are no UTF-8; no file can hold them.
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @cache
-def _templates(*, html: bool) -> "jinja2.Environment":
+def templates(*, html: bool) -> "jinja2.Environment":
+    """The templates beside this file, with the filters that they use."""
     import jinja2
 
     environment = jinja2.Environment(
