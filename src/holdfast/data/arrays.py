@@ -20,6 +20,7 @@ def from_arrays(
     name: str = "arrays",
     classes: Sequence[str] | None = None,
     groups: object = None,
+    times: object = None,
     validation: float = 0.15,
     test: float = 0.15,
     seed: int = 0,
@@ -36,6 +37,7 @@ def from_arrays(
         classes: names of the classes 0, 1, ... of integer labels, or the order that string labels are to have;
             None takes the labels themselves, sorted.
         groups: (N,) integers or strings; samples of one group stay in one part.
+        times: (N,) numbers; the earliest samples train, then come those of validation, the latest are the test part.
         validation: share of the samples, 0 < validation < 1.
         test: share of the samples, 0 for none; not used when `test_images` are given.
         seed: of the split.
@@ -53,7 +55,13 @@ def from_arrays(
         (14, 3, 3)
     """
     source = array_source(
-        images, labels, classes=classes, groups=groups, test_images=test_images, test_labels=test_labels
+        images,
+        labels,
+        classes=classes,
+        groups=groups,
+        times=times,
+        test_images=test_images,
+        test_labels=test_labels,
     )
     return split(source, name=name, validation=validation, test=test, seed=seed)
 
@@ -64,6 +72,7 @@ def array_source(
     *,
     classes: Sequence[str] | None = None,
     groups: object = None,
+    times: object = None,
     test_images: object = None,
     test_labels: object = None,
     prefix: str | None = None,
@@ -75,18 +84,21 @@ def array_source(
     pixels, words = _samples(images, prefix), label_array(labels)
     _check_counts(prefix, len(pixels), len(words))
     names, parts = _names(prefix, len(pixels)), np.full(len(pixels), TRAIN, np.int8)
-    together = None if groups is None else _groups(groups, len(pixels))
+    together, called = (None, ()) if groups is None else _groups(groups, len(pixels))
+    when = None if times is None else _times(times, len(pixels))
     if test_images is not None:
         more_pixels, more_words = _samples(test_images, "test"), label_array(test_labels)
         _check_counts("test", len(more_pixels), len(more_words))
         _check_alike(pixels, more_pixels, words, more_words)
         names += _names("test", len(more_pixels))
         parts = np.append(parts, np.full(len(more_pixels), TEST, np.int8))
-        if together is not None:  # the groups of the test part are not known; each sample counts as one
-            together = np.append(together, together.max() + 1 + np.arange(len(more_pixels)))
+        if together is not None:  # the groups of the test part are not known
+            together = np.append(together, np.full(len(more_pixels), -1))
+        if when is not None:
+            when = np.append(when, np.full(len(more_pixels), np.nan))
         pixels, words = np.concatenate([pixels, more_pixels]), np.concatenate([words, more_words])
     codes, known = indices(words, classes)
-    return Source(pixels, codes, names, known, row_digests(pixels), parts, together)
+    return Source(pixels, codes, names, known, row_digests(pixels), parts, together, called, when)
 
 
 def _samples(values: object, name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
@@ -130,11 +142,23 @@ def _check_alike(
         raise BadData("labels of train and test must both be integers or both be strings.")
 
 
-def _groups(groups: object, count: int) -> NDArray[np.int64]:
-    codes, _ = indices(label_array(groups), None)
+def _groups(groups: object, count: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    codes, names = indices(label_array(groups), None)
     if len(codes) != count:
         raise BadShape(f"groups: {len(codes)} for {count} images; there must be one for each image.")
-    return codes
+    return codes, names
+
+
+def _times(times: object, count: int) -> NDArray[np.float64]:
+    """(N,) float64; dates of NumPy as seconds."""
+    values = np.asarray(times.detach().cpu() if isinstance(times, Tensor) else times)
+    if values.shape != (count,):
+        raise BadShape(f"times: have shape {values.shape} for {count} images; there must be one for each image.")
+    if values.dtype.kind == "M":
+        values = values.astype("datetime64[us]").astype(np.int64) / 1e6
+    if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+        raise BadData("times: must be finite numbers or dates of NumPy.")
+    return values.astype(np.float64)
 
 
 def _names(prefix: str, count: int) -> list[str]:

@@ -1,7 +1,8 @@
 """What `load` gives: three parts of labelled samples, and all that is known about them."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .part import Part
@@ -26,6 +27,7 @@ class Facts:
     Attributes:
         skipped: files left out because they hold no picture; empty unless `skip_bad`.
         duplicates: samples that are exact copies, pixel for pixel, of one that comes before them in the data.
+        near_duplicates: samples that are nearly a copy of one before them: recompressed, resized, mirrored, shifted.
         duplicates_removed: samples taken out of train or validation because a part given from outside holds them too.
         conflicts: one sentence for each set of copies that stand under different labels, naming them.
         groups: how many groups were given with the data; None when none were.
@@ -34,6 +36,7 @@ class Facts:
 
     skipped: tuple[BadFileFound, ...] = ()
     duplicates: int = 0
+    near_duplicates: int = 0
     duplicates_removed: int = 0
     conflicts: tuple[str, ...] = ()
     groups: int | None = None
@@ -53,6 +56,9 @@ class Dataset:
         origin: what to give to `load` to get the same dataset again; empty when it came from arrays in memory.
         facts: what was found on the way.
         fingerprint: 16 hex digits, of the whole data: the same for every seed and share, and for every image size.
+        split_fingerprint: 16 hex digits, of what the three parts hold.
+        group_names: what the given groups are called, by their number in `Part.groups`; joined by "+" where copies
+            connect several.  Empty when none were given.
     """
 
     name: str
@@ -64,8 +70,25 @@ class Dataset:
     facts: Facts
     fingerprint: str
     split_fingerprint: str
+    group_names: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample: (H, W, C) for pictures."""
         return tuple(self.train.images.shape[1:])
+
+    @property
+    def pool(self) -> Part:
+        """Train and validation together, in this order: what cross-validation divides.  The test part stays sealed."""
+        return self.train.joined(self.validation)
+
+    def with_parts(self, train: Part, validation: Part) -> "Dataset":
+        """The same data with other samples to learn from and to select by, e.g. a fold; its test part is empty."""
+        test = Sealed(train.take([]))
+        prints = split_fingerprint(train.fingerprint, validation.fingerprint, test.fingerprint)
+        return replace(self, train=train, validation=validation, test=test, split_fingerprint=prints)
+
+
+def split_fingerprint(*parts: str) -> str:
+    """16 hex digits for the fingerprints of train, validation and test."""
+    return hashlib.blake2b("/".join(parts).encode(), digest_size=8).hexdigest()

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -16,14 +19,41 @@ class Part:
         images: (N, H, W, C) uint8 in 0..255; for arrays given as floats (N, ...) float32, as they were.
         labels: (N,) int64 indices into the classes of the dataset.
         names: where each sample came from: "t-shirt/1.jpg", "train[17]".
+        groups: (N,) int64 numbers of what must stay on one side: given groups, joined with the copies that connect
+            them; the same numbers in all parts of a dataset.  None when no groups were given and nothing is a copy.
+        times: (N,) float64, later is larger; None when none were given.
     """
 
     images: Tensor
     labels: Tensor
     names: Sequence[str]
+    groups: NDArray[np.int64] | None = None
+    times: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, indices: Sequence[int] | NDArray[np.int64] | Tensor) -> "Part":
+        """The samples at these places, in this order; copied, so that the rest can be forgotten."""
+        places = np.asarray(indices, np.int64)
+        chosen = torch.from_numpy(places)
+        return Part(
+            self.images.index_select(0, chosen),
+            self.labels.index_select(0, chosen),
+            [self.names[place] for place in places],
+            None if self.groups is None else self.groups[places],
+            None if self.times is None else self.times[places],
+        )
+
+    def joined(self, other: "Part") -> "Part":
+        """These samples and then those of another part of the same dataset."""
+        return Part(
+            torch.cat([self.images, other.images]),
+            torch.cat([self.labels, other.labels]),
+            [*self.names, *other.names],
+            None if self.groups is None or other.groups is None else np.concatenate([self.groups, other.groups]),
+            None if self.times is None or other.times is None else np.concatenate([self.times, other.times]),
+        )
 
     @cached_property
     def fingerprint(self) -> str:

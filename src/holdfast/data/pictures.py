@@ -85,6 +85,7 @@ def read_pictures(
     kept = [index for index, why in enumerate(digests) if not isinstance(why, BadFile)]
     _check_bad(bad, len(kept), title, skip_bad=skip_bad)
     files = [files[index] for index in kept]
+    called = tuple(sorted({file.group for file in files if file.group is not None})) or None
     return Source(
         images=images if len(kept) == len(images) else images[kept],
         labels=_codes([file.label for file in files], listing.classes),
@@ -92,7 +93,8 @@ def read_pictures(
         classes=listing.classes,
         digests=np.array([value for value in digests if isinstance(value, int)], np.uint64),
         parts=np.array([file.part for file in files], np.int8),
-        groups=_groups(files),
+        groups=None if called is None else _codes([file.group or "" for file in files], called),
+        group_names=called or (),
         skipped=bad,
         notes=listing.notes,
     )
@@ -163,8 +165,3 @@ def _check_bad(bad: Sequence[BadFileFound], kept: int, title: str, *, skip_bad: 
 def _codes(words: Sequence[str], classes: Sequence[str]) -> NDArray[np.int64]:
     place = {word: index for index, word in enumerate(classes)}
     return np.array([place[word] for word in words], np.int64)
-
-
-def _groups(files: Sequence[Listed]) -> NDArray[np.int64] | None:
-    names = [file.group for file in files if file.group is not None]
-    return _codes(names, sorted(set(names))) if names else None

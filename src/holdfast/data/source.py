@@ -23,7 +23,9 @@ class Source:
         classes: names of the labels.
         digests: (N,) uint64; equal for exact copies only.
         parts: (N,) int8; VALIDATION and TEST where the data says so itself, TRAIN for all that may be split.
-        groups: (N,) int64; samples of one group stay together.  None when the data has no groups.
+        groups: (N,) int64; samples of one group stay together, -1 is in none.  None when the data has no groups.
+        group_names: what the groups 0, 1, ... are called.
+        times: (N,) float64; None when the data has no times.
         skipped: files left out.
         notes: sentences for the facts.
     """
@@ -35,6 +37,8 @@ class Source:
     digests: NDArray[np.uint64]
     parts: NDArray[np.int8]
     groups: NDArray[np.int64] | None = None
+    group_names: tuple[str, ...] = ()
+    times: NDArray[np.float64] | None = None
     skipped: tuple[BadFileFound, ...] = ()
     notes: tuple[str, ...] = ()
 

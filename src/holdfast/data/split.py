@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..core import BadData, BadValue, derive
-from .dataset import Dataset, Facts
+from .dataset import Dataset, Facts, split_fingerprint
 from .part import Part
 from .sealed import Sealed
 from .source import TEST, TRAIN, VALIDATION, Source
@@ -64,12 +64,16 @@ def split(
         )
     pool = np.flatnonzero(parts == TRAIN)
     _check_classes(source, pool, name, needed=sum(share > 0 for share in shares))
-    blocks = _blocks(source.digests[pool], None if source.groups is None else source.groups[pool])
-    parts[pool] = assign(source.labels[pool], blocks, shares, seed=derive(seed, "split"))
+    blocks = _blocks(source.digests, source.groups)
+    parts[pool] = assign(source.labels[pool], blocks[pool], shares, seed=derive(seed, "split"))
     if not all((parts == part).any() for part, share in enumerate(shares) if share):
-        raise BadData(f"{name}: {len(np.unique(blocks))} groups are too few for train, validation and test; give more.")
+        raise BadData(
+            f"{name}: {len(np.unique(blocks[pool]))} groups are too few for train, validation and test; give more."
+        )
 
-    train, selecting, judging = (_part(source, np.flatnonzero(parts == part)) for part in (TRAIN, VALIDATION, TEST))
+    train, selecting, judging = (
+        _part(source, np.flatnonzero(parts == part), blocks) for part in (TRAIN, VALIDATION, TEST)
+    )
     return Dataset(
         name=name,
         train=train,
@@ -79,7 +83,8 @@ def split(
         origin=dict(origin or {}),
         facts=_facts(source, parts),
         fingerprint=_fingerprint(source),
-        split_fingerprint=_hex(train.fingerprint, selecting.fingerprint, judging.fingerprint),
+        split_fingerprint=split_fingerprint(train.fingerprint, selecting.fingerprint, judging.fingerprint),
+        group_names=_group_names(source, blocks),
     )
 
 
@@ -205,15 +210,29 @@ def _blocks(digests: NDArray[np.uint64], groups: Indices | None) -> Indices:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    groups = copies.max() + 1 + np.unique(groups, return_inverse=True)[1]
-    size = int(groups.max()) + 1  # nodes: contents, then groups; each sample is an edge
-    edges = coo_array((np.ones(len(copies)), (copies, groups)), shape=(size, size))
+    first = int(copies.max()) + 1  # nodes: contents, then groups; each sample of a group is an edge
+    size = first + int(groups.max()) + 1
+    grouped = groups >= 0
+    edges = coo_array((np.ones(grouped.sum()), (copies[grouped], first + groups[grouped])), shape=(size, size))
     return connected_components(edges, directed=False)[1].astype(np.int64)[copies]
 
 
-def _part(source: Source, chosen: Indices) -> Part:
+def _group_names(source: Source, blocks: Indices) -> dict[int, str]:
+    """What the given groups in each block are called; several, which copies connect, are joined by "+"."""
+    if source.groups is None:
+        return {}
+    names: dict[int, set[str]] = {}
+    for block, group in np.unique(np.stack([blocks, source.groups]), axis=1).T:
+        if group >= 0:
+            names.setdefault(int(block), set()).add(source.group_names[group])
+    return {block: "+".join(sorted(called)) for block, called in names.items()}
+
+
+def _part(source: Source, chosen: Indices, blocks: Indices) -> Part:
     images, labels = torch.from_numpy(source.images[chosen]), torch.from_numpy(source.labels[chosen])
-    return Part(images, labels, [source.names[index] for index in chosen])
+    together = source.groups is not None or int(blocks.max()) + 1 < len(blocks)
+    times = None if source.times is None else source.times[chosen]
+    return Part(images, labels, [source.names[index] for index in chosen], blocks[chosen] if together else None, times)
 
 
 def _facts(source: Source, parts: NDArray[np.int8]) -> Facts:
@@ -222,9 +241,13 @@ def _facts(source: Source, parts: NDArray[np.int8]) -> Facts:
         duplicates=len(source.digests) - len(np.unique(source.digests)),
         duplicates_removed=int((parts == -1).sum()),
         conflicts=_conflicts(source),
-        groups=None if source.groups is None else len(np.unique(source.groups[source.parts == TRAIN])),
+        groups=None if source.groups is None else _count(source.groups[source.parts == TRAIN]),
         notes=source.notes + _absences(source, parts),
     )
+
+
+def _count(groups: Indices) -> int:
+    return len(np.unique(groups[groups >= 0]))
 
 
 def _conflicts(source: Source) -> tuple[str, ...]:
