@@ -1,6 +1,8 @@
 """Evaluation: scores with intervals, the verdict on them, the ledger of looks, and the key to the test part."""
 
+from .calibration import Bin, Calibration, calibration, fit_temperature
 from .compare import Comparison, SeedAgreement, agreement_of_seeds, compare
+from .conformal import conformal_threshold
 from .interval import corrected_resampled, newcombe, normal, paired, wilson
 from .ledger import Ledger, RunRow
 from .score import ClassScore, Report, Score, score
@@ -9,6 +11,8 @@ from .unseal import unseal
 from .verdict import Verdict, verdict
 
 __all__ = [
+    "Bin",
+    "Calibration",
     "Chosen",
     "ClassScore",
     "Comparison",
@@ -20,8 +24,11 @@ __all__ = [
     "Verdict",
     "agreement_of_seeds",
     "bbc",
+    "calibration",
     "compare",
+    "conformal_threshold",
     "corrected_resampled",
+    "fit_temperature",
     "newcombe",
     "normal",
     "optimism",

@@ -9,6 +9,7 @@ from .lower import Lowered, links
 from .model import BaseModel, Model, Sequential
 from .ready import convnet, dense, dense_twin, ready_made
 from .summary import Row, Summary, human
+from .temperature import fold_temperature
 
 __all__ = [
     "BaseModel",
@@ -23,6 +24,7 @@ __all__ = [
     "convnet",
     "dense",
     "dense_twin",
+    "fold_temperature",
     "from_config",
     "human",
     "links",

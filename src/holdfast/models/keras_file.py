@@ -48,7 +48,7 @@ def save_keras(model: BaseModel, path: Path | str) -> None:
     members: dict[str, str | bytes] = {
         "metadata.json": _json({"keras_version": KERAS_VERSION, "date_saved": datetime.now(UTC).isoformat()}),
         "config.json": _json(to_config(model)),
-        "holdfast.json": _json({"classes": model.classes, "seed": model.seed}),
+        "holdfast.json": _json({"classes": model.classes, "seed": model.seed, "unknown_below": model.unknown_below}),
         "model.weights.h5": _weights(model.lowered),
     }
     with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
@@ -85,6 +85,8 @@ def _load(path: Path) -> BaseModel:
     model = from_config(config, seed=int(extra.get("seed", 0)))
     classes = extra.get("classes")
     model.classes = tuple(map(str, classes)) if classes else None
+    threshold = extra.get("unknown_below")
+    model.unknown_below = None if threshold is None else float(threshold)
     with h5py.File(io.BytesIO(weights), "r") as file:
         _adapt(model, file["layers"])
         _read(model, file["layers"])

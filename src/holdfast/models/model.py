@@ -42,6 +42,7 @@ class BaseModel(ABC):
         name: of the model, and of the layer that it is in another model.
         seed: all that is random follows from it: initial weights, the order of samples, dropout; 0 unless given.
         classes: what the outputs stand for, once labels with names were seen.
+        unknown_below: the probability of the best guess below which the answer is "unknown"; None: there always is one.
         history: of the last `fit`.
         compiled: what `compile` was told.
         busy: held while the model is trained.
@@ -52,6 +53,7 @@ class BaseModel(ABC):
         self.seed = seed or 0
         self._seeded = seed is not None
         self.classes: tuple[str, ...] | None = None
+        self.unknown_below: float | None = None
         self.history: History | None = None
         self.compiled: Compiled | None = None
         self.busy = Busy()
