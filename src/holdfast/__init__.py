@@ -11,17 +11,19 @@ if TYPE_CHECKING:
     from .layers import Input
     from .models import Model, Sequential, convnet, dense_twin
     from .models import load_keras as load
-    from .runs import Run, resume, train
+    from .runs import CrossValidation, Run, cross_validate, resume, train
     from .runs import evaluate as evaluate_run
 
 __version__ = "0.1.0"
 
 _NAMES = {
+    "CrossValidation": ("runs", "CrossValidation"),
     "Input": ("layers", "Input"),
     "Model": ("models", "Model"),
     "Run": ("runs", "Run"),
     "Sequential": ("models", "Sequential"),
     "convnet": ("models", "convnet"),
+    "cross_validate": ("runs", "cross_validate"),
     "dense_twin": ("models", "dense_twin"),
     "evaluate_run": ("runs", "evaluate"),
     "load": ("models", "load_keras"),
@@ -31,6 +33,7 @@ _NAMES = {
 _PACKAGES = ("callbacks", "core", "data", "evaluate", "layers", "metrics", "models", "runs", "training")
 
 __all__ = [
+    "CrossValidation",
     "Input",
     "Model",
     "Run",
@@ -38,6 +41,7 @@ __all__ = [
     "callbacks",
     "convnet",
     "core",
+    "cross_validate",
     "data",
     "dense_twin",
     "evaluate",

@@ -3,16 +3,20 @@
 import json
 import math
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+import numpy as np
 import torch
 
 from ..callbacks import EarlyStopping
-from ..core import BadFile, BadShape, BadValue, UnknownName
+from ..core import BadData, BadFile, BadShape, BadValue, UnknownName, derive
 from ..data import Dataset, Part, RandomShift
+from ..data.source import VALIDATION
+from ..data.split import assign
 from ..layers import Normalization
 from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
 from ..models.arrays import check_number
@@ -38,6 +42,7 @@ from .record import Settings
 
 Precision = Literal["auto", "float32", "bfloat16"]
 ModelChoice = str | Path | BaseModel
+INNER = 1 / 7  # of the training part says when to stop, where no validation part may
 
 
 class How(TypedDict, total=False):
@@ -84,14 +89,15 @@ def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseMod
 
 
 def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1, 2] = 0) -> BaseModel:
-    """A model trained on the training part as `train` does, but without a folder.
+    """A model trained on the training part as `train` does, but without a folder; no other part is looked at.
 
-    The validation part is looked at only where there is patience, to choose the epoch.
+    Where there is patience, a seventh of the training part says when to stop.
 
     Args:
-        data: its test part may be empty; its validation part, too, where there is no patience.
+        data: of which only the training part counts.
         model: as in `train`; one that is given is not changed, a fresh copy of it is trained.
         how: as in `train`.
+        verbose: as in `train`; the live line is drawn on terminals only.
 
     Raises:
         BadValue: training diverged.
@@ -102,14 +108,28 @@ def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1
         fresh.compiled = model.compiled
         model = fresh
     settings, network = plan(data, model, how)
-    if settings.patience is None:
-        data = replace(data, validation=Part(data.train.images[:0], data.train.labels[:0], []))  # not to be judged on
-    session, stopper = session_for(network, data, settings, (), verbose)
+    train, validation = data.train, data.train.take([])
+    if settings.patience is not None:
+        train, validation = _inner(data.train, settings.seed)
+    shown = verbose if verbose != 1 or sys.stdout.isatty() else 0
+    session, stopper = session_for(network, data.with_parts(train, validation), settings, (), shown)
     history = session.run()
     diverged = stopper.best_epoch is None if stopper else not math.isfinite(history.logs[-1]["loss"])
     if diverged:
         raise BadValue("training diverged: the loss was not a number in the end; try a lower learning rate.")
     return session.model
+
+
+def _inner(part: Part, seed: int) -> tuple[Part, Part]:
+    """Six sevenths and one seventh of a part: with times the latest, else by class; no group is cut."""
+    if part.times is not None:
+        late = part.times > np.quantile(part.times, 1 - INNER)
+    else:
+        blocks = np.arange(len(part)) if part.groups is None else part.groups
+        late = assign(part.labels.numpy(), blocks, (1 - INNER, INNER, 0.0), seed=derive(seed, "inner")) == VALIDATION
+    if not 0 < late.sum() < len(part):
+        raise BadData(f"{len(part)} samples are too few to train with patience; leave it out.")
+    return part.take(np.flatnonzero(~late)), part.take(np.flatnonzero(late))
 
 
 def check_settings(model: ModelChoice, how: How, out: Path) -> None:
