@@ -15,6 +15,7 @@ from ..evaluate import Ledger
 from ..models import Fitting, from_config
 from ..training import Callback, Optimizer, get_optimizer
 from . import lines
+from .baseline import logistic_regression
 from .folder import begin
 from .loading import load_shown
 from .plan import How, ModelChoice, Precision, check_settings, compile_for, plan, session_for
@@ -180,6 +181,7 @@ def carry_out(
         record.stop = history.stop.reason if history.stop else f"all {record.settings.epochs} epochs are done"
         record.kept_epoch = kept + 1
         session.model.save(folder / MODEL)
+        record.scores["baselines"] = {"logistic regression": logistic_regression(data, seed=record.settings.seed)}
         run = judge(folder, record, session.model, data, ledger)
         record.status = "finished"
         ledger.end_run(record.ledger_id, "finished")
