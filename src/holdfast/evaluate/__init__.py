@@ -4,7 +4,8 @@ from .calibration import Bin, Calibration, calibration, fit_temperature
 from .compare import Comparison, SeedAgreement, agreement_of_seeds, compare
 from .conformal import conformal_threshold
 from .interval import corrected_resampled, newcombe, normal, paired, wilson
-from .ledger import Ledger, RunRow
+from .ladder import Revealed
+from .ledger import Ledger, Note, RunRow
 from .score import ClassScore, Report, Score, score
 from .selection import Chosen, bbc, optimism
 from .unseal import unseal
@@ -17,7 +18,9 @@ __all__ = [
     "ClassScore",
     "Comparison",
     "Ledger",
+    "Note",
     "Report",
+    "Revealed",
     "RunRow",
     "Score",
     "SeedAgreement",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..data import Dataset
+from ..evaluate import Revealed, Score, wilson
 from ..models import BaseModel, human
 from ..training import Optimizer
 from .formats import size as memory
@@ -89,6 +90,15 @@ def saved_line(folder: Path, *, sealed: bool) -> str:
     """Where everything is and what comes next."""
     next_step = f" · next: holdfast evaluate {quoted(folder)} --unseal" if sealed else ""
     return f"{folder} · report: {folder / 'report.html'}{next_step}"
+
+
+def sealed_line(told: Revealed, openings: int, n: int) -> str:
+    """Why the score of an opening of the test part, of n samples, is not told."""
+    accuracy = Score("accuracy", told.value, wilson(round(told.value * n), n), n, "test")
+    return (
+        f"opened {counted(openings, 'time')}; no better than the {accuracy.text} revealed at opening {told.opening} by "
+        "more than the standard error, so its value stays sealed (Ladder, Blum & Hardt 2015)"
+    )
 
 
 def resume_line(folder: Path, *, from_memory: bool) -> str:

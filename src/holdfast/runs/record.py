@@ -45,7 +45,8 @@ class Record(BaseModel):
         stop: why training ended, as a sentence.
         kept_epoch: the epoch, from 1, whose weights the model has.
         seconds: from the beginning of training to its end.
-        scores: the reports on "train", "validation" and, once opened, "test", and the "verdict".
+        scores: the reports on "train", "validation" and, once opened, "test", the "verdict", and what the "ladder"
+            said of the last opening.
         openings: of its test part, over all runs in the ledger, when it was last judged.
     """
 

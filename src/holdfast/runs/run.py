@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from ..core import BadData, BadFile, BadValue
 from ..data import Dataset, read_image
-from ..evaluate import Ledger, Report, Verdict, score, unseal, verdict
+from ..evaluate import Ledger, Report, Revealed, Verdict, score, unseal, verdict
 from ..models import BaseModel, load_keras, pick_device
 from .facts import facts_of
-from .lines import quoted
+from .lines import quoted, sealed_line
 from .loading import load_shown
 from .predictions import Predictions
 from .record import Record
@@ -71,6 +71,12 @@ class Run:
             Report.from_dict(scores["test"]) if "test" in scores else None,
             record.openings,
         )
+
+    @property
+    def kept_sealed(self) -> str:
+        """Why the score of its last opening of the test part is not told; empty where it is, or there was none."""
+        told = Revealed(**self.record.scores["ladder"]) if "ladder" in self.record.scores else None
+        return "" if told is None or told.new else sealed_line(told, self.openings, self.record.sizes["test"])
 
     def predict(self, pictures: Sequence[str | Path] | NDArray[Any]) -> NDArray[np.float32]:  # Any: of any number type
         """Class probabilities (N, K), in the order of `record.classes`.
@@ -140,12 +146,7 @@ def judge(
     ledger.look(record.ledger_id, "validation", data.validation.fingerprint, values_of(validation), purpose="report")
     test = Report.from_dict(record.scores["test"]) if "test" in record.scores else None
     if open_test:
-        part = unseal(data.test, ledger=ledger, run=record.ledger_id)
-        opened = ledger.openings(data.test.fingerprint)
-        said_of_test = model.predict(part)
-        test = score(part.labels.numpy(), said_of_test, part="test", looks=opened, classes=data.classes)
-        Predictions.of(part, said_of_test).write(folder / TEST)
-        ledger.look(record.ledger_id, "test", data.test.fingerprint, values_of(test), purpose="report")
+        test = judge_on_test(folder, record, model, data, ledger) or test
     said = verdict(train, validation)
     record.scores |= {"train": train.to_dict(), "validation": validation.to_dict(), "verdict": said.to_dict()}
     record.scores |= {"test": test.to_dict()} if test else {}
@@ -157,6 +158,20 @@ def judge(
     write_text(folder / REPORT, report(facts))
     write_text(folder / CARD, card(facts))
     return run
+
+
+def judge_on_test(folder: Path, record: Record, model: BaseModel, data: Dataset, ledger: Ledger) -> Report | None:
+    """Opens the test part and scores the model on it; None where the Ladder keeps that score sealed."""
+    part = unseal(data.test, ledger=ledger, run=record.ledger_id)
+    probabilities, labels = model.predict(part), part.labels.numpy()
+    told = ledger.reveal(record.ledger_id, part.fingerprint, probabilities.argmax(1) == labels)
+    record.scores["ladder"] = asdict(told)
+    if not told.new:
+        return None
+    test = score(labels, probabilities, part="test", looks=told.opening, classes=data.classes)
+    Predictions.of(part, probabilities).write(folder / TEST)
+    ledger.look(record.ledger_id, "test", part.fingerprint, values_of(test), purpose="report")
+    return test
 
 
 def values_of(measured: Report) -> dict[str, float]:
