@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from holdfast.core import BadShape, BadValue
 from holdfast.data import Batch, Batches
 from holdfast.layers import Dropout
-from holdfast.metrics import Accuracy, MeanAbsoluteError
+from holdfast.metrics import Accuracy, MeanAbsoluteError, SparseCategoricalAccuracy
 from holdfast.training import (
     SGD,
     Adam,
@@ -26,6 +26,7 @@ from holdfast.training import (
     State,
     StepEnd,
     evaluate,
+    loop,
     predict,
     train,
 )
@@ -590,3 +591,37 @@ def test_another_program_can_go_on_after_an_epoch() -> None:
     (log,) = logs(events(state, second, data, epochs=2))
 
     assert log["mae"] == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("metric", [None, Accuracy(), SparseCategoricalAccuracy()], ids=str)
+def test_the_loss_in_one_pass_is_that_of_the_parts(metric: Accuracy | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = torch.Generator().manual_seed(0)
+    data = Batch((torch.randn(50, 4, generator=draw),), (torch.randint(0, 3, (50, 1), generator=draw),), (None,))
+    head = Head(
+        SparseCategoricalCrossentropy(from_logits=True), metrics=(metric,) if metric else (), activation="softmax"
+    )
+    found = []
+    for parts in (False, True):
+        if parts:
+            monkeypatch.setattr(loop, "mean_at_once", lambda *_: None)
+        torch.manual_seed(1)
+        model = nn.Linear(4, 3)
+        program = Program(SGD(0.5), (head,))
+        *_, last = train(State.start(model, program), program, Batches(data, batch_size=20), epochs=2)
+        assert isinstance(last, EpochEnd)
+        found.append((last.logs, model.weight.detach()))
+
+    torch.testing.assert_close(found[0], found[1], rtol=1e-6, atol=1e-6)
+
+
+def test_a_loss_of_somebody_s_own_is_asked_itself() -> None:
+    class Twice(SparseCategoricalCrossentropy):
+        def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
+            return 2 * super().__call__(targets, outputs)
+
+    data, model = Batch((torch.zeros(4, 2),), (torch.zeros(4).long(),)), nn.Linear(2, 3, bias=False)
+    program = Program(SGD(0.0), (Head(Twice(from_logits=True)),))
+
+    judged = evaluate(model, program, Batches(data, batch_size=4))
+
+    assert judged["loss"] == pytest.approx(2 * math.log(3))

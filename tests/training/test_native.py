@@ -116,6 +116,46 @@ def both(logits: Tensor, labels: Tensor, smoothing: float) -> tuple[tuple[Tensor
     return found[0], found[1]
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize(("n", "k"), [(1, 2), (320, 10), (33, 1000)])
+def test_mean_and_totals_of_crossentropy_are_those_of_the_samples(n: int, k: int, smoothing: float) -> None:
+    draw = torch.Generator().manual_seed(n)
+    logits, labels = torch.randn(n, k, generator=draw), torch.randint(0, k, (n,), generator=draw)
+    logits = logits.round().requires_grad_()  # so that many are equal
+    losses, right = torch.tensor([1.0, 2.0]).double(), torch.tensor([3.0, 4.0]).double()
+
+    mean = native.MeanCrossentropy.apply(logits, labels, smoothing, losses, right)  # type: ignore[no-untyped-call]
+    (gradient,) = torch.autograd.grad(3 * mean, logits)
+
+    plain = native.Crossentropy.apply(logits, labels, smoothing)  # type: ignore[no-untyped-call]  # torch's own lack
+    (expected,) = torch.autograd.grad(3 * plain.mean(), logits)
+    torch.testing.assert_close(mean, plain.mean(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(gradient, expected, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(losses, torch.tensor([1 + plain.double().sum().item(), 2.0 + n]).double())
+    assert right.tolist() == [3 + (logits.argmax(1) == labels).sum().item(), 4 + n]
+
+
+@pytest.mark.parametrize(
+    "row", [[1.0, 2, 2], [torch.nan, 1, torch.nan], [1, torch.nan, 2], [-torch.inf] * 3, [0, 0, 1]]
+)
+@pytest.mark.parametrize("label", range(3))
+def test_right_is_whose_label_is_the_argmax(row: list[float], label: int) -> None:
+    logits, right = torch.tensor([row], dtype=torch.float32), torch.zeros(2).double()
+
+    native.MeanCrossentropy.apply(logits, torch.tensor([label]), 0.0, None, right)  # type: ignore[no-untyped-call]
+
+    assert right.tolist() == [float(logits.argmax() == label), 1]
+
+
+def test_totals_stay_when_a_label_is_no_class() -> None:
+    losses = torch.zeros(2).double()
+
+    with pytest.raises(IndexError, match="0 to 2"):
+        native.MeanCrossentropy.apply(torch.zeros(1, 3), torch.tensor([3]), 0.0, losses, None)  # type: ignore[no-untyped-call]
+
+    assert losses.tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
 @pytest.mark.parametrize(("n", "k"), [(1, 2), (7, 3), (320, 10), (33, 1000)])
 @pytest.mark.parametrize("size", [1.0, 30.0, 1e4])

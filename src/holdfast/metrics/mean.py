@@ -22,6 +22,12 @@ class SampleMean(Metric):
     def measure(self, totals: Tensor) -> Tensor:
         return ratio(totals[0], totals[1])
 
+    def begun(self, device: torch.device) -> Tensor:
+        """The totals, zeros at first, for who adds to them himself."""
+        if self.totals is None:
+            self.totals = torch.zeros(2, dtype=exact(device), device=device)
+        return self.totals
+
 
 class Mean(SampleMean):
     """The mean of values that are known already, e.g. of a loss."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +12,17 @@ from torch import Tensor, nn
 from ..core import BadValue, derive, keep_freed_memory
 from ..data import Batch, Batches
 from ..layers import RandomModule
-from ..metrics import Mean, Metric
+from ..metrics import Accuracy, Mean, Metric, SparseCategoricalAccuracy
+from ..metrics.mean import SampleMean
 from .cuda import GraphedStep
 from .events import Begin, Callback, End, EpochEnd, Event, StepEnd, Stop
+from .losses import Crossentropy
 from .optimizers import Number
 from .passes import fused
 from .program import Program
 from .state import State
+
+RIGHT_LABELS = (Accuracy, SparseCategoricalAccuracy)  # for labels and several outputs a sample: how often the largest
 
 
 def train(
@@ -241,6 +246,8 @@ def total_loss(
 
     As in Keras, weights multiply the losses of samples, and the sum is divided by the number of samples.
     """
+    if (mean := mean_at_once(program, outputs, batch, running)) is not None:
+        return mean
     several = len(program.heads) > 1
     losses = []
     for number, (head, measures, output) in enumerate(zip(program.heads, program.measures, outputs, strict=True)):
@@ -263,6 +270,23 @@ def total_loss(
         total = total + program.penalty(model)
     add(running["loss"], total)
     return total.mean()
+
+
+def mean_at_once(
+    program: Program, outputs: tuple[Tensor, ...], batch: Batch, running: dict[str, Metric]
+) -> Tensor | None:
+    """`total_loss` for the commonest program, in one pass: cross-entropy of one output, and accuracy if anything."""
+    weighted = any(weight is not None for weight in batch.weights)
+    if len(program.heads) > 1 or len(outputs) > 1 or program.penalty is not None or weighted:
+        return None
+    (head,), (measures,), (output,) = program.heads, program.measures, outputs
+    loss, metrics = head.loss, [running[measure.key] for measure in measures]
+    if not isinstance(loss, Crossentropy) or type(loss).__call__ is not Crossentropy.__call__ or head.weight != 1:
+        return None
+    if output.device.type != "cpu" or len(metrics) > 1 or any(type(metric) not in RIGHT_LABELS for metric in metrics):
+        return None
+    totals = [cast(SampleMean, metric).begun(output.device) for metric in (running["loss"], *metrics)]
+    return loss.mean(batch.targets[0], output, *totals)
 
 
 def add(mean: Metric, values: Tensor) -> None:

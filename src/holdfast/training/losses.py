@@ -92,6 +92,18 @@ class Crossentropy(Loss):
             values = (1 - self.label_smoothing) * values - self.label_smoothing * log_p.mean(-1)
         return _per_sample(values)
 
+    def mean(self, targets: Tensor, outputs: Tensor, losses: Tensor, right: Tensor | None = None) -> Tensor | None:
+        """The mean over the samples in one pass, which adds to the totals of the metrics; None: there is no such pass.
+
+        Args:
+            losses: totals of the mean of the losses.
+            right: totals of an accuracy, if that is asked for.
+        """
+        if not self.from_logits or not native.scores(targets, outputs) or not len(outputs) or outputs.shape[1] < 2:
+            return None
+        labels = targets.long().flatten()
+        return native.MeanCrossentropy.apply(outputs, labels, self.label_smoothing, losses, right)  # type: ignore[no-untyped-call,no-any-return]
+
 
 def _log_probabilities(probabilities: Tensor) -> Tensor:
     """log p as Keras takes it: made to add up to 1, then kept EPSILON away from 0 and 1."""

@@ -244,11 +244,7 @@ class Crossentropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-        n, k = logits.shape
-        losses, gradient = floats(n), floats(n, k)
-        how = c_int64(n), c_int64(k), c_float(smoothing), torch.get_num_threads()
-        if call("crossentropy", logits.contiguous(), labels.contiguous(), losses, gradient, *how):
-            raise IndexError(f"a label is none of the {k} classes, 0 to {k - 1}.")
+        losses, gradient, _ = crossentropy(logits, labels, smoothing)
         ctx.save_for_backward(logits, labels, gradient)
         ctx.smoothing = smoothing
         return losses
@@ -260,6 +256,47 @@ class Crossentropy(torch.autograd.Function):
             target = torch.nn.functional.one_hot(labels, logits.shape[1])
             of_one = logits.softmax(1) - (1 - ctx.smoothing) * target - ctx.smoothing / logits.shape[1]
         return of_one * gradient[:, None], None, None
+
+
+class MeanCrossentropy(torch.autograd.Function):
+    """The mean of `Crossentropy` over the samples, (), which adds up what metrics want on its way.
+
+    Args:
+        losses: (2,), float64: the sum of the losses and the number of samples are added to it.
+        right: the same for the samples whose label has the largest logit, or None.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, labels: Tensor, smoothing: float, losses: Tensor, right: Tensor | None
+    ) -> Tensor:
+        _, gradient, mean = crossentropy(logits, labels, smoothing, 1 / len(labels), losses, right)
+        ctx.save_for_backward(gradient)
+        return mean
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+        (of_mean,) = ctx.saved_tensors
+        return of_mean * gradient, None, None, None, None
+
+
+def crossentropy(
+    logits: Tensor,
+    labels: Tensor,
+    smoothing: float,
+    scale: float = 1.0,
+    all_: Tensor | None = None,
+    right: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The losses (N,), their gradient (N, K) times `scale`, and their mean ()."""
+    n, k = logits.shape
+    losses, gradient, mean = floats(n), floats(n, k), floats()
+    arrays = logits.contiguous(), labels.contiguous(), losses, gradient, mean, all_, right
+    how = c_int64(n), c_int64(k), c_float(smoothing), c_float(scale), torch.get_num_threads()
+    if call("crossentropy", *arrays, *how):
+        raise IndexError(f"a label is none of the {k} classes, 0 to {k - 1}.")
+    return losses, gradient, mean
 
 
 def update(name: str, tensors: Sequence[Sequence[Tensor]], *numbers: float | Tensor) -> bool:
@@ -305,4 +342,15 @@ def scores(targets: Tensor, outputs: Tensor) -> bool:
     return shapes and outputs.dtype is torch.float32 and outputs.device.type == "cpu" and available()
 
 
-__all__ = ["Block", "Crossentropy", "Dropped", "Norm", "Pool", "available", "fits", "scores", "update"]
+__all__ = [
+    "Block",
+    "Crossentropy",
+    "Dropped",
+    "MeanCrossentropy",
+    "Norm",
+    "Pool",
+    "available",
+    "fits",
+    "scores",
+    "update",
+]

@@ -408,6 +408,21 @@ template <class Function> void shares(int64_t tensors, const int64_t* sizes, int
     }
 }
 
+// ---- cross-entropy ----------------------------------------------------------------------------------------------------
+
+// Whether `label` is the first of the largest of k values; NaN counts as larger than all, as in torch's argmax.
+inline bool first_largest(const float* x, int64_t k, int64_t label) {
+    const float least = x[label];
+    int above = 0;
+    if (least != least) {
+        for (int64_t j = 0; j < label; j++) above |= x[j] != x[j];
+    } else {
+        for (int64_t j = 0; j < label; j++) above |= !(x[j] < least);
+        for (int64_t j = label + 1; j < k; j++) above |= !(x[j] <= least);
+    }
+    return !above;
+}
+
 // Calls f with a value of the type that `code` names: 0 float, 1 bf16.
 template <class Function> void typed(int code, Function f) { code ? f(bf16{}) : f(float{}); }
 
@@ -552,13 +567,16 @@ void holdfast_momentum(float* const* w, float* const* v, const float* const* g, 
     });
 }
 
-// Of logits (n, k) and labels: each sample's cross-entropy with smoothed labels, and its gradient.  Gives the number of
-// labels that are no class.  Source: Szegedy et al. 2016 for smoothing.
-int64_t holdfast_crossentropy(const float* logits, const int64_t* labels, float* losses, float* gradient, int64_t n,
-                              int64_t k, float smoothing, int threads) {
+// Of logits (n, k) and labels: each sample's cross-entropy with smoothed labels, its gradient times `scale`, and the
+// losses' mean.  What is not null is added to: `all` by the sum of the losses and n, `right` by how often the label's
+// logit is the largest and n.  Gives the number of labels that are no class.  Source: Szegedy et al. 2016 for smoothing.
+int64_t holdfast_crossentropy(const float* logits, const int64_t* labels, float* losses, float* gradient, float* mean,
+                              double* all, double* right, int64_t n, int64_t k, float smoothing, float scale,
+                              int threads) {
     for (int64_t i = 0; i < n; i++)
         if (labels[i] < 0 || labels[i] >= k) return 1;
-#pragma omp parallel num_threads(n * k < 1 << 14 ? 1 : threads)
+    int64_t hits = 0;
+#pragma omp parallel num_threads(n * k < 1 << 14 ? 1 : threads) reduction(+ : hits)
     for (auto [i, end] = mine(n); i < end; i++) {
         const float* x = logits + i * k;
         float *g = gradient + i * k, largest = x[0], sum = 0, total = 0;
@@ -572,9 +590,15 @@ int64_t holdfast_crossentropy(const float* logits, const int64_t* labels, float*
         const float spread = smoothing / k;
         losses[i] = std::log(sum) - (1 - smoothing) * (x[labels[i]] - largest);
         if (smoothing) losses[i] -= spread * total;  // which may be infinite
-        for (int64_t j = 0; j < k; j++) g[j] = g[j] / sum - spread;
-        g[labels[i]] -= 1 - smoothing;
+        for (int64_t j = 0; j < k; j++) g[j] = (g[j] / sum - spread) * scale;
+        g[labels[i]] -= (1 - smoothing) * scale;
+        hits += first_largest(x, k, labels[i]);
     }
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += losses[i];  // here, for the threads' sums would come in any order
+    *mean = float(sum / n);
+    if (all) all[0] += sum, all[1] += n;
+    if (right) right[0] += hits, right[1] += n;
     return 0;
 }
 
