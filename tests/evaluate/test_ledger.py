@@ -1,43 +1,31 @@
-"""The ledger: what is written can be counted, by many processes at once; what cannot be written is said in a line."""
+"""The ledger: what is written can be counted, in SQLite and in PostgreSQL; what cannot be written is said in a line."""
 
-import multiprocessing
-import sqlite3
-import sys
+import threading
+import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from evaluate.making import small
-from holdfast.core import BadFile, BadValue, MissingExtra
-from holdfast.evaluate import Ledger
-
-
-@pytest.fixture(autouse=True)
-def no_team(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's own ledger is written by tests."""
-    monkeypatch.delenv("HOLDFAST_LEDGER", raising=False)
+from evaluate.making import rows, small, write
+from holdfast.core import BadShape, BadValue
+from holdfast.data import load
+from holdfast.evaluate import Ledger, Revealed
+from holdfast.evaluate.ledger import HEARTBEAT_S
 
 
-def rows(path: Path, query: str) -> list[tuple[object, ...]]:
-    """What SQLite itself finds in the file."""
-    connection = sqlite3.connect(path)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
-
-
-def test_a_look_has_a_row_a_metric_and_counts_once(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
+def test_a_look_has_a_row_a_metric_and_counts_once(where: str) -> None:
+    with Ledger.open(where) as ledger:
         run = ledger.begin_run("photos-001", small())
         for epoch in (1, 2):
             values = {"accuracy": 0.8, "loss": float("nan")}
             ledger.look(run, "validation", "part", values, purpose="early stopping", epoch=epoch)
         looks = ledger.looks("part")
+        found = rows(ledger, "select run, number, part, metric, value, epoch, purpose from looks order by id")
 
     assert looks == 2
-    assert rows(tmp_path / "ledger.db", "select run, number, part, metric, value, epoch, purpose from looks") == [
+    assert found == [
         (run, 1, "validation", "accuracy", 0.8, 1, "early stopping"),
         (run, 1, "validation", "loss", None, 1, "early stopping"),
         (run, 2, "validation", "accuracy", 0.8, 2, "early stopping"),
@@ -45,8 +33,8 @@ def test_a_look_has_a_row_a_metric_and_counts_once(tmp_path: Path) -> None:
     ]
 
 
-def test_looks_are_counted_by_part_and_by_run(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
+def test_looks_are_counted_by_part_and_by_run(where: str) -> None:
+    with Ledger.open(where) as ledger:
         first, second = (ledger.begin_run(name, small()) for name in ("a", "b"))
         ledger.look(first, "validation", "part", {"accuracy": 0.5}, purpose="early stopping")
         ledger.look(first, "validation", "part", {"accuracy": 0.6}, purpose="report")
@@ -59,8 +47,8 @@ def test_looks_are_counted_by_part_and_by_run(tmp_path: Path) -> None:
         assert ledger.looks("never seen") == 0
 
 
-def test_openings_are_counted_over_all_runs_and_scores_of_them_are_not(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
+def test_openings_are_counted_over_all_runs_and_scores_of_them_are_not(where: str) -> None:
+    with Ledger.open(where) as ledger:
         for name in ("a", "b"):
             run = ledger.begin_run(name, small())
             ledger.look(run, "test", "part", {}, purpose="unseal")
@@ -70,9 +58,9 @@ def test_openings_are_counted_over_all_runs_and_scores_of_them_are_not(tmp_path:
         assert ledger.openings("other") == 0
 
 
-def test_runs_are_listed_with_their_looks_and_the_best_accuracy_they_saw(tmp_path: Path) -> None:
+def test_runs_are_listed_with_their_looks_and_the_best_accuracy_they_saw(where: str) -> None:
     before = datetime.now(UTC)
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
+    with Ledger.open(where) as ledger:
         done = ledger.begin_run("photos-001", small())
         ledger.begin_run("photos-002", small())
         for value in (0.7, 0.8, 0.75):
@@ -81,143 +69,154 @@ def test_runs_are_listed_with_their_looks_and_the_best_accuracy_they_saw(tmp_pat
         ledger.end_run(done, "finished")
 
         first, second = ledger.runs()
+        ended = rows(ledger, "select ended >= started from runs order by id")
 
     assert (first.id, first.name, first.dataset, first.status) == (done, "photos-001", "photos", "finished")
     assert (first.looks, first.best) == (3, 0.8)
     assert (second.status, second.looks, second.best) == ("running", 0, None)
     assert before <= first.started <= second.started <= before + timedelta(minutes=1)
-    assert rows(tmp_path / "ledger.db", "select ended >= started, ended from runs")[1] == (None, None)
-    assert rows(tmp_path / "ledger.db", "select ended >= started from runs")[0] == (1,)
+    assert ended == [(True,), (None,)]
 
 
-def test_a_run_that_was_never_begun_is_refused_and_leaves_no_row(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
-        with pytest.raises(BadValue, match=r"ledger\.db has no run 7; begin_run gives the ids\.$"):
+def test_a_run_that_was_never_begun_is_refused_and_leaves_no_row(where: str) -> None:
+    with Ledger.open(where) as ledger:
+        with pytest.raises(BadValue, match=r"^the ledger .* has no run 7; begin_run gives the ids\.$"):
             ledger.look(7, "validation", "part", {"accuracy": 0.5}, purpose="report")
-        with pytest.raises(BadValue, match=r"ledger\.db has no run 7; begin_run gives the ids\.$"):
+        with pytest.raises(BadValue, match=r"^the ledger .* has no run 7; begin_run gives the ids\.$"):
             ledger.end_run(7, "finished")
 
         assert ledger.looks("part") == 0
+        with pytest.raises(BadValue, match=r"^the ledger .* has no run 7; begin_run gives the ids\.$"):
+            ledger.note(7, "by mistake")
+        with (
+            pytest.raises(BadValue, match=r"^the ledger .* has no run 7; begin_run gives the ids\.$"),
+            ledger.beating(7),
+        ):
+            pass
 
 
-def test_what_was_written_is_there_when_the_ledger_is_opened_again(tmp_path: Path) -> None:
-    where = tmp_path / "Läufe und so" / "ledger.db"
+def test_data_set_and_split_are_written_once(where: str) -> None:
+    data, anew = small(seed=1), small(seed=2)
     with Ledger.open(where) as ledger:
-        ledger.begin_run("a", small())
+        for split in (data, data, anew):
+            ledger.begin_run("a", split)
+        datasets = rows(ledger, "select fingerprint, name, n, classes from datasets")
+        splits = rows(ledger, "select fingerprint, dataset, train_n, validation_n, test_n from splits")
+        prints = rows(ledger, "select validation_fingerprint, test_fingerprint from splits")
 
-    with Ledger.open(str(where)) as again:
-        assert [run.name for run in again.runs()] == ["a"]
-
-
-def test_nothing_of_a_closed_ledger_stays_beside_its_file(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
-        ledger.begin_run("a", small())
-
-    assert [path.name for path in tmp_path.iterdir()] == ["ledger.db"]
+    assert datasets == [(data.fingerprint, "photos", 40, 2)]
+    assert splits == [(split.split_fingerprint, data.fingerprint, 24, 6, 10) for split in (data, anew)]
+    assert prints == [(split.validation.fingerprint, split.test.fingerprint) for split in (data, anew)]
 
 
-def test_sqlite_writes_ahead_syncs_fully_waits_and_checks_references(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger, ledger.transaction() as connection:
-        found = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
-        }
+def test_the_seed_of_a_split_is_known_where_the_data_was_loaded(where: str) -> None:
+    with Ledger.open(where) as ledger:
+        ledger.begin_run("a", load("digits", seed=3))
 
-    assert found == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 10_000, "foreign_keys": 1}
+        assert rows(ledger, "select seed from splits") == [(3,)]
 
 
-def test_a_reader_does_not_wait_for_a_writer(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
-        ledger.begin_run("a", small())
-        writer = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
-        writer.execute("BEGIN IMMEDIATE")
+def test_a_run_without_a_sign_of_life_counts_as_killed(where: str) -> None:
+    with Ledger.open(where) as ledger:
+        alive, silent, older, done = (ledger.begin_run(name, small()) for name in "abcd")
+        long_ago = (datetime.now(UTC) - timedelta(seconds=2 * HEARTBEAT_S + 1)).isoformat()
+        write(ledger, f"update runs set heartbeat = '{long_ago}' where id <> {alive}")
+        write(ledger, f"update runs set started = '{long_ago}', heartbeat = null where id = {older}")
+        ledger.end_run(done, "finished")
 
-        names = [run.name for run in ledger.runs()]
-        writer.close()
+        found = {run.id: run.status for run in ledger.runs()}
 
-    assert names == ["a"]
-
-
-def _write(path: str, name: str, count: int) -> None:
-    with Ledger.open(path) as ledger:
-        run = ledger.begin_run(name, small())
-        for epoch in range(count):
-            values = {"accuracy": epoch / count, "loss": 1.0}
-            ledger.look(run, "validation", "part", values, purpose="early stopping", epoch=epoch)
+    assert found == {alive: "running", silent: "killed", older: "killed", done: "finished"}
 
 
-@pytest.mark.slow
-def test_eight_processes_that_make_and_write_one_ledger_at_once_lose_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "ledger.db"
-    context = multiprocessing.get_context("forkserver")  # torch is imported once, not by each
-    context.set_forkserver_preload(["holdfast.evaluate"])
-    processes = [context.Process(target=_write, args=(str(path), f"run-{index}", 50)) for index in range(8)]
+def test_a_run_at_work_shows_it_until_it_ends(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.evaluate.ledger.HEARTBEAT_S", 0.02)
+    with Ledger.open(where) as ledger:
+        run = ledger.begin_run("a", small())
+        ledger.end_run(run, "interrupted")
 
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
+        with ledger.beating(run):
+            beats = {rows(ledger, "select heartbeat, status, ended from runs")[0]}
+            while len(beats) < 4:
+                beats.add(rows(ledger, "select heartbeat, status, ended from runs")[0])
+            ledger.end_run(run, "finished")
+        after = rows(ledger, "select heartbeat, status from runs")
+        time.sleep(0.1)
 
-    assert [process.exitcode for process in processes] == [0] * 8
-    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
-    assert rows(path, "select count(*), count(distinct run) from looks") == [(8 * 50 * 2, 8)]
-    with Ledger.open(path) as ledger:
-        assert ledger.looks("part") == 8 * 50
-        assert [run.looks for run in ledger.runs()] == [50] * 8
-
-
-def test_the_variable_goes_before_a_file_but_not_before_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOLDFAST_LEDGER", f"sqlite:///{tmp_path / 'team.db'}")
-
-    for where in (tmp_path / "mine.db", f"sqlite:///{tmp_path / 'named.db'}"):
-        with Ledger.open(where) as ledger:
-            ledger.begin_run("a", small())
-
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["named.db", "team.db"]
+        assert {beat[1:] for beat in beats} == {("running", None)}
+        assert rows(ledger, "select heartbeat, status from runs") == after
+        assert after[0][1] == "finished"
+    assert not [thread.name for thread in threading.enumerate() if "heartbeat" in thread.name]
 
 
-def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
+def test_notes_are_kept_in_order(where: str) -> None:
+    before = datetime.now(UTC)
+    with Ledger.open(where) as ledger:
+        run, other = (ledger.begin_run(name, small()) for name in "ab")
+        for text in ("the camera was changed", "Grün ist schwer — 写真"):
+            ledger.note(run, text)
+        notes = ledger.notes(run)
 
-    with pytest.raises(BadFile, match=r"^cannot make the folder .*file/runs for the ledger: Not a directory\.$"):
-        Ledger.open(tmp_path / "file" / "runs" / "ledger.db")
-
-
-def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match=r"^cannot use .* as a ledger: unable to open database file\.$"):
-        Ledger.open(tmp_path)
-
-
-def test_a_ledger_that_may_only_be_read_can_be_read(tmp_path: Path) -> None:
-    Ledger.open(tmp_path / "ledger.db").close()
-
-    with Ledger.open(f"sqlite:///file:{tmp_path / 'ledger.db'}?mode=ro&uri=true") as ledger:
-        assert ledger.runs() == []
-        with pytest.raises(BadFile, match=r"^cannot use .* as a ledger: attempt to write a readonly database\.$"):
-            ledger.begin_run("a", small())
+        assert [note.text for note in notes] == ["the camera was changed", "Grün ist schwer — 写真"]
+        assert before <= notes[0].at <= notes[1].at <= datetime.now(UTC)
+        assert ledger.notes(other) == []
 
 
-def test_a_file_that_is_no_database_is_said_in_one_line_and_stays_as_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    path.write_bytes(b"holiday pictures" * 100)
-
-    with pytest.raises(BadFile, match=r"^cannot use .*ledger\.db as a ledger: file is not a database\.$"):
-        Ledger.open(path)
-
-    assert path.read_bytes() == b"holiday pictures" * 100
+def right(count: int) -> NDArray[np.bool_]:
+    """A hundred answers, the first `count` right."""
+    return np.arange(100) < count
 
 
-def test_urls_that_nobody_knows_are_refused_without_their_password() -> None:
-    with pytest.raises(BadValue, match=r"^the ledger's URL is none that SQLAlchemy knows .*; give a file") as caught:
-        Ledger.open("postgresql+nothing://me:secret@host/name")
-
-    assert "secret" not in str(caught.value)
+def opened(ledger: Ledger, run: int) -> int:
+    ledger.look(run, "test", "part", {}, purpose="unseal")
+    return run
 
 
-def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
+def test_the_first_score_of_a_test_part_is_told_and_later_ones_only_when_clearly_better(where: str) -> None:
+    with Ledger.open(where) as ledger:
+        first, second = (ledger.begin_run(name, small()) for name in "ab")
+        steps = [(first, 80), (second, 80), (first, 81), (second, 82), (first, 70)]
 
-    with pytest.raises(
-        MissingExtra, match=r"psycopg is not installed; the ledger .*:\*\*\*@host/name needs it; run: pip "
-    ):
-        Ledger.open("postgresql+psycopg://me:secret@host/name")
+        told = [ledger.reveal(opened(ledger, run), "part", right(count)) for run, count in steps]
+
+    assert told == [
+        Revealed(0.8, 1, new=True),
+        Revealed(0.8, 1, new=False),  # the same again
+        Revealed(0.8, 1, new=False),  # one more right is within the standard error
+        Revealed(0.82, 4, new=True),
+        Revealed(0.82, 4, new=False),  # worse
+    ]
+
+
+def test_test_parts_have_ladders_of_their_own(where: str) -> None:
+    with Ledger.open(where) as ledger:
+        run = ledger.begin_run("a", small())
+        ledger.reveal(opened(ledger, run), "part", right(80))
+        ledger.look(run, "test", "other", {}, purpose="unseal")
+
+        assert ledger.reveal(run, "other", right(50)) == Revealed(0.5, 1, new=True)
+
+
+def test_what_was_not_told_is_not_written_down(where: str) -> None:
+    with Ledger.open(where) as ledger:
+        run = ledger.begin_run("a", small())
+        for count in (80, 81):
+            ledger.reveal(opened(ledger, run), "part", right(count))
+
+        assert rows(ledger, "select opening, run, n, revealed, bits is null from ladder order by opening") == [
+            (1, run, 100, True, False),
+            (2, run, 100, False, True),
+        ]
+
+
+def test_an_opening_has_one_score(where: str) -> None:
+    with Ledger.open(where) as ledger:
+        run = ledger.begin_run("a", small())
+        with pytest.raises(BadValue, match=rf"^reveal: run {run} has not opened the test part part; unseal does\.$"):
+            ledger.reveal(run, "part", right(80))
+        ledger.reveal(opened(ledger, run), "part", right(80))
+
+        with pytest.raises(BadValue, match=rf"^reveal: run {run} has had its score for opening 1; unseal opens anew"):
+            ledger.reveal(run, "part", right(99))
+        with pytest.raises(BadShape, match=r"^reveal: 7 answers for a test part of 100 samples\.$"):
+            ledger.reveal(opened(ledger, run), "part", right(80)[:7])

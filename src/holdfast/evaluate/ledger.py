@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadFile, BadShape, BadValue
-from ..data import Dataset
+from ..data import Dataset, Part, Sealed
 from .database import Database
 from .ladder import Revealed, climbs
 from .score import PartName
@@ -291,12 +291,12 @@ def _write_data(connection: "Connection", data: Dataset) -> None:
     """Writes data set and split; fills in what an older holdfast did not know of them."""
     from .tables import DATASETS, SPLITS
 
-    parts = {"train": data.train, "validation": data.validation, "test": data.test}
-    n = sum(map(len, parts.values()))
+    parts: dict[str, Part | Sealed] = {"train": data.train, "validation": data.validation, "test": data.test}
     sides: dict[str, object] = {f"{name}_n": len(part) for name, part in parts.items()}
     sides |= {f"{name}_fingerprint": part.fingerprint for name, part in parts.items()}
+    known = {"name": data.name, "n": sum(map(len, parts.values())), "classes": len(data.classes)}
     same = {"dataset": data.fingerprint, "seed": data.origin.get("seed")}
-    _write_once(connection, DATASETS, data.fingerprint, {"name": data.name, "n": n, "classes": len(data.classes)})
+    _write_once(connection, DATASETS, data.fingerprint, known)
     _write_once(connection, SPLITS, data.split_fingerprint, same | sides)
 
 
