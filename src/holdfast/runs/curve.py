@@ -1,0 +1,307 @@
+"""Learning curves: the score against the number of training samples.  What it says of more data is in growth.py."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import log2
+from pathlib import Path
+from typing import Literal, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import BadValue, derive
+from ..data import Dataset, Part
+from ..evaluate import Ledger, Score
+from . import lines
+from .folder import recorded
+from .formats import duration, percent
+from .growth import A_SHARE, Forecast, Gain, forecast, gain, interval_over, said_of_data, said_of_model, shares_of
+from .loading import load_shown
+from .overlay import LABELLED, Overlay, Values, overlay
+from .plan import How, ModelChoice, check_settings, fitted, plan
+from .record import Record
+from .report import templates
+from .run import REPORT
+from .write import write_text
+
+CURVE = "curve.json"
+MOST_SIZES = 6
+A_CLASS = 10  # training samples of each class, at least, in the smallest set
+
+
+@dataclass(frozen=True)
+class Point:
+    """One size.
+
+    Attributes:
+        n: training samples.
+        train: the accuracy on them, the mean over the repeats.
+        validation: the mean over the repeats, with an interval over samples and repeats.
+        repeats: the accuracy on validation of each repeat.
+    """
+
+    n: int
+    train: float
+    validation: Score
+    repeats: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """What `learning_curve` found.
+
+    Attributes:
+        folder: where it is kept.
+        record: what its run.json holds.
+        points: by rising size.
+        gain: of the last step.
+        forecast: at twice the data, of three sizes or more.
+        sentences: whether more data would pay, and whether a bigger model would.
+    """
+
+    folder: Path
+    record: Record
+    points: tuple[Point, ...]
+    gain: Gain
+    forecast: Forecast | None
+    sentences: tuple[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.folder}: {self.sentences[0]}"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the models of one size got right: (R, N) of validation, and (R, n) of what they were trained on."""
+
+    n: int
+    validation: NDArray[np.bool_]
+    train: NDArray[np.bool_]
+
+
+def learning_curve(
+    data: Dataset | str | Path,
+    model: ModelChoice = "convnet",
+    *,
+    sizes: Sequence[int] | None = None,
+    repeats: int = 3,
+    out: str | Path = "runs",
+    verbose: Literal[0, 1, 2] = 1,
+    **how: Unpack[How],
+) -> LearningCurve:
+    """Trains on less and less of the training part, and says whether more data or a bigger model would pay.
+
+    Every size is trained as `train` would train so many samples, and judged on the whole validation part, which takes
+    no part in training.  Where there is patience, a seventh of the training samples says when to stop.  The test part
+    stays sealed.  Each look at validation is in the ledger.
+
+    Args:
+        data: a Dataset, or what `data.load` takes.
+        model: as in `train`; one that is given is not changed, fresh copies of it are trained.
+        sizes: numbers of training samples; None: all, half, a quarter, ..., at most 6, with at least 10 of each class.
+        repeats: trainings a size, each with a seed and a stratified draw of its own.  In one repeat smaller sets lie
+            within larger ones, and groups and copies are never cut, so that sizes may differ a little from those asked.
+        out: folder in which `<name>-curve-001` is made.
+        verbose: 0 silent, 1 with a line a training, 2 with a line an epoch.
+        how: as in `train`.
+
+    Raises:
+        BadData, BadFile, BadShape, BadValue, UnknownName: one sentence says what is wrong.
+
+    Example:
+        >>> found = learning_curve("digits", "dense", sizes=[100, 200], repeats=2, epochs=2, out=folder, verbose=0)
+        >>> [point.n for point in found.points], found.points[-1].validation.n
+        ([100, 200], 270)
+    """
+    say = lines.say if verbose else lines.quiet
+    out, seed = Path(out), how.get("seed", 0)
+    check_settings(model, how, out)
+    if repeats < 1:
+        raise BadValue(f"learning_curve(repeats={repeats}): must be positive; 3 show how much chance there is in it.")
+    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, path=data, seed=seed)
+    wanted = checked_sizes(data, sizes)
+    settings, network = plan(data, model, how)
+    say("data", lines.data_line(data))
+    say("sizes", f"{', '.join(f'{size:,}' for size in wanted)}; {lines.counted(repeats, 'training')} each")
+    with recorded(out, data, settings, network, kind="curve") as (folder, record, ledger):
+        began = time.perf_counter()
+        found = [_trained(data, model, how, size, repeats, record, ledger, verbose) for size in wanted]
+        curve = _curve(folder, record, data, found, ledger.looks(data.validation.fingerprint))
+        plain = asdict(curve) | {"folder": None, "record": None}
+        plain = {key: value for key, value in plain.items() if value is not None}
+        record.scores = {"curve": plain}
+        write_text(folder / CURVE, json.dumps(plain, indent=1))
+        write_text(folder / REPORT, page(curve, time.perf_counter() - began))
+    say("more data", curve.sentences[0])
+    say("model", curve.sentences[1])
+    say("saved", f"{folder} · report: {folder / REPORT}")
+    return curve
+
+
+def checked_sizes(data: Dataset, sizes: Sequence[int] | None) -> list[int]:
+    """The sizes that were asked for, rising; or the halvings of the training part.
+
+    Raises:
+        BadValue: fewer than two, or some that the training part has not, or too small for all classes to be there.
+    """
+    counts = np.bincount(data.train.labels.numpy(), minlength=len(data.classes))
+    n, rarest = len(data.train), int(counts.argmin())
+    if sizes is None:
+        halves = [n >> power for power in range(MOST_SIZES)]
+        found = [size for size in reversed(halves) if size * counts[rarest] >= A_CLASS * n]
+        if len(found) < 2:
+            raise BadValue(
+                f"{data.name}: class {data.classes[rarest]!r} has {counts[rarest]} training samples, and half of them "
+                f"are fewer than {A_CLASS}; say the sizes yourself, e.g. --sizes {n // 2},{n}"
+            )
+        return found
+    found = sorted(set(sizes))
+    if len(found) < 2:
+        raise BadValue(f"learning_curve(sizes={list(sizes)}): a curve needs at least two sizes.")
+    if found[-1] > n:
+        raise BadValue(
+            f"learning_curve(sizes={list(sizes)}): {data.name} has {n:,} training samples, no {found[-1]:,}."
+        )
+    if found[0] < len(data.classes):
+        raise BadValue(
+            f"learning_curve(sizes={list(sizes)}): {found[0]} samples are too few for one of each of the "
+            f"{len(data.classes)} classes."
+        )
+    return found
+
+
+def nested_order(part: Part, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """An order whose every beginning is stratified, and where it may be cut.
+
+    What must stay together, a group or a sample alone, is one unit, of the class that most of its samples have.  Units
+    of each class are shuffled and spread evenly over the order, beginning with one of each class.
+
+    Returns:
+        (N,) indices into the part, and (U,) numbers of samples after which no unit is cut.
+    """
+    labels, n = part.labels.numpy(), len(part)
+    together = np.arange(n) if part.groups is None else part.groups
+    _, unit, sizes = np.unique(together, return_inverse=True, return_counts=True)
+    random = np.random.default_rng(seed)
+    label = _usual_label(unit, labels, len(sizes))
+    shuffled = random.permutation(len(sizes))
+    by_label = shuffled[np.argsort(label[shuffled], kind="stable")]
+    before = np.cumsum(sizes[by_label]) - sizes[by_label]  # samples of units that come earlier
+    starts = np.searchsorted(label[by_label], label[by_label])
+    rank = np.empty(len(sizes))
+    rank[by_label] = (before - before[starts]) / np.bincount(label, sizes)[label[by_label]]
+    units = np.lexsort((random.random(len(sizes)), rank))
+    place = np.empty(len(sizes), np.int64)
+    place[units] = np.arange(len(units))
+    return np.argsort(place[unit], kind="stable"), np.cumsum(sizes[units])
+
+
+def _usual_label(unit: NDArray[np.int64], labels: NDArray[np.int64], units: int) -> NDArray[np.int64]:
+    """(U,) the label that most samples of each unit have."""
+    classes = int(labels.max()) + 1
+    pairs, counts = np.unique(unit * classes + labels, return_counts=True)
+    found = np.zeros(units, np.int64)
+    rising = np.argsort(counts, kind="stable")  # the last one that is written stays
+    found[pairs[rising] // classes] = pairs[rising] % classes
+    return found
+
+
+def _trained(
+    data: Dataset,
+    model: ModelChoice,
+    how: How,
+    size: int,
+    repeats: int,
+    record: Record,
+    ledger: Ledger,
+    verbose: Literal[0, 1, 2],
+) -> Trained:
+    """Trains one size, `repeats` times, and writes down each look."""
+    say = lines.say if verbose else lines.quiet
+    seed, judged, taught = how.get("seed", 0), list[NDArray[np.bool_]](), list[NDArray[np.bool_]]()
+    for repeat in range(repeats):
+        began = time.perf_counter()
+        order, ends = nested_order(data.train, derive(seed, "curve", repeat))
+        end = int(ends[np.abs(ends - size).argmin()])
+        part = data.with_parts(data.train.take(np.sort(order[:end])), data.validation)
+        network = fitted(part, model, {**how, "seed": seed + repeat}, verbose=2 if verbose == 2 else 0)
+        for right, of in ((judged, part.validation), (taught, part.train)):
+            right.append(network.predict(of).argmax(1) == of.labels.numpy())
+        share = float(judged[-1].mean())
+        ledger.look(record.ledger_id, "validation", part.validation.fingerprint, {"accuracy": share}, purpose="report")
+        shares = f"validation {percent(share)}, train {percent(float(taught[-1].mean()))}"
+        say(f"{end:,}", f"{shares}, repeat {repeat + 1} of {repeats}, {duration(time.perf_counter() - began)}")
+    least = min(map(len, taught))  # groups may make them differ
+    return Trained(size, np.stack(judged), np.stack([right[:least] for right in taught]))
+
+
+def _curve(folder: Path, record: Record, data: Dataset, found: Sequence[Trained], looks: int) -> LearningCurve:
+    """What these trainings say."""
+    groups, n, things = data.validation.groups, len(data.validation), _things(record)
+    shares = [shares_of(one.validation, groups) for one in found]
+    points = tuple(
+        Point(
+            n=one.n,
+            train=float(one.train.mean()),
+            validation=Score(
+                "accuracy", float(one.validation.mean()), interval_over(share, A_SHARE), n, "validation", looks
+            ),
+            repeats=tuple(map(float, one.validation.mean(1))),
+        )
+        for one, share in zip(found, shares, strict=True)
+    )
+    step = gain(found[-2].n, found[-1].n, shares[-2], shares[-1])
+    later = forecast([one.n for one in found], shares, record.settings.seed)
+    of_train = shares_of(found[-1].train, None)
+    said = said_of_data(step, later, things), said_of_model(of_train, shares[-1], things)
+    return LearningCurve(folder, record, points, step, later, said)
+
+
+def page(curve: LearningCurve, seconds: float) -> str:
+    """The report as one HTML file that asks the network for nothing."""
+    score, things = curve.points[-1].validation, _things(curve.record)
+    values = {
+        "curve": curve,
+        "chart": chart(curve),
+        "things": things,
+        "repeats": lines.counted(len(curve.points[-1].repeats), "training"),
+        "seconds": seconds,
+        "looks": f"Validation, n={score.n:,}, has been looked at {score.looks:,} times by now, over all runs in the "
+        "ledger. The test part stayed sealed.",
+        "LABELLED": LABELLED,
+    }
+    return templates(html=True).get_template("curve.html.j2").render(values)
+
+
+def chart(curve: LearningCurve) -> Overlay:
+    """Train and validation over the sizes, in doublings; a forecast is one more point."""
+    first = curve.points[0].n
+    places = [1 + log2(point.n / first) for point in curve.points]
+    series = {
+        "train": Values(places, [point.train for point in curve.points]),
+        "validation": Values(
+            places,
+            [point.validation.value for point in curve.points],
+            [point.validation.interval for point in curve.points],
+        ),
+    }
+    ticks = [(place, f"{point.n:,}") for place, point in zip(places, curve.points, strict=True)]
+    spots = [
+        (place, f"{point.n:,}: validation {point.validation.text}, train {percent(point.train)}")
+        for place, point in zip(places, curve.points, strict=True)
+    ]
+    if (later := curve.forecast) is not None:
+        place, score = 1 + log2(later.n / first), curve.points[-1].validation
+        ends = "[{:.1f}, {:.1f}]".format(*(100 * end for end in later.interval))
+        values = Values([places[-1], place], [score.value, later.value], [later.interval], dashed=True)
+        series["power law"] = values
+        ticks.append((place, f"{later.n:,}"))
+        spots.append((place, f"{later.n:,}: by the power law {percent(later.value)} {ends}"))
+    apart = [tick for tick, (after, _) in zip(ticks, [*ticks[1:], (99.0, "")], strict=True) if after - tick[0] > 0.4]
+    return overlay("accuracy", series, apart, is_share=True, spots=spots)
+
+
+def _things(record: Record) -> str:
+    return "pictures" if len(record.shape) == 3 else "samples"
