@@ -221,7 +221,7 @@ def test_runs_are_listed(small: Path, says: Says) -> None:
         "data",
         "status",
         "started (UTC)",
-        "validation accuracy of the kept weights",
+        "accuracy of the kept weights on validation",
     ]
     assert re.fullmatch(
         r"small-001  small  finished  \d{4}-\d\d-\d\d \d\d:\d\d  \d+\.\d % \[.*\] n=\d+, 3 looks", first

@@ -1,13 +1,32 @@
 """The commands: each parses, calls one function below, and prints.  Nothing heavy is imported before it is needed."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..core import BadFile, BadValue
+from .options import (
+    DATA_HELP,
+    BatchSize,
+    Device,
+    Epochs,
+    ImageSize,
+    LearningRate,
+    ModelName,
+    OptimizerName,
+    Out,
+    Patience,
+    Precision,
+    PrecisionName,
+    Quiet,
+    RunFolder,
+    Seed,
+    Shift,
+    SkipBad,
+    how_of,
+)
 
 if TYPE_CHECKING:
     from ..evaluate import RunRow
@@ -22,17 +41,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Out = Annotated[Path, typer.Option(help="Folder of the runs and of their ledger.")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/photos-001.")]
-
-
-class Precision(StrEnum):
-    """Words for --precision."""
-
-    auto = "auto"
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-
 
 @app.callback()
 def root(
@@ -44,63 +52,37 @@ def root(
 @app.command()
 def train(
     context: typer.Context,
-    data: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="DATA",
-            help="digits; a folder with a folder of pictures for each class, or train/, validation/ and test/ above "
-            "these; a folder of IDX files such as MNIST's; an .npz; a CSV of path,label[,group].",
-        ),
-    ] = None,
-    model: Annotated[
-        str, typer.Option(help="convnet, dense, or a FILE.json with the configuration of a Keras model.")
-    ] = "convnet",
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Passes over the data, which the recipe's cycle spans; 30, of much data 10."),
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples a step; by the size of the data.")] = None,
-    optimizer: Annotated[
-        str | None,
-        typer.Option(
-            help="sgd, rmsprop, adam, adamw, adagrad, adadelta, nadam or lion, as in Keras.  Left out: the default "
-            "recipe, AdamW under one cycle of the learning rate, label smoothing and small shifts of pictures."
-        ),
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Instead of the optimizer's own; of the recipe, at the top of its cycle.")
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(min=0, help="Epochs without improvement before it stops; 5 with an optimizer, else none."),
-    ] = None,
-    shift: Annotated[
-        int | None,
-        typer.Option(min=0, help="Pixels by which pictures move at most in training; by the recipe, else 0."),
-    ] = None,
+    data: Annotated[str | None, typer.Argument(metavar="DATA", help=DATA_HELP)] = None,
+    model: ModelName = "convnet",
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    optimizer: OptimizerName = None,
+    learning_rate: LearningRate = None,
+    patience: Patience = None,
+    shift: Shift = None,
     validation: Annotated[float, typer.Option(help="Share of the samples to select by.")] = 0.15,
     test: Annotated[float, typer.Option(help="Share of the samples to seal for the end; 0 for none.")] = 0.15,
-    image_size: Annotated[int | None, typer.Option(min=6, help="Side of the pictures in pixels.")] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out files that cannot be read.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the split, the weights, the order and dropout.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    precision: Annotated[
-        Precision, typer.Option(help="auto takes bfloat16 where a short trial finds it faster.")
-    ] = Precision.auto,
+    image_size: ImageSize = None,
+    skip_bad: SkipBad = False,
+    seed: Seed = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Train so many models that differ in their seed, and say how much they agree.")
+    ] = 1,
+    device: Device = "auto",
+    precision: PrecisionName = Precision.auto,
     out: Out = Path("runs"),
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run; DATA only if it has moved.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a classifier on DATA.
 
     Writes a run: model, score, report, and a ledger of every look at the score.
     """
     from .. import runs
-    from ..data import RandomShift
     from ..runs.loading import load_shown
-    from ..runs.plan import How, check_settings
+    from ..runs.plan import check_settings
 
     verbose = 0 if quiet else 1
     if resume is not None:
@@ -112,16 +94,16 @@ def train(
         return
     if data is None:
         raise BadValue("DATA is missing; try: holdfast train digits")
-    how = How(
+    how = how_of(
         epochs=epochs,
         batch_size=batch_size,
         optimizer=optimizer,
         learning_rate=learning_rate,
         patience=patience,
-        augment="auto" if shift is None else RandomShift(shift) if shift else None,
+        shift=shift,
         seed=seed,
         device=device,
-        precision=precision.value,
+        precision=precision,
     )
     check_settings(model, how, out)
     dataset = load_shown(
@@ -133,7 +115,7 @@ def train(
         image_size=image_size,
         skip_bad=skip_bad,
     )
-    runs.train(dataset, model, **how, out=out, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
+    runs.train(dataset, model, **how, seeds=seeds, out=out, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
 
 
 @app.command()
@@ -190,7 +172,7 @@ def list_runs(out: Out = Path("runs")) -> None:
 
     with existing_ledger(out) as ledger:
         rows = ledger.runs()
-    cells = [("run", "data", "status", "started (UTC)", "validation accuracy of the kept weights")]
+    cells = [("run", "data", "status", "started (UTC)", "accuracy of the kept weights on validation")]
     for row in rows:
         started = f"{row.started:%Y-%m-%d %H:%M}"
         cells.append((row.name, row.dataset, _status(row, out), started, _score(out / row.name, row)))
@@ -208,9 +190,12 @@ def _score(folder: Path, row: "RunRow") -> str:
         scores = Record.read(folder).scores
     except BadFile:
         return ""
-    if "validation" not in scores:
+    judged = next((scores[part] for part in ("validation", "out-of-fold") if part in scores), None)
+    if judged is None:
         return ""
-    accuracy = Report.from_dict(scores["validation"]).accuracy
+    accuracy = Report.from_dict(judged).accuracy
+    if accuracy.part == "out-of-fold":
+        return f"{accuracy.text} n={accuracy.n:,}, cross-validated"
     return f"{accuracy.text} n={accuracy.n:,}, {row.looks:,} look{'s' * (row.looks != 1)}"
 
 
@@ -235,6 +220,8 @@ def _test(judged: "Run") -> str:
     if not judged.record.sizes["test"]:
         return "none was split off"
     if judged.test is None:
+        if judged.kept_sealed:
+            return f"n={judged.record.sizes['test']:,}, {judged.kept_sealed}"
         known = f"opened {_times(judged.openings)} by other runs" if judged.openings else "sealed, never opened"
         return f"n={judged.record.sizes['test']:,}, {known}"
     later = judged.openings > judged.test.accuracy.looks

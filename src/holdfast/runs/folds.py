@@ -1,5 +1,6 @@
 """Folds: scikit-learn's splitters, chosen by what the data is like; no group and no copy ever stands on two sides."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,8 +83,10 @@ def _pairs(data: Dataset, pool: Part, cv: Any, seed: int) -> Iterable[tuple[Indi
             return list(splitters.StratifiedKFold(cv, shuffle=True, random_state=seed).split(samples, labels))
         chosen = splitters.StratifiedGroupKFold(cv, shuffle=True, random_state=seed)
         return list(chosen.split(samples, labels, together))
-    if hasattr(cv, "split"):
-        return list(cv.split(samples, labels, together))
+    if hasattr(cv, "split") and not isinstance(cv, str):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The groups parameter is ignored")  # what is tied is left out below
+            return list(cv.split(samples, labels, together))
     if isinstance(cv, Sequence) and not isinstance(cv, str):
         return [(np.asarray(train, np.int64), np.asarray(judged, np.int64)) for train, judged in cv]
     raise BadValue(

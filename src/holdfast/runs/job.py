@@ -13,6 +13,7 @@ from ..core import BadValue
 from ..data import Dataset, RandomShift
 from ..evaluate import Ledger
 from ..models import Fitting, from_config
+from ..models.arrays import check_number
 from ..training import Callback, Optimizer, get_optimizer
 from . import lines
 from .baseline import logistic_regression
@@ -21,6 +22,7 @@ from .loading import load_shown
 from .plan import How, ModelChoice, Precision, check_settings, compile_for, plan, session_for
 from .record import Record
 from .run import LEDGER, MODEL, Run, check_same, data_of, judge, ledger_of
+from .seeds import seed_spread
 from .watch import Checkpointing, Looking, alone
 from .write import remove_remains
 
@@ -40,6 +42,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     precision: Precision = "auto",
+    seeds: int = 1,
     out: str | Path = "runs",
     callbacks: Sequence[Callback] = (),
     verbose: Literal[0, 1, 2] = 1,
@@ -65,6 +68,7 @@ def train(
         seed: of order and dropout, and of the weights unless the model comes with its own.
         device: "auto", "cpu", "cuda", ...
         precision: of the training steps; "auto" takes bfloat16 where a short trial finds it faster.
+        seeds: how many trainings; those with the seeds that follow tell how much of the score is chance.
         out: folder of the runs, in which `<name>-001` and so on are made, and of their ledger.
         callbacks: more listeners.
         verbose: 0 silent, 1 with a progress line, 2 with a line an epoch.
@@ -91,6 +95,8 @@ def train(
     check_settings(model, how, out)
     data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, path=data, seed=seed)
     settings, network = plan(data, model, how)
+    check_number(f"train(seeds={seeds!r})", seeds)
+    settings.seeds = seeds
     say("data", lines.data_line(data))
     say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
     session, stopper = session_for(network, data, settings, callbacks, verbose)
@@ -182,6 +188,10 @@ def carry_out(
         record.kept_epoch = kept + 1
         session.model.save(folder / MODEL)
         record.scores["baselines"] = {"logistic regression": logistic_regression(data, seed=record.settings.seed)}
+        if record.settings.seeds > 1:
+            spread = seed_spread(record, session.model, data, ledger, say)
+            record.scores["seeds"] = spread.to_dict()
+            say("seeds", str(spread))
         run = judge(folder, record, session.model, data, ledger)
         record.status = "finished"
         ledger.end_run(record.ledger_id, "finished")

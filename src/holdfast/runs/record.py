@@ -28,6 +28,7 @@ class Settings(BaseModel):
     precision: Literal["auto", "float32", "bfloat16"]
     recipe: bool = False  # whether the optimizer, smoothing and shift are the default recipe's
     label_smoothing: float = 0.0  # in training
+    seeds: int = 1  # trainings; all but the first are forgotten but for their answers on validation
     shift: int = 0  # pixels by which pictures move at most, in training
 
 

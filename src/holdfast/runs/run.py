@@ -180,7 +180,10 @@ def values_of(measured: Report) -> dict[str, float]:
 
 
 def check_finished(record: Record, folder: Path) -> None:
-    """Raises BadValue for a run without a final model."""
+    """Raises BadValue for what is no run, or one without a final model."""
+    if record.kind != "run":
+        what = {"crossval": "cross-validation", "curve": "learning curve"}[record.kind]
+        raise BadValue(f"{folder}: is a {what}, not a run; what it found is in {folder / REPORT}.")
     if record.status != "finished":
         raise BadValue(f"{folder}: this run has not finished; go on with: holdfast train --resume {quoted(folder)}")
 

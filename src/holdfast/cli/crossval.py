@@ -1,0 +1,88 @@
+"""`holdfast crossval`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .app import app
+from .options import (
+    BatchSize,
+    Data,
+    Device,
+    Epochs,
+    ImageSize,
+    LearningRate,
+    ModelName,
+    OptimizerName,
+    Out,
+    Patience,
+    Precision,
+    PrecisionName,
+    Quiet,
+    Seed,
+    Shift,
+    SkipBad,
+    how_of,
+)
+
+
+@app.command()
+def crossval(
+    data: Data,
+    model: ModelName = "convnet",
+    folds: Annotated[
+        str, typer.Option(metavar="N|groups", help="How many folds; or `groups`, which leaves out one group at a time.")
+    ] = "5",
+    repeats: Annotated[int, typer.Option(min=1, help="How often the samples are dealt out anew.")] = 1,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Train one more model, on all but the test part, and keep it; not judged.")
+    ] = False,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    optimizer: OptimizerName = None,
+    learning_rate: LearningRate = None,
+    patience: Patience = None,
+    shift: Shift = None,
+    test: Annotated[float, typer.Option(help="Share of the samples that stays sealed; 0 for none.")] = 0.15,
+    image_size: ImageSize = None,
+    skip_bad: SkipBad = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    precision: PrecisionName = Precision.auto,
+    out: Out = Path("runs"),
+    quiet: Quiet = False,
+) -> None:
+    """Cross-validate: judge a way of training on samples that its models have not seen.
+
+    Every fold trains a model on the others; stratified by class, and no group or copy stands on two sides.  The score
+    is the mean over the folds with an interval that knows that they overlap.  The test part stays sealed.
+    """
+    from ..runs import cross_validate
+    from ..runs.loading import load_shown
+    from ..runs.plan import check_settings
+
+    how = how_of(
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        patience=patience,
+        shift=shift,
+        seed=seed,
+        device=device,
+        precision=precision,
+    )
+    check_settings(model, how, out)
+    cv: Any = int(folds) if folds.isdecimal() else folds
+    dataset = load_shown(quiet=quiet, path=data, test=test, seed=seed, image_size=image_size, skip_bad=skip_bad)
+    cross_validate(
+        model,
+        dataset,
+        cv=cv,
+        repeats=repeats,
+        refit=refit,
+        out=out,
+        verbose=0 if quiet else 1,
+        **how,
+    )

@@ -1,0 +1,85 @@
+"""The luck of the seed: the same training several times, and how much its answers depend on nothing but chance."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Dataset
+from ..evaluate import Ledger, SeedAgreement, agreement_of_seeds
+from ..models import BaseModel, from_config
+from .formats import percent
+from .lines import Say
+from .plan import compile_for, session_for
+from .record import Record
+
+
+@dataclass(frozen=True)
+class SeedSpread:
+    """What trainings reach on validation that differ in their seed only.
+
+    Attributes:
+        seeds: of the trainings; the first is the run's own.
+        accuracies: on validation, one a seed.
+        agreement: of their answers.
+    """
+
+    seeds: tuple[int, ...]
+    accuracies: tuple[float, ...]
+    agreement: SeedAgreement
+
+    @property
+    def mean(self) -> float:
+        """Of the accuracies."""
+        return float(np.mean(self.accuracies))
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the accuracies."""
+        return float(np.std(self.accuracies, ddof=1))
+
+    def to_dict(self) -> dict[str, Any]:  # Any: what JSON holds
+        """As JSON holds it, with mean and spread."""
+        return asdict(self) | {"mean": self.mean, "spread": self.spread}
+
+    def __str__(self) -> str:
+        low, high = min(self.accuracies), max(self.accuracies)
+        return (
+            f"validation accuracy {100 * self.mean:.1f} % over {len(self.seeds)} seeds, standard deviation "
+            f"{100 * self.spread:.1f} points, {100 * low:.1f} to {100 * high:.1f}; {self.agreement}"
+        )
+
+
+def seed_spread(record: Record, model: BaseModel, data: Dataset, ledger: Ledger, say: Say) -> SeedSpread:
+    """Trains a run again with the seeds that follow its own, under equal settings; keeps their answers only.
+
+    Args:
+        record: of the run.
+        model: that the run keeps, which stands for its own seed.
+        data: what it was trained on.
+        ledger: hears of every look at validation.
+        say: told of each seed.
+    """
+    labels, settings = data.validation.labels.numpy(), record.settings
+    seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
+    said, accuracies = list[NDArray[np.int64]](), list[float]()
+    for seed in seeds:
+        trained = model if seed == settings.seed else trained_again(record, data, seed)
+        said.append(trained.predict(data.validation).argmax(1))
+        accuracies.append(float((said[-1] == labels).mean()))
+        if seed != settings.seed:
+            seen = {"accuracy": accuracies[-1]}
+            ledger.look(record.ledger_id, "validation", data.validation.fingerprint, seen, purpose="report")
+            say(f"seed {seed}", f"validation accuracy {percent(accuracies[-1])}")
+    return SeedSpread(seeds, tuple(accuracies), agreement_of_seeds(np.stack(said)))
+
+
+def trained_again(record: Record, data: Dataset, seed: int) -> BaseModel:
+    """The model of a run, trained anew with another seed of weights, order and dropout."""
+    network = from_config(record.config, seed=seed)
+    network.classes = data.classes
+    compile_for(network, record.settings)
+    session, _ = session_for(network, data, record.settings, (), 0)
+    session.run()
+    return session.model
