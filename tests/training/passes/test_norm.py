@@ -6,14 +6,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
 from holdfast.layers import Add, BatchNormalization, Conv2D, Dense, Flatten, Input, Layer, ReLU, Symbol
 from holdfast.layers.norm import BatchNorm
 from holdfast.models import Model, Sequential
+from holdfast.training.native import View
 from holdfast.training.passes import fused
 from holdfast.training.passes.norm import NormRelu
-from training.passes.compare import check, fused_kinds, pictures
+from training.passes.compare import called, check, errors, fused_kinds, pictures, steps
 
 RANDOM = {"gamma_initializer": "random_normal", "beta_initializer": "random_normal"}
 
@@ -99,6 +100,93 @@ def test_sums_are_the_graph_s(graph: Callable[[Symbol], Symbol], count: int) -> 
     assert fused_kinds(fused(model.module)) == ({"NormRelu": count} if count else {})
 
     check(model, pictures(4, 6, 5, 2, dtype=torch.float32))
+
+
+def halved(x: Symbol) -> Symbol:
+    """A residual stage that halves the picture, as ResNets have them."""
+    x = ReLU()(norm()(x))
+    y = Conv2D(16, 3, strides=2, padding="same")(x)
+    return Add()([y, Conv2D(16, 1, strides=2)(x)])
+
+
+def padded(x: Symbol) -> Symbol:
+    return Conv2D(16, 3, strides=2, padding="same")(norm()(x))
+
+
+def thinned(x: Symbol) -> Symbol:
+    return Conv2D(16, 1, strides=3)(norm()(x))
+
+
+def unlike_strides(x: Symbol) -> Symbol:
+    return Conv2D(16, 1, strides=(2, 1))(norm()(x))
+
+
+def identity(x: Symbol) -> Symbol:
+    return residual(ReLU()(norm()(x)))
+
+
+READ: list[tuple[Callable[[Symbol], Symbol], set[str]]] = [
+    (halved, {"ZeroPad2d", "Conv2d 1x1"}),
+    (padded, {"ZeroPad2d"}),
+    (thinned, {"Conv2d 1x1"}),
+    (unlike_strides, set()),
+    (identity, set()),
+]
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("size", [(6, 6), (7, 5), (4, 1)], ids=str)
+@pytest.mark.parametrize(("graph", "gone"), READ, ids=["halved", "padded", "thinned", "unlike", "identity"])
+def test_readers_get_what_they_read(
+    graph: Callable[[Symbol], Symbol], gone: set[str], size: tuple[int, int], half: bool, kernels: list[str]
+) -> None:
+    image = Input((*size, 2))
+    model = Model(image, Dense(3)(Flatten()(graph(Conv2D(16, 3, padding="same")(image)))), seed=2)
+    x = pictures(4, *size, 2, dtype=torch.float32)
+
+    if half:
+        plain, fast, truth = steps(model, x, half=True)
+        worst = max(errors(plain, truth).values())
+        assert max(errors(fast, truth).values()) <= 1.5 * worst + 1e-6
+    else:
+        check(model, x)
+
+    assert "norm_sums" in kernels
+    module = fused(model.module)
+    assert isinstance(module, fx.GraphModule)
+    names = {type(part).__name__ for part in called(module)}
+    names |= {
+        "Conv2d 1x1"
+        for part in called(module)
+        if isinstance(part, torch.nn.Conv2d) and part.kernel_size == (1, 1) and part.stride != (2, 1)
+    }
+    assert not names & gone
+
+
+def test_readers_whose_gradient_is_not_wanted_give_none() -> None:
+    one = NormRelu(BatchNorm(16, epsilon=1e-3, momentum=0.5, frozen=False).train(), relu=True)
+    one.views = (View(), View(step=2))
+    x = pictures(2, 16, 5, 4, dtype=torch.float32).requires_grad_()
+
+    whole, thin = one(x)
+    (found,) = torch.autograd.grad(thin.square().sum(), x)
+
+    one.views = ()
+    (expected,) = torch.autograd.grad(one(x)[:, :, ::2, ::2].square().sum(), x)
+    assert whole.shape == x.shape
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)  # sums of 40
+
+
+def test_weights_that_lie_apart_in_memory_are_taken() -> None:
+    x = pictures(2, 16, 3, 3, dtype=torch.float32)
+    found = []
+    for apart in (True, False):
+        one = BatchNorm(16, epsilon=1e-3, momentum=0.5, frozen=False).train()
+        weight = torch.arange(32.0).view(16, 2)[:, 0]
+        one.weight = torch.nn.Parameter(weight if apart else weight.contiguous())
+        found.append(NormRelu(one, relu=True)(x))
+
+    assert torch.equal(*found)
 
 
 def test_the_sum_and_the_relu_are_in_it() -> None:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from ctypes import c_float, c_int64, c_uint32, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -57,6 +58,12 @@ def dense(x: Tensor) -> Tensor:
 
 
 @cache
+def c_int64s(*numbers: int) -> "ctypes.Array[c_int64]":
+    """Numbers in a row as kernels.cpp takes them."""
+    return (c_int64 * len(numbers))(*numbers)
+
+
+@cache
 def geometry(
     n: int, h: int, w: int, filters: int, kernel: int, padding: Sides, pool: tuple[int, int]
 ) -> tuple["ctypes.Array[c_int64]", int, int]:
@@ -71,7 +78,7 @@ def geometry(
     top, bottom, left, right = padding
     oh, ow = h + top + bottom - kernel + 1, w + left + right - kernel + 1
     numbers = (n, h, w, oh, ow, filters, kernel, top, left, *pool)
-    return (c_int64 * len(numbers))(*numbers), oh // pool[0], ow // pool[1]
+    return c_int64s(*numbers), oh // pool[0], ow // pool[1]
 
 
 def images(n: int, channels: int, h: int, w: int, dtype: torch.dtype) -> Tensor:
@@ -158,54 +165,76 @@ class Pool(torch.autograd.Function):
         return dx, None
 
 
+class View(NamedTuple):
+    """How somebody reads images: every `step`-th pixel of every `step`-th row, or all, with zeros around them."""
+
+    step: int = 1
+    padding: Sides = (0, 0, 0, 0)  # top, bottom, left, right
+
+    def of(self, x: Tensor) -> Tensor:
+        """What is read of x (N, C, H, W); never x itself."""
+        if self.step > 1:
+            return dense(x[:, :, :: self.step, :: self.step])
+        top, bottom, left, right = self.padding
+        return F.pad(x, (left, right, top, bottom)) if any(self.padding) else x.view_as(x)
+
+
 class Norm(torch.autograd.Function):
     """relu(gamma * (x - mean) / sqrt(variance + epsilon) + beta + other), mean and variance being the batch's.
 
-    Takes x and other (N, C, H, W), float32 or bfloat16; gives also mean and variance (C,).
+    Takes x and other (N, C, H, W), float32 or bfloat16; gives mean and variance (C,), and the result once for each view
+    of one or two: so their gradients are added up where they are read, and not in a pass of its own.
     Source: Ioffe & Szegedy 2015.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, gamma: Tensor | None, beta: Tensor | None, other: Tensor | None, epsilon: float, relu: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        ctx: Any,
+        x: Tensor,
+        gamma: Tensor | None,
+        beta: Tensor | None,
+        other: Tensor | None,
+        epsilon: float,
+        relu: bool,
+        views: tuple[View, ...],
+    ) -> tuple[Tensor, ...]:
         channels = x.shape[1]
         x, other = dense(x), None if other is None else dense(other)
-        mean, variance = floats(channels), floats(channels)
-        how = c_int64(x.numel() // channels), c_int64(channels)
-        kind = CODES[x.dtype], torch.get_num_threads()
-        call("norm_statistics", x, mean, variance, *how, *kind)
-        inverse = (variance + epsilon).rsqrt()
-        a = inverse if gamma is None else gamma * inverse
-        b = -mean * a if beta is None else torch.addcmul(beta, mean, a, value=-1)
+        weights = [None if one is None else one.contiguous() for one in (gamma, beta)]
+        mean, variance, scales = floats(channels), floats(channels), floats(3, channels)
+        how = c_int64(x.numel() // channels), c_int64(channels), CODES[x.dtype], torch.get_num_threads()
+        call("norm_statistics", x, *weights, c_float(epsilon), mean, variance, scales, *how)
         y = torch.empty_like(x)
-        call("norm_apply", x, other, a, b, y, *how, int(relu), *kind)
+        call("norm_apply", x, other, scales[1], scales[2], y, *how[:2], int(relu), *how[2:])
         # Without `other`, what passes the ReLU follows from x: one read less.
-        ctx.save_for_backward(
-            x, y if relu and other is not None else None, mean, inverse, gamma, a, b if relu else None
-        )
-        ctx.relu = relu
-        ctx.kind, ctx.wanted = kind, (gamma is not None, beta is not None, other is not None)
+        ctx.save_for_backward(x, y if relu and other is not None else None, mean, scales)
+        ctx.how, ctx.follows, ctx.views = how, relu and other is None, views
+        ctx.wanted = gamma is not None, beta is not None, other is not None
         ctx.mark_non_differentiable(mean, variance)
-        return y, mean, variance
+        ctx.set_materialize_grads(False)
+        return mean, variance, *[y if view == View() and not place else view.of(y) for place, view in enumerate(views)]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        x, y, mean, inverse, gamma, scale, shift = ctx.saved_tensors
-        gradient, channels = dense(gradient), x.shape[1]
-        passing = x, y, gradient, scale if ctx.relu and y is None else None, shift
+    def backward(ctx: Any, _: None, __: None, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        given = [(dense(one), view) for one, view in zip(gradients, ctx.views, strict=True) if one is not None]
+        if not given:
+            return (None,) * 7
+        x, y, mean, scales = ctx.saved_tensors
+        n, channels, h, w = x.shape
         has_gamma, has_beta, has_other = ctx.wanted
-        rows = x.numel() // channels
-        how = c_int64(rows), c_int64(channels)
-        sum_g, sum_gx = floats(channels), floats(channels)
-        call("norm_sums", *passing, mean, sum_g, sum_gx, *how, *ctx.kind)
-        a = gamma * inverse if has_gamma else inverse
-        b = a * inverse.square() * sum_gx / -rows
-        d = -b * mean - a * sum_g / rows
-        dx, dother = torch.empty_like(x), torch.empty_like(x) if has_other else None
-        call("norm_backward", *passing, a, b, d, dx, dother, *how, *ctx.kind)
-        return dx, sum_gx * inverse if has_gamma else None, sum_g if has_beta else None, dother, None, None
+        as_they_are = len(given) == 1 and given[0][1] == View()
+        kept = None if as_they_are and not has_other else torch.empty_like(x)
+        parts = [(one, c_int64s(*one.shape[2:], view.padding[0], view.padding[2], view.step)) for one, view in given]
+        first, second = parts if len(parts) > 1 else (parts[0], (None, parts[0][1]))
+        results = floats(5, channels)
+        sizes = c_int64(n), c_int64(h), c_int64(w), c_int64(channels)
+        call("norm_sums", x, y, *first, *second, kept, int(ctx.follows), mean, scales, results, *sizes, *ctx.how[2:])
+        follows = (scales[1], scales[2]) if ctx.follows and kept is None else (None, None)
+        dx = torch.empty_like(x)
+        call("norm_backward", x, first[0] if kept is None else kept, *follows, results[2:], dx, *ctx.how)
+        dother = kept if has_other else None
+        return dx, results[0] if has_gamma else None, results[1] if has_beta else None, dother, None, None, None
 
 
 class Dropped(torch.autograd.Function):
@@ -349,6 +378,7 @@ __all__ = [
     "MeanCrossentropy",
     "Norm",
     "Pool",
+    "View",
     "available",
     "fits",
     "scores",

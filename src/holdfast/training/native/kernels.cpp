@@ -291,9 +291,11 @@ struct Pair {
     F<WIDE> a, b;
 };
 
-// mean and var (biased) of x (rows, c).
+// mean and var (biased) of x (rows, c); and (x - mean) / sqrt(var + epsilon) * gamma + beta as x * a + b, in scales
+// (3, c): 1 / sqrt(...), a and b.  gamma and beta may be missing.
 template <class T>
-void norm_statistics(const T* x, float* mean, float* var, int64_t rows, int64_t c, int threads) {
+void norm_statistics(const T* x, const float* gamma, const float* beta, float epsilon, float* mean, float* var,
+                     float* scales, int64_t rows, int64_t c, int threads) {
     std::vector<double> sums(threads * 2 * c);
     std::vector<float> shift(c);  // near the mean, so that squares do not cancel
     for (int64_t k = 0; k < c; k++) {
@@ -308,6 +310,10 @@ void norm_statistics(const T* x, float* mean, float* var, int64_t rows, int64_t 
         double m = sums[k] / rows;
         mean[k] = float(shift[k] + m);
         var[k] = float(std::max(sums[c + k] / rows - m * m, 0.0));  // in this order NaN stays
+        const float inverse = 1 / std::sqrt(var[k] + epsilon), a = gamma ? gamma[k] * inverse : inverse;
+        scales[k] = inverse;
+        scales[c + k] = a;
+        scales[2 * c + k] = (beta ? beta[k] : 0) - mean[k] * a;
     }
 }
 
@@ -325,42 +331,92 @@ void norm_apply(const T* x, const T* other, const float* a, const float* b, T* y
         }
 }
 
-// The gradient where what was given is not cut off: y where it is at hand, else x * scale + shift; both may be missing.
-template <class T>
-inline F<WIDE> passed(const T* x, const T* y, const T* gradient, const float* scale, const float* shift) {
-    const F<WIDE> g = load<WIDE>(gradient);
-    if (y) return load<WIDE>(y) <= 0 ? F<WIDE>{} : g;
-    if (scale) return load<WIDE>(x) * load<WIDE>(scale) + load<WIDE>(shift) <= 0 ? F<WIDE>{} : g;
-    return g;
-}
+// A gradient as it comes from one who read (n, height, width, c) images with zeros around them, h x w in all, or every
+// `step`-th pixel of them.
+struct View {
+    int64_t h, w, top, left, step;
+};
+template <class T> struct Part {
+    const T* data;
+    View view;
 
-// sum_g and sum_gx: of g and of g * (x - mean), g being the gradient that passes the ReLU.
+    // The line that belongs to line y of image n; null where there is none.
+    const T* line(int64_t n, int64_t y, int64_t c) const {
+        if (!data || y % view.step) return nullptr;
+        return data + ((n * view.h + view.top + y / view.step) * view.w + view.left) * c;
+    }
+};
+
+// Adds up g and g * (x - mean), g being the sum of the parts that passes the ReLU, and writes it to `kept` if wanted.
 template <class T>
-void norm_sums(const T* x, const T* y, const T* gradient, const float* scale, const float* shift, const float* mean,
-               float* sum_g, float* sum_gx, int64_t rows, int64_t c, int threads) {
-    std::vector<double> sums(threads * 2 * c);
-    two_sums(rows, c, sums.data(), threads, [&](int64_t r, int64_t k) {
-        const int64_t i = r * c + k;
-        const F<WIDE> g = passed(x + i, y ? y + i : y, gradient + i, scale ? scale + k : scale, shift + k);
-        return Pair{g, g * (load<WIDE>(x + r * c + k) - load<WIDE>(mean + k))};
-    });
-    for (int64_t k = 0; k < c; k++) {
-        sum_g[k] = float(sums[k]);
-        sum_gx[k] = float(sums[c + k]);
+void norm_parts(const T* x, const T* y, const Part<T>& one, const Part<T>& two, T* kept, const float* scale,
+                const float* shift, const float* mean, double* sums, int64_t n, int64_t h, int64_t w, int64_t c,
+                int threads) {
+    const int64_t lines = std::max<int64_t>(1, CHUNK / std::max<int64_t>(1, w));
+#pragma omp parallel num_threads(threads)
+    {
+        double* mine_ = sums + omp_get_thread_num() * 2 * c;
+        for (auto [first, end] = mine(n * h); first < end; first += lines)
+            for (int64_t k = 0; k < c; k += WIDE) {
+                const F<WIDE> m = load<WIDE>(mean + k);
+                F<WIDE> sum_g{}, sum_gx{};
+                for (int64_t line = first; line < std::min(first + lines, end); line++) {
+                    const T *g1 = one.line(line / h, line % h, c), *g2 = two.line(line / h, line % h, c);
+                    for (int64_t p = 0; p < w; p++) {
+                        const int64_t i = (line * w + p) * c + k;
+                        const F<WIDE> value = load<WIDE>(x + i);
+                        F<WIDE> g{};
+                        if (g1 && p % one.view.step == 0) g = load<WIDE>(g1 + p / one.view.step * c + k);
+                        if (g2 && p % two.view.step == 0) g += load<WIDE>(g2 + p / two.view.step * c + k);
+                        if (y) g = load<WIDE>(y + i) <= 0 ? F<WIDE>{} : g;
+                        if (scale) g = value * load<WIDE>(scale + k) + load<WIDE>(shift + k) <= 0 ? F<WIDE>{} : g;
+                        if (kept) store<WIDE>(kept + i, g);
+                        sum_g += g;
+                        sum_gx += g * (value - m);
+                    }
+                }
+                for (int i = 0; i < WIDE; i++) {
+                    mine_[k + i] += sum_g[i];
+                    mine_[c + k + i] += sum_gx[i];
+                }
+            }
     }
 }
 
-// dx = g * a + x * b + d, and dother = g; g being the gradient that passes the ReLU.
+// The gradients of gamma and beta, in results (5, c), and then what the gradient of x is made of: g * a + x * b + d.
+// scales: of norm_statistics; relu: whether x * scale + shift tells what passes; y, where it is there, tells it, too.
 template <class T>
-void norm_backward(const T* x, const T* y, const T* gradient, const float* scale, const float* shift, const float* a,
-                   const float* b, const float* d, T* dx, T* dother, int64_t rows, int64_t c, int threads) {
+void norm_sums(const T* x, const T* y, const Part<T>& one, const Part<T>& two, T* kept, bool relu, const float* mean,
+               const float* scales, float* results, int64_t n, int64_t h, int64_t w, int64_t c, int threads) {
+    const float *inverse = scales, *scale = scales + c, *shift = scales + 2 * c;
+    std::vector<double> sums(threads * 2 * c);
+    norm_parts(x, y, one, two, kept, relu ? scale : nullptr, shift, mean, sums.data(), n, h, w, c, threads);
+    const float rows = float(n * h * w);
+    for (int64_t k = 0; k < c; k++) {
+        for (int t = 1; t < threads; t++)
+            for (int64_t i : {k, c + k}) sums[i] += sums[t * 2 * c + i];
+        const float sum_g = float(sums[k]), sum_gx = float(sums[c + k]), a = scale[k];
+        const float b = a * inverse[k] * inverse[k] * sum_gx / -rows;
+        results[k] = sum_gx * inverse[k];
+        results[c + k] = sum_g;
+        results[2 * c + k] = a;
+        results[3 * c + k] = b;
+        results[4 * c + k] = -b * mean[k] - a * sum_g / rows;
+    }
+}
+
+// dx = g * a + x * b + d; g being the gradient where x * scale + shift, if it is there, passes the ReLU.
+template <class T>
+void norm_backward(const T* x, const T* gradient, const float* scale, const float* shift, const float* abd, T* dx,
+                   int64_t rows, int64_t c, int threads) {
+    const float *a = abd, *b = abd + c, *d = abd + 2 * c;
 #pragma omp parallel num_threads(threads)
     for (auto [r, end] = mine(rows); r < end; r++)
         for (int64_t k = 0; k < c; k += WIDE) {
-            const int64_t i = r * c + k;
-            const F<WIDE> g = passed(x + i, y ? y + i : y, gradient + i, scale ? scale + k : scale, shift + k);
-            if (dother) store<WIDE>(dother + i, g);
-            store<WIDE>(dx + i, g * load<WIDE>(a + k) + load<WIDE>(x + i) * load<WIDE>(b + k) + load<WIDE>(d + k));
+            const F<WIDE> value = load<WIDE>(x + r * c + k);
+            F<WIDE> g = load<WIDE>(gradient + r * c + k);
+            if (scale) g = value * load<WIDE>(scale + k) + load<WIDE>(shift + k) <= 0 ? F<WIDE>{} : g;
+            store<WIDE>(dx + r * c + k, g * load<WIDE>(a + k) + value * load<WIDE>(b + k) + load<WIDE>(d + k));
         }
 }
 
@@ -486,8 +542,11 @@ void holdfast_block_backward(const void* x, int bytes, const void* gradient, con
     });
 }
 
-void holdfast_norm_statistics(const void* x, float* mean, float* var, int64_t rows, int64_t c, int type, int threads) {
-    typed(type, [&](auto t) { norm_statistics(in<decltype(t)>(x), mean, var, rows, c, threads); });
+void holdfast_norm_statistics(const void* x, const float* gamma, const float* beta, float epsilon, float* mean,
+                              float* var, float* scales, int64_t rows, int64_t c, int type, int threads) {
+    typed(type, [&](auto t) {
+        norm_statistics(in<decltype(t)>(x), gamma, beta, epsilon, mean, var, scales, rows, c, threads);
+    });
 }
 
 void holdfast_norm_apply(const void* x, const void* other, const float* a, const float* b, void* y, int64_t rows,
@@ -498,22 +557,21 @@ void holdfast_norm_apply(const void* x, const void* other, const float* a, const
     });
 }
 
-void holdfast_norm_sums(const void* x, const void* y, const void* gradient, const float* scale, const float* shift,
-                        const float* mean, float* sum_g, float* sum_gx, int64_t rows, int64_t c, int type,
-                        int threads) {
+void holdfast_norm_sums(const void* x, const void* y, const void* one, const View* of_one, const void* two,
+                        const View* of_two, void* kept, int relu, const float* mean, const float* scales,
+                        float* results, int64_t n, int64_t h, int64_t w, int64_t c, int type, int threads) {
     typed(type, [&](auto t) {
         typedef decltype(t) T;
-        norm_sums(in<T>(x), in<T>(y), in<T>(gradient), scale, shift, mean, sum_g, sum_gx, rows, c, threads);
+        norm_sums(in<T>(x), in<T>(y), Part<T>{in<T>(one), *of_one}, Part<T>{in<T>(two), *of_two}, out<T>(kept), relu,
+                  mean, scales, results, n, h, w, c, threads);
     });
 }
 
-void holdfast_norm_backward(const void* x, const void* y, const void* gradient, const float* scale,
-                            const float* shift, const float* a, const float* b, const float* d, void* dx, void* dother,
-                            int64_t rows, int64_t c, int type, int threads) {
+void holdfast_norm_backward(const void* x, const void* gradient, const float* scale, const float* shift,
+                            const float* abd, void* dx, int64_t rows, int64_t c, int type, int threads) {
     typed(type, [&](auto t) {
         typedef decltype(t) T;
-        norm_backward(in<T>(x), in<T>(y), in<T>(gradient), scale, shift, a, b, d, out<T>(dx), out<T>(dother), rows, c,
-                      threads);
+        norm_backward(in<T>(x), in<T>(gradient), scale, shift, abd, out<T>(dx), rows, c, threads);
     });
 }
 
