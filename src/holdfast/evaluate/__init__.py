@@ -2,12 +2,11 @@
 
 from .calibration import Bin, Calibration, calibration, fit_temperature
 from .compare import Comparison, SeedAgreement, agreement_of_seeds, compare
-from .conformal import conformal_threshold
 from .interval import corrected_resampled, newcombe, normal, paired, wilson
 from .ladder import Revealed
 from .ledger import Ledger, Note, RunRow
 from .score import ClassScore, Report, Score, score
-from .selection import Chosen, bbc, optimism
+from .selection import Chosen, bbc, optimism, without_optimism
 from .unseal import unseal
 from .verdict import Verdict, verdict
 
@@ -29,7 +28,6 @@ __all__ = [
     "bbc",
     "calibration",
     "compare",
-    "conformal_threshold",
     "corrected_resampled",
     "fit_temperature",
     "newcombe",
@@ -40,4 +38,5 @@ __all__ = [
     "unseal",
     "verdict",
     "wilson",
+    "without_optimism",
 ]

@@ -1,6 +1,6 @@
 """Calibration: whether the probabilities of a model come true, and the temperature that makes them.
 
-`models.fold_temperature` puts the temperature into the model; when to answer "unknown" is in conformal.py.
+`models.fold_temperature` puts it into the model; when a model answers "unknown" is in models/unknown.py.
 """
 
 from dataclasses import asdict, dataclass

@@ -10,6 +10,7 @@ from .model import BaseModel, Model, Sequential
 from .ready import convnet, dense, dense_twin, ready_made
 from .summary import Row, Summary, human
 from .temperature import fold_temperature
+from .unknown import Unknown
 
 __all__ = [
     "BaseModel",
@@ -21,6 +22,7 @@ __all__ = [
     "Row",
     "Sequential",
     "Summary",
+    "Unknown",
     "convnet",
     "dense",
     "dense_twin",

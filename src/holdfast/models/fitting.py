@@ -179,7 +179,7 @@ def prepare(
     check_binary(program, whole)
     with model.busy:  # or a training under way would lose its place in the epoch
         state.begin, state.batch, state.running = state.step, 0, {}
-    model.classes, model.unknown_below = classes, None  # a threshold belongs to the weights that it was found for
+    model.classes, model.unknown = classes, None  # thresholds belong to the weights that they were found for
     settings = model.compiled
     assert settings is not None
     if augment == "auto":

@@ -27,6 +27,7 @@ from .fitting import EVALUATION_BATCH, Busy, check_counts, judge, prepare
 from .lower import Lowered, lower
 from .recipe import recipe_optimizer, recipe_rate
 from .summary import Summary, count_weights, summarize
+from .unknown import Unknown
 
 ELSEWHERE = {  # what Keras sets on a model, and what stands for it here
     "trainable": "give the layers to freeze trainable=False",
@@ -42,7 +43,7 @@ class BaseModel(ABC):
         name: of the model, and of the layer that it is in another model.
         seed: all that is random follows from it: initial weights, the order of samples, dropout; 0 unless given.
         classes: what the outputs stand for, once labels with names were seen.
-        unknown_below: the probability of the best guess below which the answer is "unknown"; None: there always is one.
+        unknown: which of its answers are "unknown"; None: none are.  `predict` gives probabilities either way.
         history: of the last `fit`.
         compiled: what `compile` was told.
         busy: held while the model is trained.
@@ -53,7 +54,7 @@ class BaseModel(ABC):
         self.seed = seed or 0
         self._seeded = seed is not None
         self.classes: tuple[str, ...] | None = None
-        self.unknown_below: float | None = None
+        self.unknown: Unknown | None = None
         self.history: History | None = None
         self.compiled: Compiled | None = None
         self.busy = Busy()
