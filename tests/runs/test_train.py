@@ -14,6 +14,7 @@ import holdfast
 from holdfast import Input, Model, Sequential
 from holdfast.core import BadFile, BadShape, BadValue, UnknownName
 from holdfast.data import Part, RandomShift, Sealed, from_arrays
+from holdfast.evaluate import optimism
 from holdfast.layers import Add, Dense, Flatten, Rescaling
 from holdfast.models import to_config
 from holdfast.runs import Run
@@ -126,7 +127,7 @@ def test_the_weights_of_the_best_epoch_are_kept_and_measured_in_evaluation_mode(
 
     labels = data.validation.labels.numpy()
     assert run.record.kept_epoch == 1 + int(np.argmin(losses))
-    assert run.validation.accuracy.value == pytest.approx((shares.argmax(1) == labels).mean())
+    assert run.validation.accuracy.naive == pytest.approx((shares.argmax(1) == labels).mean())
     assert run.validation.log_loss.value == pytest.approx(min(losses), rel=1e-5)
     assert run.validation.log_loss.value == pytest.approx(-np.log(shares[np.arange(len(labels)), labels]).mean())
 
@@ -144,7 +145,7 @@ def test_every_look_at_validation_is_a_row_of_the_ledger(tmp_path: Path) -> None
     ]
     assert looks[:8] == early
     assert looks[8:] == [
-        ("report", None, "accuracy", run.validation.accuracy.value),
+        ("report", None, "accuracy", run.validation.accuracy.naive),
         ("report", None, "loss", run.validation.log_loss.value),
     ]
     assert rows(tmp_path / "runs", "select name, dataset, status from runs") == [("small-001", "small", "finished")]
@@ -528,3 +529,17 @@ def test_card_and_report_name_the_recipe_and_do_not_blame_validation(tmp_path: P
         text = (run.folder / page).read_text(encoding="utf-8")
         assert "AdamW, one cycle up to" in text
         assert "stopped nothing and chose no weights" in text
+
+
+def test_stopping_by_validation_takes_the_optimism_off_its_score_and_all_epochs_take_none(tmp_path: Path) -> None:
+    stopped = train(tmp_path / "stopped")
+    whole = train(tmp_path / "whole", optimizer=None, patience=None, epochs=6)
+
+    seen = [row["val_accuracy"] for row in stopped.record.logs]
+    score = stopped.validation.accuracy
+    assert 0 < score.optimism <= optimism([value for value in seen if value is not None], score.n)
+    assert score.interval[0] < score.value < score.naive <= max(value for value in seen if value is not None)
+    assert "points of optimism removed" in str(score)
+    assert whole.validation.accuracy.optimism == 0
+    in_ledger = rows(tmp_path / "stopped", "select value from looks where purpose = 'report' and metric = 'accuracy'")
+    assert in_ledger == [(pytest.approx(score.naive),)]  # the ledger keeps what was seen

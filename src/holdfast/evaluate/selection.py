@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadShape
 from .interval import Interval, wilson
-from .score import percent
+from .score import Report, percent
 
 BAGS = 1000
 
@@ -99,6 +99,21 @@ def optimism(values: Sequence[float], n: int) -> float:
         rivals = len(near)
         steps = np.abs(np.diff(near))
         spread = min(spread, float(steps.mean()) * math.sqrt(math.pi) / 2) if rivals > 1 else 0.0
+
+
+def without_optimism(report: Report, seen: Sequence[float]) -> Report:
+    """The report of a model that was chosen among others by looking: its accuracy without what the choice adds.
+
+    Args:
+        report: of the chosen one, as it was seen.
+        seen: the accuracies of all that it was chosen from, on the same part, in the order of the looks.  Where the
+            chosen one is not the best of them, so much less is taken away.
+    """
+    accuracy = report.accuracy
+    gone = max(0.0, optimism(seen, accuracy.n) - max(0.0, max(seen) - accuracy.value))
+    value = accuracy.value - gone
+    interval = wilson(value * accuracy.n, accuracy.n)
+    return replace(report, accuracy=replace(accuracy, value=value, interval=interval, optimism=gone))
 
 
 def _largest(count: int) -> float:

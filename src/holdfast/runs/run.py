@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..core import BadData, BadFile, BadValue
 from ..data import Dataset, read_image
-from ..evaluate import Ledger, Report, Revealed, Verdict, score, unseal, verdict
+from ..evaluate import Ledger, Report, Revealed, Verdict, score, unseal, verdict, without_optimism
 from ..models import BaseModel, load_keras, pick_device
 from .facts import facts_of
 from .lines import quoted, sealed_line
@@ -142,6 +142,9 @@ def judge(
     validation = score(
         data.validation.labels.numpy(), probabilities, part="validation", looks=looks, classes=data.classes
     )
+    if record.settings.patience is not None:  # the epoch was chosen by looking
+        seen = [row.get("val_accuracy") for row in record.logs]
+        validation = without_optimism(validation, [value for value in seen if value is not None])
     train = score(data.train.labels.numpy(), model.predict(data.train), part="train", classes=data.classes)
     ledger.look(record.ledger_id, "validation", data.validation.fingerprint, values_of(validation), purpose="report")
     test = Report.from_dict(record.scores["test"]) if "test" in record.scores else None
@@ -176,7 +179,7 @@ def judge_on_test(folder: Path, record: Record, model: BaseModel, data: Dataset,
 
 def values_of(measured: Report) -> dict[str, float]:
     """What the ledger keeps of a report."""
-    return {"accuracy": measured.accuracy.value, "loss": measured.log_loss.value}
+    return {"accuracy": measured.accuracy.naive, "loss": measured.log_loss.value}
 
 
 def check_finished(record: Record, folder: Path) -> None:
