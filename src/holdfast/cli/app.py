@@ -68,6 +68,9 @@ def train(
     seeds: Annotated[
         int, typer.Option(min=1, help="Train so many models that differ in their seed, and say how much they agree.")
     ] = 1,
+    coverage: Annotated[
+        float, typer.Option(help="Share of pictures of the known kind that the model answers; others are unknown.")
+    ] = 0.95,
     device: Device = "auto",
     precision: PrecisionName = Precision.auto,
     out: Out = Path("runs"),
@@ -81,6 +84,7 @@ def train(
     Writes a run: model, score, report, and a ledger of every look at the score.
     """
     from .. import runs
+    from ..models.unknown import check_coverage
     from ..runs.loading import load_shown
     from ..runs.plan import check_settings
 
@@ -105,6 +109,7 @@ def train(
         device=device,
         precision=precision,
     )
+    check_coverage(coverage)
     check_settings(model, how, out)
     dataset = load_shown(
         quiet=quiet,
@@ -115,7 +120,7 @@ def train(
         image_size=image_size,
         skip_bad=skip_bad,
     )
-    runs.train(dataset, model, **how, seeds=seeds, out=out, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
+    runs.train(dataset, model, **how, seeds=seeds, coverage=coverage, out=out, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
 
 
 @app.command()
@@ -124,7 +129,7 @@ def predict(
     pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE", help="Picture files.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
 ) -> None:
-    """Say what is on pictures."""
+    """Say what is on pictures; "unknown" where the model is unsure, or the picture unlike those it learned from."""
     from ..runs import Run
 
     model = Run.load(run)
@@ -136,8 +141,9 @@ def predict(
             bad.append(str(error))
             continue
         best = shares.argsort()[::-1][:top]
-        named = "  ".join(f"{model.record.classes[place]} {100 * shares[place]:.1f} %" for place in best)
-        print(f"{picture}  {named}")
+        named = [f"{model.record.classes[place]} {100 * shares[place]:.1f} %" for place in best]
+        unknown = model.model.unknown is not None and bool(model.model.unknown(shares[None])[0])
+        print(f"{picture}  {f'unknown (best guess {named[0]})' if unknown else '  '.join(named)}")
     if bad:
         raise BadFile("; ".join(bad))
 

@@ -116,6 +116,7 @@ def command_of(record: Record) -> str:
         "learning-rate": _rate(settings),
         "patience": settings.patience,
         "shift": settings.shift,
+        "coverage": settings.coverage if settings.coverage != 0.95 else None,
         "seed": settings.seed,
         "validation": origin["validation"],
         "test": origin["test"],

@@ -14,9 +14,11 @@ from ..data import Dataset, RandomShift
 from ..evaluate import Ledger
 from ..models import Fitting, from_config
 from ..models.arrays import check_number
+from ..models.unknown import check_coverage
 from ..training import Callback, Optimizer, get_optimizer
 from . import lines
 from .baseline import logistic_regression
+from .calibrating import calibrate
 from .folder import begin
 from .loading import load_shown
 from .plan import How, ModelChoice, Precision, check_settings, compile_for, plan, session_for
@@ -43,6 +45,7 @@ def train(
     device: str = "auto",
     precision: Precision = "auto",
     seeds: int = 1,
+    coverage: float = 0.95,
     out: str | Path = "runs",
     callbacks: Sequence[Callback] = (),
     verbose: Literal[0, 1, 2] = 1,
@@ -68,6 +71,7 @@ def train(
         seed: of order and dropout, and of the weights unless the model comes with its own.
         device: "auto", "cpu", "cuda", ...
         precision: of the training steps; "auto" takes bfloat16 where a short trial finds it faster.
+        coverage: share of samples of the known kind that the model answers; it does not know the others.
         seeds: how many trainings; those with the seeds that follow tell how much of the score is chance.
         out: folder of the runs, in which `<name>-001` and so on are made, and of their ledger.
         callbacks: more listeners.
@@ -92,11 +96,12 @@ def train(
         device=device,
         precision=precision,
     )
+    check_coverage(coverage)
     check_settings(model, how, out)
     data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, path=data, seed=seed)
     settings, network = plan(data, model, how)
     check_number(f"train(seeds={seeds!r})", seeds)
-    settings.seeds = seeds
+    settings.seeds, settings.coverage = seeds, coverage
     say("data", lines.data_line(data))
     say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
     session, stopper = session_for(network, data, settings, callbacks, verbose)
@@ -186,6 +191,7 @@ def carry_out(
         record.logs = [{key: _number(value) for key, value in row.items()} for row in history.logs]
         record.stop = history.stop.reason if history.stop else f"all {record.settings.epochs} epochs are done"
         record.kept_epoch = kept + 1
+        record.temperature = calibrate(session.model, data, record.settings.coverage)
         session.model.save(folder / MODEL)
         record.scores["baselines"] = {"logistic regression": logistic_regression(data, seed=record.settings.seed)}
         if record.settings.seeds > 1:

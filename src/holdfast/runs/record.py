@@ -28,6 +28,7 @@ class Settings(BaseModel):
     precision: Literal["auto", "float32", "bfloat16"]
     recipe: bool = False  # whether the optimizer, smoothing and shift are the default recipe's
     label_smoothing: float = 0.0  # in training
+    coverage: float = 0.95  # share of samples of the known kind that the model answers
     seeds: int = 1  # trainings; all but the first are forgotten but for their answers on validation
     shift: int = 0  # pixels by which pictures move at most, in training
 
@@ -46,9 +47,11 @@ class Record(BaseModel):
         stop: why training ended, as a sentence.
         kept_epoch: the epoch, from 1, whose weights the model has.
         seconds: from the beginning of training to its end.
+        temperature: by which the logits were divided after training; None where the model does not allow it.
         scores: the reports on "train", "validation" and, once opened, "test", the "verdict", and what the "ladder"
             said of the last opening.
         openings: of its test part, over all runs in the ledger, when it was last judged.
+        twin: the name of the run beside it that is its dense twin; "" where there is none.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -73,8 +76,10 @@ class Record(BaseModel):
     logs: list[dict[str, float | None]] = []
     stop: str = ""
     kept_epoch: int | None = None
+    temperature: float | None = None
     scores: dict[str, Any] = {}
     openings: int = 0
+    twin: str = ""
 
     def write(self, folder: Path) -> None:
         """Writes run.json, whole or not at all."""
