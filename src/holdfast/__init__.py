@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .layers import Input
     from .models import Model, Sequential, convnet, dense_twin
     from .models import load_keras as load
-    from .runs import CrossValidation, Run, cross_validate, resume, train
+    from .runs import CrossValidation, Run, compare_runs, cross_validate, learning_curve, resume, train
     from .runs import evaluate as evaluate_run
 
 __version__ = "0.1.0"
@@ -22,10 +22,12 @@ _NAMES = {
     "Model": ("models", "Model"),
     "Run": ("runs", "Run"),
     "Sequential": ("models", "Sequential"),
+    "compare_runs": ("runs", "compare_runs"),
     "convnet": ("models", "convnet"),
     "cross_validate": ("runs", "cross_validate"),
     "dense_twin": ("models", "dense_twin"),
     "evaluate_run": ("runs", "evaluate"),
+    "learning_curve": ("runs", "learning_curve"),
     "load": ("models", "load_keras"),
     "resume": ("runs", "resume"),
     "train": ("runs", "train"),
@@ -39,6 +41,7 @@ __all__ = [
     "Run",
     "Sequential",
     "callbacks",
+    "compare_runs",
     "convnet",
     "core",
     "cross_validate",
@@ -47,6 +50,7 @@ __all__ = [
     "evaluate",
     "evaluate_run",
     "layers",
+    "learning_curve",
     "load",
     "metrics",
     "models",

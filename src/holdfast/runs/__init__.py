@@ -1,21 +1,29 @@
 """Runs: the whole job, from data and a model to a folder with a trained model, its score, its report and its past."""
 
+from .compare import Compared, compare_runs
 from .crossval import CrossValidation, cross_validate
+from .curve import LearningCurve, learning_curve
 from .job import resume, train
 from .record import Record, Settings
 from .report import Facts, card, report
 from .run import Run, evaluate
+from .twin import train_twin
 
 __all__ = [
+    "Compared",
     "CrossValidation",
     "Facts",
+    "LearningCurve",
     "Record",
     "Run",
     "Settings",
     "card",
+    "compare_runs",
     "cross_validate",
     "evaluate",
+    "learning_curve",
     "report",
     "resume",
     "train",
+    "train_twin",
 ]

@@ -1,0 +1,98 @@
+"""The dense twin of a run: the figure of a convnet against a network without convolutions, for any data set."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from ..core import BadValue, whole_file
+from ..data import Dataset, RandomShift
+from ..models import BaseModel, dense_twin, from_config, to_config
+from ..training import get_optimizer
+from . import lines
+from .facts import facts_of
+from .job import train
+from .plan import How
+from .predictions import Predictions
+from .record import Record, Settings
+from .report import card, report
+from .run import CARD, REPORT, VALIDATION, Run, check_finished, check_same, data_of
+from .watch import alone
+from .write import write_text
+
+TWIN = "dense-twin.json"
+
+
+def train_twin(folder: str | Path, data: Dataset | None = None, *, verbose: Literal[0, 1, 2] = 1) -> Path:
+    """Trains the dense twin of a run's model under equal settings, as a run beside it; once.
+
+    Data, split, epochs, batch size, seed, optimizer or recipe, shifts and precision are the run's own; the recipe's
+    learning rate follows from the width of the twin, as it does for every model.  What the twin reaches on validation
+    is then among the baselines of the run, whose report is written anew.
+
+    Args:
+        folder: of the run.
+        data: what it was trained on; read again from where it came when None.
+        verbose: as in `train`.
+
+    Returns:
+        The folder of the twin's run.
+
+    Raises:
+        BadFile: no run there.
+        BadValue: a run that has not finished, that has no convolutions, or whose data came from memory and is not
+            given.
+        BadData: the data is no longer what the run was trained on.
+    """
+    folder = Path(folder)
+    say = lines.say if verbose else lines.quiet
+    with alone(folder):
+        record = Record.read(folder)
+        check_twin(record, folder, given=data is not None)
+        there = folder.parent / record.twin
+        if record.twin and there.is_dir():
+            say("twin", f"{there} is the dense twin of {record.name} already; it is not trained again")
+            return there
+        answers = Predictions.read(folder / VALIDATION)
+        data = data_of(record, folder, quiet=not verbose) if data is None else data
+        check_same(record, data)
+        config = to_config(dense_twin(_model(record)))
+        with whole_file(folder / TWIN) as temporary:
+            temporary.write_text(json.dumps(config, indent=1), encoding="utf-8")
+        twin = train(data, folder / TWIN, **how_of(record.settings), out=folder.parent, verbose=verbose)
+        record.twin = twin.folder.name
+        record.scores.setdefault("baselines", {})["dense twin"] = asdict(twin.validation.accuracy)
+        record.write(folder)
+        facts = facts_of(Run.load(folder), data, answers.probabilities)
+        write_text(folder / REPORT, report(facts))
+        write_text(folder / CARD, card(facts))
+    return twin.folder
+
+
+def check_twin(record: Record, folder: Path, *, given: bool) -> None:
+    """Raises BadValue for a run that can have no twin."""
+    if record.kind != "run":
+        raise BadValue(f"{folder}: is no training; the dense twin is trained beside one: holdfast train, then compare.")
+    check_finished(record, folder)
+    if all(parameter.dim() < 3 for parameter in _model(record).module.parameters()):
+        raise BadValue(f"{folder}: its model has no convolutions, so it is a network without them already.")
+    if not given and not record.origin:
+        raise BadValue(f"{folder}: its data came from memory; give it: holdfast.runs.train_twin(folder, data).")
+
+
+def how_of(settings: Settings) -> How:
+    """How a run was trained, in the words of `train`."""
+    return How(
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        optimizer=None if settings.recipe else get_optimizer(settings.optimizer),
+        patience=settings.patience,
+        augment=RandomShift(settings.shift) if settings.shift else None,
+        seed=settings.seed,
+        device=settings.device,
+        precision=settings.precision,
+    )
+
+
+def _model(record: Record) -> BaseModel:
+    return from_config(record.config, seed=record.settings.seed)
