@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from holdfast.core import BadData, BadValue
 from holdfast.data import Dataset, from_arrays
+from holdfast.data.assign import assign
 from holdfast.data.sealed import open_seal
-from holdfast.data.split import assign
 
 SHARES = (0.7, 0.15, 0.15)
 

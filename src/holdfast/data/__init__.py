@@ -6,7 +6,7 @@ from .batches import Batch, Batches, order
 from .dataset import BadFileFound, Dataset, Facts
 from .image import read_image
 from .labels import encode_labels
-from .load import load
+from .load import load, manifest_path
 from .part import Part
 from .sealed import Sealed
 
@@ -22,6 +22,7 @@ __all__ = [
     "encode_labels",
     "from_arrays",
     "load",
+    "manifest_path",
     "order",
     "read_image",
 ]

@@ -10,17 +10,25 @@ COLUMNS = (("path", "file", "filename", "image"), ("label", "class"), ("group",)
 WANTED = "each line needs path,label or path,label,group"
 
 
-def list_csv(path: Path) -> Listing:
+def list_csv(path: Path, *, group_by: str | None = None, time_by: str | None = None) -> Listing:
     """The files that a CSV names, relative to its own folder, in its order.
+
+    Args:
+        path: of the CSV.
+        group_by: the name of the column of groups, instead of "group"; what is no column is left to others to read.
+        time_by: the name of the column of times, in the same way.
 
     Raises:
         BadFile: it is no CSV in UTF-8.
-        BadData: it is empty, or a line lacks a path, a label, or the group that other lines have.
+        BadData: it is empty, or a line lacks a path, a label, the time, or the group that other lines have.
     """
     rows = _rows(path)
     if not rows:
         raise BadData(f"{path}: is empty; {WANTED}.")
+    groups, times = (_column(rows[0][1], name) for name in (group_by, time_by))
     places = _header(rows[0][1])
+    if places and groups is not None:
+        places = [*places[:2], groups]
     width = len(places or rows[0][1])
     if not places and width not in (2, 3):
         raise BadData(f"{path}: line {rows[0][0]} has {width} columns; {WANTED}.")
@@ -31,8 +39,17 @@ def list_csv(path: Path) -> Listing:
             raise BadData(f"{path}: line {line} is {','.join(cells)!r}; {WANTED}, the same for all lines.")
         name, label = chosen[:2]
         group = chosen[2] if width == 3 else None
-        files.append(Listed(path.parent / name, shown(name), shown(label), group=group))
-    return Listing(files, tuple(sorted({file.label for file in files})))
+        time = cells[times] if places and times is not None and times < len(cells) else None
+        if places and times is not None and not time:
+            raise BadData(f"{path}: line {line} is {','.join(cells)!r}; it lacks the {time_by}.")
+        files.append(Listed(path.parent / name, shown(name), shown(label), group=group, time=time))
+    columns = tuple(rows[0][1]) if places else ()
+    return Listing(files, tuple(sorted({file.label for file in files})), columns=columns)
+
+
+def _column(cells: list[str], name: str | None) -> int | None:
+    """Where the column of this name stands in the line of column names, if it does."""
+    return cells.index(name) if name in cells else None
 
 
 def _header(cells: list[str]) -> list[int] | None:

@@ -31,6 +31,7 @@ class Facts:
         duplicates_removed: samples taken out of train or validation because a part given from outside holds them too.
         conflicts: one sentence for each set of copies that stand under different labels, naming them.
         groups: how many groups were given with the data; None when none were.
+        test_counts: samples of each class in the test part; it is stratified by them, so they say nothing new.
         notes: other sentences worth reading.
     """
 
@@ -40,6 +41,7 @@ class Facts:
     duplicates_removed: int = 0
     conflicts: tuple[str, ...] = ()
     groups: int | None = None
+    test_counts: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 
 

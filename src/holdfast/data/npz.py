@@ -13,12 +13,17 @@ from .source import Source
 PAIRS = (("x_train", "y_train"), ("x", "y"), ("images", "labels"))
 
 
-def read_npz(path: Path) -> Source:
+def read_npz(path: Path, *, group_by: str | None = None, time_by: str | None = None) -> Source:
     """The samples of an archive; x_test and y_test are its test part.
+
+    Args:
+        path: of the archive.
+        group_by: the name of the array of groups in it.
+        time_by: the name of the array of times in it.
 
     Raises:
         BadFile: it is damaged, or holds pickled objects.
-        BadData: it has none of the known pairs of names.
+        BadData: it has none of the known pairs of names, or not the arrays of groups and times.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -29,5 +34,15 @@ def read_npz(path: Path) -> Source:
     if pair is None or ("x_test" in arrays) != ("y_test" in arrays):
         known = "x and y, images and labels, or x_train, y_train, x_test, y_test"
         raise BadData(f"{path}: holds {', '.join(sorted(arrays)) or 'nothing'}; accepted are {known}.")
+    for option, name in (("group_by", group_by), ("time_by", time_by)):
+        if name is not None and name not in arrays:
+            raise BadData(f"{path}: {option}={name!r} is no array in it; it holds {', '.join(sorted(arrays))}.")
     images, labels = (arrays[name] for name in pair)
-    return array_source(images, labels, test_images=arrays.get("x_test"), test_labels=arrays.get("y_test"))
+    return array_source(
+        images,
+        labels,
+        groups=arrays.get(group_by or ""),
+        times=arrays.get(time_by or ""),
+        test_images=arrays.get("x_test"),
+        test_labels=arrays.get("y_test"),
+    )

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -25,23 +26,31 @@ DECODERS = min(16, os.cpu_count() or 1)
 
 @dataclass(frozen=True)
 class Listed:
-    """A file that should hold a picture, and what the data says about it.  `name` is how people find it again."""
+    """A file that should hold a picture, and what the data says about it.
+
+    `name`, relative to the data, is how people find it again; `time` is a number or an ISO date.
+    """
 
     path: Path
     name: str
     label: str
     part: int = TRAIN
     group: str | None = None
+    time: str | None = None
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a folder or CSV file lists: candidates in a fixed order, and what is no picture already at first sight."""
+    """What a folder or CSV file lists: candidates in a fixed order, and what is no picture already at first sight.
+
+    `columns` are the names of the columns of a CSV.
+    """
 
     files: Sequence[Listed]
     classes: tuple[str, ...]
     bad: tuple[BadFileFound, ...] = ()
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 def read_pictures(
@@ -62,9 +71,11 @@ def read_pictures(
         progress: told (files done, files in all) as decoding goes on.
 
     Raises:
-        BadData: files that cannot be read (unless `skip_bad`), none that can, or too many for the memory.
+        BadData: files that cannot be read (unless `skip_bad`), none that can, or too many for the memory; a time that
+            is none.
     """
     files, digests = listing.files, list[int | BadFile]()
+    times = _times(files, title)
     pool = ThreadPoolExecutor(DECODERS)
     try:
         with quiet():
@@ -95,6 +106,7 @@ def read_pictures(
         parts=np.array([file.part for file in files], np.int8),
         groups=None if called is None else _codes([file.group or "" for file in files], called),
         group_names=called or (),
+        times=None if times is None else times[kept],
         skipped=bad,
         notes=listing.notes,
     )
@@ -165,3 +177,28 @@ def _check_bad(bad: Sequence[BadFileFound], kept: int, title: str, *, skip_bad: 
 def _codes(words: Sequence[str], classes: Sequence[str]) -> NDArray[np.int64]:
     place = {word: index for index, word in enumerate(classes)}
     return np.array([place[word] for word in words], np.int64)
+
+
+def _times(files: Sequence[Listed], title: str) -> NDArray[np.float64] | None:
+    if not any(file.time is not None for file in files):
+        return None
+    return np.array([seconds(file.time or "", file.name, title) for file in files])
+
+
+def seconds(text: str, name: str, title: str) -> float:
+    """A time as a number: of a number itself, of an ISO date the seconds since 1970, in UTC unless it says otherwise.
+
+    Raises:
+        BadData: it is neither.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        try:
+            date = datetime.fromisoformat(text)
+            value = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+        except ValueError:
+            value = np.nan
+    if np.isfinite(value):
+        return value
+    raise BadData(f"{title}: the time of {name} is {text!r}; accepted are numbers and ISO dates such as 2024-01-31.")

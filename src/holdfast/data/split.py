@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,16 @@ import torch
 from numpy.typing import NDArray
 
 from ..core import BadData, BadValue, derive
+from .assign import Shares, assign, assign_by_time, join_by_time
 from .dataset import Dataset, Facts, split_fingerprint
+from .manifest import UNKNOWN, Manifest, keep
 from .part import Part
 from .sealed import Sealed
 from .source import TEST, TRAIN, VALIDATION, Source
+from .together import Together, together
 
 Indices = NDArray[np.int64]
+REMOVED = -1  # from all parts
 
 
 def check_shares(validation: float, test: float) -> None:
@@ -36,43 +41,100 @@ def split(
     test: float,
     seed: int,
     origin: Mapping[str, Any] | None = None,  # Any: JSON values
+    manifest: Path | None = None,
 ) -> Dataset:
-    """Divides the samples that no part claims yet; stratified, with copies and groups kept together.
+    """Divides the samples that no part claims yet; with copies, near copies and groups kept together.
 
-    Each class stands in every part as far as its groups allow, so shares of classes with few samples are rounded up.
+    Stratified: each class stands in every part as far as its groups allow, so shares of classes with few samples are
+    rounded up.  By time, if the source has times: the earliest train, the latest are the test part.
 
     Args:
         source: the samples; those it gives to validation or test itself stay there, and no other part of that kind is
-            made.  Copies of them are removed from train, and copies of test samples from validation.
+            made.  What is in a block with them is removed from train, and what is in one with test from validation.
         name: how messages and people call the data.
         validation: share of the samples to divide, 0 < validation < 1.
         test: as validation; 0 gives an empty test part.
         seed: another seed, another split.
         origin: for `Dataset.origin`.
+        manifest: a JSON file of the sides that contents are on; they stay there, and what is new fills the parts up to
+            their shares.  Made when it is not there, and written when all went well.
 
     Raises:
         BadValue: shares that leave nothing for training.
-        BadData: one class only, classes or groups too few to stand in every part.
+        BadData: one class only, classes, groups or times too few to stand in every part.
+        BadFile: a manifest that cannot be read or written.
     """
     check_shares(validation, test)
+    tied = together(source)
+    shares = _open_shares(source.parts, validation, test)
+
+    def divided(known: Manifest) -> tuple[Dataset, Manifest]:
+        parts = _parts(source, tied.blocks, shares, known.known(source), name=name, seed=seed)
+        notes = known.notes(source)
+        return _dataset(source, tied, parts, notes, name=name, origin=origin), known.after(source, parts)
+
+    return keep(manifest, divided)
+
+
+def _parts(
+    source: Source, blocks: Indices, shares: Shares, known: NDArray[np.int8], *, name: str, seed: int
+) -> NDArray[np.int8]:
+    """(N,) the part of each sample, or REMOVED; what is known already keeps its side."""
     parts = source.parts.copy()
-    shares = _open_shares(parts, validation, test)
-    parts[_copies(source, parts < TEST, TEST) | _copies(source, parts < VALIDATION, VALIDATION)] = -1
+    parts[parts < _highest(blocks, parts)] = REMOVED  # a part that the data brings has it, or one of its block
     if VALIDATION in source.parts and VALIDATION not in parts:
         raise BadData(
             f"{name}: every sample of its validation part is a copy of a test sample; give other ones or none."
         )
     pool = np.flatnonzero(parts == TRAIN)
+    if not len(pool):
+        raise BadData(f"{name}: nothing is left to train on: every group stands in validation or test, too.")
     _check_classes(source, pool, name, needed=sum(share > 0 for share in shares))
-    blocks = _blocks(source.digests, source.groups)
-    parts[pool] = assign(source.labels[pool], blocks[pool], shares, seed=derive(seed, "split"))
+    blocks, labels, known = blocks[pool], source.labels[pool], known[pool]
+    sides = _highest(blocks, known)
+    new = sides == UNKNOWN
+    if source.times is not None:
+        latest = _latest(blocks, source.times[pool])
+        if new.all():
+            sides[new] = assign_by_time(latest, shares, name=name)
+        else:
+            sides[new] = join_by_time(latest[new], latest[~new], sides[~new], shares)
+    else:
+        placed = np.zeros((3, len(source.classes)), np.int64)
+        np.add.at(placed, (sides[~new], labels[~new]), 1)
+        sides[new] = assign(labels[new], blocks[new], shares, seed=derive(seed, "split"), placed=placed)
+    sides[(known != UNKNOWN) & (known < sides)] = REMOVED  # what came connects it to a part that ranks higher
+    parts[pool] = sides
     if not all((parts == part).any() for part, share in enumerate(shares) if share):
-        raise BadData(
-            f"{name}: {len(np.unique(blocks[pool]))} groups are too few for train, validation and test; give more."
-        )
+        raise BadData(f"{name}: {len(np.unique(blocks))} groups are too few for train, validation and test; give more.")
+    return parts
 
+
+def _highest(blocks: Indices, values: NDArray[np.int8]) -> NDArray[np.int8]:
+    """(N,) of each sample the highest value in its block."""
+    top = np.full(int(blocks.max()) + 1, -1, np.int8)
+    np.maximum.at(top, blocks, values)
+    return top[blocks]
+
+
+def _latest(blocks: Indices, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) of each sample the latest time in its block."""
+    latest = np.full(int(blocks.max()) + 1, -np.inf)
+    np.maximum.at(latest, blocks, times)
+    return latest[blocks]
+
+
+def _dataset(
+    source: Source,
+    tied: Together,
+    parts: NDArray[np.int8],
+    notes: tuple[str, ...],
+    *,
+    name: str,
+    origin: Mapping[str, Any] | None,  # Any: JSON values
+) -> Dataset:
     train, selecting, judging = (
-        _part(source, np.flatnonzero(parts == part), blocks) for part in (TRAIN, VALIDATION, TEST)
+        _part(source, np.flatnonzero(parts == part), tied.blocks) for part in (TRAIN, VALIDATION, TEST)
     )
     return Dataset(
         name=name,
@@ -81,94 +143,14 @@ def split(
         test=Sealed(judging),
         classes=source.classes,
         origin=dict(origin or {}),
-        facts=_facts(source, parts),
+        facts=_facts(source, tied, parts, notes),
         fingerprint=_fingerprint(source),
         split_fingerprint=split_fingerprint(train.fingerprint, selecting.fingerprint, judging.fingerprint),
-        group_names=_group_names(source, blocks),
+        group_names=tied.names(source),
     )
 
 
-def assign(labels: Indices, blocks: Indices, shares: tuple[float, float, float], *, seed: int) -> NDArray[np.int8]:
-    """A part for each sample, so that no block is cut and each part gets its share of each class.
-
-    Blocks of several samples are dealt out one by one, the largest first, each to the part that lacks its classes
-    most; the single samples then fill what is missing exactly.
-
-    Args:
-        labels: (N,) class indices.
-        blocks: (N,) samples with the same number stay together.
-        shares: of train, validation and test; they add up to 1, and those of validation and test may be 0.
-        seed: of the shuffling.
-
-    Returns:
-        (N,) int8 TRAIN, VALIDATION or TEST.
-    """
-    random = np.random.default_rng(seed)
-    classes = int(labels.max()) + 1
-    _, blocks, sizes = np.unique(blocks, return_inverse=True, return_counts=True)
-    alone = sizes[blocks] == 1
-    targets = _targets(np.bincount(labels), shares)
-    left = targets.copy()
-    parts = np.zeros(len(labels), np.int8)
-
-    _, blocks = np.unique(blocks[~alone], return_inverse=True)
-    tables = np.zeros((len(sizes) - alone.sum(), classes), np.int64)  # samples of each class in each block
-    np.add.at(tables, (blocks, labels[~alone]), 1)
-    coming = (tables > 0).sum(0) + np.bincount(labels[alone], minlength=classes)  # blocks of each class to be dealt out
-    part_of = np.zeros(len(tables), np.int8)
-    order = random.permutation(len(tables))
-    for block in order[np.argsort(-tables[order].sum(1), kind="stable")]:
-        part_of[block] = part = _neediest(tables[block], targets, left, coming)
-        left[part] -= tables[block]
-        coming -= tables[block] > 0
-    parts[~alone] = part_of[blocks]
-
-    for label in range(classes):
-        here = random.permutation(np.flatnonzero(alone & (labels == label)))
-        parts[here] = _slots(targets[:, label], left[:, label], random)[: len(here)]
-    return parts
-
-
-def _targets(counts: Indices, shares: tuple[float, float, float]) -> NDArray[np.int64]:
-    """(3, K) whole numbers of samples that add up to `counts` over the parts.
-
-    What rounding takes from one class goes to the next, so the totals are right too; at least one sample for each part.
-    """
-    running = np.cumsum(np.outer(shares, counts), axis=1)
-    wanted = np.diff(np.rint(running), axis=1, prepend=0).astype(np.int64)
-    least = np.array([share > 0 for share in shares], np.int64)
-    validation = np.clip(wanted[VALIDATION], least[VALIDATION], np.maximum(counts - 1 - least[TEST], 0))
-    test = np.clip(wanted[TEST], least[TEST], np.maximum(counts - 1 - validation, 0))
-    return np.stack([counts - validation - test, validation, test])
-
-
-def _neediest(table: Indices, targets: Indices, left: Indices, coming: Indices) -> int:
-    """The part for a block with `table[k]` samples of each class k.
-
-    If a class has no more blocks to come than parts without it, one of these gets the block, train first.  Else a part
-    that has room for all of its classes, or else for as many samples, or else any; of these the one that lacks most.
-    """
-    wanted = targets > 0
-    without = wanted & (left == targets)
-    scarce = (table > 0) & (coming <= without.sum(0))
-    last_chance = (without & scarce).any(1)
-    if last_chance[TRAIN]:
-        return TRAIN
-    fits = wanted.any(1) & (table <= left).all(1)
-    room = wanted.any(1) & (table.sum() <= left.sum(1))
-    candidates = next(choice for choice in (last_chance, fits, room, wanted.any(1)) if choice.any())
-    need = ((left / np.maximum(targets, 1)) @ table).round(9)  # so that ties are ties on every machine
-    return int(np.where(candidates, need, -np.inf).argmax())
-
-
-def _slots(target: Indices, left: Indices, random: np.random.Generator) -> Indices:
-    """Parts for the single samples of one class, most urgent first: one for each part that has none, then the rest."""
-    first = ((target > 0) & (left == target)).astype(np.int64)
-    rest = np.repeat(np.arange(3), np.maximum(left - first, 0))
-    return np.concatenate([np.flatnonzero(first), random.permutation(rest)])
-
-
-def _open_shares(parts: NDArray[np.int8], validation: float, test: float) -> tuple[float, float, float]:
+def _open_shares(parts: NDArray[np.int8], validation: float, test: float) -> Shares:
     """Shares of the pool: nothing goes to a part that the data brings itself."""
     validation = 0.0 if (parts == VALIDATION).any() else validation
     test = 0.0 if (parts == TEST).any() else test
@@ -178,11 +160,6 @@ def _open_shares(parts: NDArray[np.int8], validation: float, test: float) -> tup
             "they must leave some for training."
         )
     return 1 - validation - test, validation, test
-
-
-def _copies(source: Source, where: NDArray[np.bool_], of: int) -> NDArray[np.bool_]:
-    """Which samples in `where` are copies of one in the part `of`."""
-    return where & np.isin(source.digests, source.digests[source.parts == of])
 
 
 def _check_classes(source: Source, pool: Indices, name: str, *, needed: int) -> None:
@@ -202,32 +179,6 @@ def _check_classes(source: Source, pool: Indices, name: str, *, needed: int) -> 
         )
 
 
-def _blocks(digests: NDArray[np.uint64], groups: Indices | None) -> Indices:
-    """Numbers for what must stay together: copies, groups, and whatever these connect."""
-    copies = np.unique(digests, return_inverse=True)[1].astype(np.int64)
-    if groups is None:
-        return copies
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    first = int(copies.max()) + 1  # nodes: contents, then groups; each sample of a group is an edge
-    size = first + int(groups.max()) + 1
-    grouped = groups >= 0
-    edges = coo_array((np.ones(grouped.sum()), (copies[grouped], first + groups[grouped])), shape=(size, size))
-    return connected_components(edges, directed=False)[1].astype(np.int64)[copies]
-
-
-def _group_names(source: Source, blocks: Indices) -> dict[int, str]:
-    """What the given groups in each block are called; several, which copies connect, are joined by "+"."""
-    if source.groups is None:
-        return {}
-    names: dict[int, set[str]] = {}
-    for block, group in np.unique(np.stack([blocks, source.groups]), axis=1).T:
-        if group >= 0:
-            names.setdefault(int(block), set()).add(source.group_names[group])
-    return {block: "+".join(sorted(called)) for block, called in names.items()}
-
-
 def _part(source: Source, chosen: Indices, blocks: Indices) -> Part:
     images, labels = torch.from_numpy(source.images[chosen]), torch.from_numpy(source.labels[chosen])
     together = source.groups is not None or int(blocks.max()) + 1 < len(blocks)
@@ -235,14 +186,19 @@ def _part(source: Source, chosen: Indices, blocks: Indices) -> Part:
     return Part(images, labels, [source.names[index] for index in chosen], blocks[chosen] if together else None, times)
 
 
-def _facts(source: Source, parts: NDArray[np.int8]) -> Facts:
+def _facts(source: Source, tied: Together, parts: NDArray[np.int8], notes: tuple[str, ...]) -> Facts:
+    unsearched = (
+        () if tied.searched else ("near copies were not looked for: pictures of different classes are too alike",)
+    )
     return Facts(
         skipped=source.skipped,
         duplicates=len(source.digests) - len(np.unique(source.digests)),
-        duplicates_removed=int((parts == -1).sum()),
+        near_duplicates=int(tied.near.sum()),
+        duplicates_removed=int((parts == REMOVED).sum()),
         conflicts=_conflicts(source),
         groups=None if source.groups is None else _count(source.groups[source.parts == TRAIN]),
-        notes=source.notes + _absences(source, parts),
+        test_counts=tuple(np.bincount(source.labels[parts == TEST], minlength=len(source.classes)).tolist()),
+        notes=source.notes + notes + unsearched + _absences(source, parts),
     )
 
 
@@ -266,7 +222,7 @@ def _conflicts(source: Source) -> tuple[str, ...]:
 def _absences(source: Source, parts: NDArray[np.int8]) -> tuple[str, ...]:
     """A sentence for each part in which a class is missing."""
     notes = []
-    for part, name in ((VALIDATION, "validation"), (TEST, "test")):
+    for part, name in ((TRAIN, "train"), (VALIDATION, "validation"), (TEST, "test")):
         missing = np.setdiff1d(source.labels, source.labels[parts == part])
         if len(missing) and (parts == part).any():
             notes.append(f"no sample of {', '.join(source.classes[label] for label in missing)} in the {name} part")
@@ -276,7 +232,8 @@ def _absences(source: Source, parts: NDArray[np.int8]) -> tuple[str, ...]:
 def _fingerprint(source: Source) -> str:
     """Of the data before the split.  Contents, labels, given parts and groups count; names and seeds do not."""
     groups = b"" if source.groups is None else source.groups.tobytes()
-    known = (source.digests.tobytes(), source.labels.tobytes(), source.parts.tobytes(), groups)
+    known = [source.digests.tobytes(), source.labels.tobytes(), source.parts.tobytes(), groups]
+    known += [] if source.times is None else [source.times.tobytes()]
     return _hex(repr(source.classes), *(block.hex() for block in known))
 
 

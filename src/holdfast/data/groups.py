@@ -1,0 +1,155 @@
+"""Groups in the names of files: read by a regular expression, and suggested when names look as if they had some."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..core import BadData, BadValue
+from .pictures import Listed, Listing
+
+SEPARATORS = re.compile(r"[_\-. ]+")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+WORDS = re.compile(  # for what comes in numbers, and has one body, voice or camera
+    "patient|subject|speaker|person|participant|user|case|id|burst|scene|session|series|study|video|clip|film|"
+    "sequence|seq|animal|mouse|site|slide|plate|plant|house|household|device|camera|batch",
+    re.IGNORECASE,
+)
+CAMERAS = re.compile("img|image|dsc|dscn|dscf|dji|pxl|mvimg|pic|picture|photo|frame|scan|screenshot", re.IGNORECASE)
+FEWEST = 3  # groups, for a split into three parts
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Groups that names seem to hold.
+
+    Attributes:
+        pattern: the regular expression that reads them.
+        names: of the groups, sorted.
+    """
+
+    pattern: str
+    names: tuple[str, ...]
+
+
+def compiled(pattern: str, option: str) -> re.Pattern[str]:
+    """The regular expression.  Raises BadValue, which names the option, when it is none."""
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise BadValue(f"load({option}={pattern!r}): is not a regular expression: {error}.") from error
+
+
+def read_names(listing: Listing, title: str, *, group_by: str | None, time_by: str | None) -> Listing:
+    """The files with groups and times as regular expressions find them in their names; columns are read already.
+
+    Raises:
+        BadValue: no regular expression.
+        BadData: a name that it does not match.
+    """
+    files = listing.files
+    if group_by is not None and group_by not in listing.columns:
+        groups = _matches(compiled(group_by, "group_by"), listing, title, "group_by")
+        files = [replace(file, group=group) for file, group in zip(files, groups, strict=True)]
+    if time_by is not None and time_by not in listing.columns:
+        times = _matches(compiled(time_by, "time_by"), listing, title, "time_by")
+        files = [replace(file, time=time) for file, time in zip(files, times, strict=True)]
+    return replace(listing, files=files)
+
+
+def _matches(pattern: re.Pattern[str], listing: Listing, title: str, option: str) -> list[str]:
+    """For each name the first capture group, or the whole match of a pattern without one."""
+    found = []
+    for file in listing.files:
+        match = pattern.search(file.name)
+        text = match and match.group(1 if pattern.groups else 0)
+        if not text:
+            columns = f"is no column ({', '.join(listing.columns)}) and " if listing.columns else ""
+            raise BadData(
+                f"{title}: {option}={pattern.pattern!r} {columns}does not match {file.name}; "
+                "a regular expression must find something in every name."
+            )
+        found.append(text)
+    return found
+
+
+def suggest_groups(files: Sequence[Listed]) -> Suggestion | None:
+    """The groups that the names of files seem to hold, if they do.
+
+    The first part of the names, as separators divide them, that repeats itself and yet says more than the class: at
+    least three values, two of them in most classes, and at least two files of each in the mean.  Running numbers,
+    dates, names of cameras and hashes are no such parts; a number is after a word such as "patient", or before the
+    numbers of a burst.
+    """
+    stems = [file.name.rpartition("/")[2].rpartition(".")[0] for file in files]
+    if len(files) < 2 * FEWEST or any(UUID.search(stem) for stem in stems[:100]):
+        return None
+    rows = [SEPARATORS.split(stem) for stem in stems]
+    for place in range(min(6, max(map(len, rows)))):
+        values = [row[place] if place < len(row) else "" for row in rows]
+        if not _varies(values) or not _is_name(rows, place, values):
+            continue
+        if _repeats(values) and _says_more(values, [file.label for file in files]):
+            pattern = _pattern(files, stems, rows, place, values)
+            return Suggestion(pattern, tuple(sorted(set(values)))) if pattern else None
+    return None
+
+
+def _varies(values: Sequence[str]) -> bool:
+    return len(set(values)) >= FEWEST and all(values)
+
+
+def _is_name(rows: Sequence[Sequence[str]], place: int, values: Sequence[str]) -> bool:
+    """Whether this part of the names may be what something is called, rather than counted."""
+    kinds = set(values)
+    worded = place > 0 and all(WORDS.fullmatch(row[place - 1]) for row in rows)
+    if all(value.isdecimal() for value in kinds):
+        return worded or (place == 0 and _counts_up(rows))
+    last = any(len(row) == place + 1 for row in rows)
+    words = {value.rstrip("0123456789") for value in kinds}
+    if last and not (worded or all(map(WORDS.fullmatch, words))):
+        return False
+    return all(re.search(r"[^\W\d_]", value) for value in kinds) and not all(map(CAMERAS.fullmatch, words))
+
+
+def _counts_up(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether names are two numbers of which the second counts from 0 or 1 for each of the first: 0012_03."""
+    if not all(len(row) == 2 and row[1].isdecimal() for row in rows):
+        return False
+    counted: dict[str, set[int]] = defaultdict(set)
+    for first, second in rows:
+        counted[first].add(int(second))
+    return all(min(found) <= 1 and max(found) - min(found) == len(found) - 1 for found in counted.values())
+
+
+def _repeats(values: Sequence[str]) -> bool:
+    counts = Counter(values)
+    return len(counts) <= len(values) / 2 and sum(n for n in counts.values() if n > 1) >= 0.8 * len(values)
+
+
+def _says_more(values: Sequence[str], labels: Sequence[str]) -> bool:
+    """Whether most classes hold several values, so that these are not the classes under another name."""
+    held: dict[str, set[str]] = defaultdict(set)
+    for value, label in zip(values, labels, strict=True):
+        held[label].add(value)
+    return sum(len(names) > 1 for names in held.values()) > len(held) / 2
+
+
+def _pattern(
+    files: Sequence[Listed], stems: Sequence[str], rows: Sequence[Sequence[str]], place: int, values: Sequence[str]
+) -> str | None:
+    """The shortest of a few regular expressions that reads these values out of the names."""
+    before = {stem[: stem.index(value)] for stem, value in zip(stems, values, strict=True)} if place else {""}
+    literal = re.sub(r"([.+()\[\]{}^$*?|\\])", r"\\\1", before.pop()) if len(before) == 1 else ""
+    skipped = f"(?:[^/_. -]+[_. -]+){{{place}}}" if place else ""
+    candidates = (
+        rf"{literal}([^/_]+)_",
+        rf"{literal}([^/_. -]+)",
+        rf"(?:^|/){literal}([^/_]+)_",
+        rf"(?:^|/){skipped}([^/_. -]+)[^/]*$",
+    )
+    for pattern in candidates:
+        matches = [re.search(pattern, file.name) for file in files]
+        if [match and match[1] for match in matches] == list(values):
+            return pattern
+    return None

@@ -1,0 +1,71 @@
+"""What must stay on one side: copies, near copies, groups, and whatever these connect."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .near import comparable, near_pairs
+from .source import Source
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Together:
+    """Blocks of samples that no split may cut.
+
+    Attributes:
+        blocks: (N,) the number of the block that each sample is in.
+        near: (N,) whether a sample is nearly a copy of one before it.
+        searched: whether near copies were looked for, or could be told from others at all.
+    """
+
+    blocks: Indices
+    near: NDArray[np.bool_]
+    searched: bool = True
+
+    def names(self, source: Source) -> dict[int, str]:
+        """What the given groups in each block are called; several, which copies connect, are joined by "+"."""
+        if source.groups is None:
+            return {}
+        called: dict[int, set[str]] = {}
+        for block, group in np.unique(np.stack([self.blocks, source.groups]), axis=1).T:
+            if group >= 0:
+                called.setdefault(int(block), set()).add(source.group_names[group])
+        return {block: "+".join(sorted(names)) for block, names in called.items()}
+
+
+def together(source: Source) -> Together:
+    """The blocks of all samples, in numbers from 0 on."""
+    _, first, contents = np.unique(source.digests, return_index=True, return_inverse=True)
+    contents = contents.astype(np.int64)
+    pairs: Indices | None = np.empty((0, 2), np.int64)
+    images = source.images
+    if comparable(images):
+        first.sort()  # copies are left out; the order of the data, not of the digests
+        pairs = near_pairs(images if len(first) == len(contents) else images[first], source.labels[first])
+    near = np.zeros(len(contents), np.bool_)
+    if pairs is None:
+        return Together(_connected(contents, np.empty((0, 2), np.int64), source.groups), near, searched=False)
+    near[first[pairs[:, 1]]] = True
+    return Together(_connected(contents, contents[first[pairs]], source.groups), near)
+
+
+def _connected(contents: Indices, pairs: Indices, groups: Indices | None) -> Indices:
+    """(N,) the component of each sample in the graph of contents, pairs (P, 2) of them, and groups."""
+    if groups is None and not len(pairs):
+        return contents
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    size = int(contents.max()) + 1
+    edges = [pairs]
+    if groups is not None:  # a node for each group, an edge for each sample of one
+        grouped = groups >= 0
+        edges.append(np.stack([contents[grouped], size + groups[grouped]], 1))
+        size += int(groups.max()) + 1
+    ends = np.concatenate(edges)
+    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(size, size))
+    found: Indices = connected_components(graph, directed=False)[1].astype(np.int64)[contents]
+    return np.unique(found, return_inverse=True)[1].astype(np.int64)
