@@ -34,7 +34,7 @@ def compare(
     if twin and len(runs) != 1:
         raise BadValue(f"--twin compares one run with its dense twin; {len(runs)} are given.")
     if len(runs) == 1 and not twin:
-        raise BadValue(f"{runs[0]}: is one run; give another to compare it with, or --twin.")
+        raise BadValue(f"{runs[0]} is one run; give another to compare it with, or --twin.")
     folders = [runs[0], train_twin(runs[0], verbose=0 if quiet else 1)] if twin else runs
     compared = compare_runs(folders, out=out)
     if not quiet:

@@ -33,7 +33,8 @@ class Row:
     Attributes:
         name: of its folder; where two folders have one name, their paths.
         model: what its model is called.
-        accuracy: on the part that all have in common, as the run was last judged.
+        accuracy: on the part that all have in common, as the run was last judged: without the optimism of its looks,
+            where that is known.  Pairs compare the answers as they are.
         parameters: of the model.
         seconds: of training, of a cross-validation all folds together.
         latency_ms: what the answer for one sample takes here and now, the median of 30.

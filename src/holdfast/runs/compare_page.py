@@ -41,14 +41,16 @@ def page(compared: "Compared", runs: Sequence[Shown], classes: Sequence[str]) ->
     """The comparison as one HTML file that asks the network for nothing."""
     reach = 1.05 * max(0.01, *(abs(end) for pair in compared.pairs for end in pair.interval))
     rows = changed_classes(runs, classes)
+    shown = [row for row in rows if row.changed][:CLASSES_SHOWN]
     values = {
         "compared": compared,
         "charts": [chart for key in ("val_accuracy", "val_loss") if (chart := curves(runs, key))],
         "reach": reach,
         "place": lambda difference: 50 + 50 * difference / reach,
         "ticks": [tick for tick in round_ticks(-reach, reach, 6) if abs(tick) <= reach],
-        "classes": rows[:CLASSES_SHOWN],
-        "more": len(rows) - len(rows[:CLASSES_SHOWN]),
+        "classes": shown,
+        "more": len(rows) - len(shown),
+        "CLASSES_SHOWN": CLASSES_SHOWN,
         "COLOURS": COLOURS,
         "LABELLED": LABELLED,
     }
