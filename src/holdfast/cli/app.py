@@ -12,6 +12,7 @@ from .options import (
     BatchSize,
     Device,
     Epochs,
+    GroupBy,
     ImageSize,
     LearningRate,
     ModelName,
@@ -25,6 +26,7 @@ from .options import (
     Seed,
     Shift,
     SkipBad,
+    TimeBy,
     how_of,
 )
 
@@ -64,6 +66,8 @@ def train(
     test: Annotated[float, typer.Option(help="Share of the samples to seal for the end; 0 for none.")] = 0.15,
     image_size: ImageSize = None,
     skip_bad: SkipBad = False,
+    group_by: GroupBy = None,
+    time_by: TimeBy = None,
     seed: Seed = 0,
     seeds: Annotated[
         int, typer.Option(min=1, help="Train so many models that differ in their seed, and say how much they agree.")
@@ -113,12 +117,15 @@ def train(
     check_settings(model, how, out)
     dataset = load_shown(
         quiet=quiet,
+        out=out,
         path=data,
         validation=validation,
         test=test,
         seed=seed,
         image_size=image_size,
         skip_bad=skip_bad,
+        group_by=group_by,
+        time_by=time_by,
     )
     runs.train(dataset, model, **how, seeds=seeds, coverage=coverage, out=out, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
 
@@ -181,7 +188,7 @@ def list_runs(out: Out = Path("runs")) -> None:
     cells = [("run", "data", "status", "started (UTC)", "accuracy of the kept weights on validation")]
     for row in rows:
         started = f"{row.started:%Y-%m-%d %H:%M}"
-        cells.append((row.name, row.dataset, _status(row, out), started, _score(out / row.name, row)))
+        cells.append((row.name, row.dataset, row.status, started, _score(out / row.name, row)))
     widths = [max(len(line[column]) for line in cells) for column in range(5)]
     for line in cells:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
@@ -203,14 +210,6 @@ def _score(folder: Path, row: "RunRow") -> str:
     if accuracy.part == "out-of-fold":
         return f"{accuracy.text} n={accuracy.n:,}, cross-validated"
     return f"{accuracy.text} n={accuracy.n:,}, {row.looks:,} look{'s' * (row.looks != 1)}"
-
-
-def _status(row: "RunRow", out: Path) -> str:
-    """As in the ledger, but for a run that nobody trains any more."""
-    from ..runs.watch import in_training
-
-    folder = out / row.name
-    return "killed" if row.status == "running" and folder.is_dir() and not in_training(folder) else row.status
 
 
 def _check_resume(context: typer.Context) -> None:

@@ -11,6 +11,7 @@ from .options import (
     Data,
     Device,
     Epochs,
+    GroupBy,
     ImageSize,
     LearningRate,
     ModelName,
@@ -23,6 +24,7 @@ from .options import (
     Seed,
     Shift,
     SkipBad,
+    TimeBy,
     how_of,
 )
 
@@ -47,6 +49,8 @@ def crossval(
     test: Annotated[float, typer.Option(help="Share of the samples that stays sealed; 0 for none.")] = 0.15,
     image_size: ImageSize = None,
     skip_bad: SkipBad = False,
+    group_by: GroupBy = None,
+    time_by: TimeBy = None,
     seed: Seed = 0,
     device: Device = "auto",
     precision: PrecisionName = Precision.auto,
@@ -75,7 +79,17 @@ def crossval(
     )
     check_settings(model, how, out)
     cv: Any = int(folds) if folds.isdecimal() else folds
-    dataset = load_shown(quiet=quiet, path=data, test=test, seed=seed, image_size=image_size, skip_bad=skip_bad)
+    dataset = load_shown(
+        quiet=quiet,
+        out=out,
+        path=data,
+        test=test,
+        seed=seed,
+        image_size=image_size,
+        skip_bad=skip_bad,
+        group_by=group_by,
+        time_by=time_by,
+    )
     cross_validate(
         model,
         dataset,

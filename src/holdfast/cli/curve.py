@@ -12,6 +12,7 @@ from .options import (
     Data,
     Device,
     Epochs,
+    GroupBy,
     ImageSize,
     LearningRate,
     ModelName,
@@ -24,6 +25,7 @@ from .options import (
     Seed,
     Shift,
     SkipBad,
+    TimeBy,
     how_of,
 )
 
@@ -50,6 +52,8 @@ def curve(
     test: Annotated[float, typer.Option(help="Share of the samples that stays sealed; 0 for none.")] = 0.15,
     image_size: ImageSize = None,
     skip_bad: SkipBad = False,
+    group_by: GroupBy = None,
+    time_by: TimeBy = None,
     seed: Seed = 0,
     device: Device = "auto",
     precision: PrecisionName = Precision.auto,
@@ -81,12 +85,15 @@ def curve(
     wanted = None if sizes is None else _numbers(sizes)
     dataset = load_shown(
         quiet=quiet,
+        out=out,
         path=data,
         validation=validation,
         test=test,
         seed=seed,
         image_size=image_size,
         skip_bad=skip_bad,
+        group_by=group_by,
+        time_by=time_by,
     )
     learning_curve(dataset, model, sizes=wanted, repeats=repeats, out=out, verbose=0 if quiet else 1, **how)
 

@@ -54,6 +54,21 @@ Shift = Annotated[
 ]
 ImageSize = Annotated[int | None, typer.Option(min=6, help="Side of the pictures in pixels.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out files that cannot be read.")]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX|COLUMN",
+        help="What stays on one side, such as all pictures of a patient: found by a regular expression in the paths of "
+        "the files (its first group, or all of it), or a column of the CSV, or an array of the .npz.",
+    ),
+]
+TimeBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX|COLUMN",
+        help="Numbers or ISO dates, found as by --group-by: the earliest train, the latest are the test part.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Of the split, the weights, the order and dropout.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
 PrecisionName = Annotated[

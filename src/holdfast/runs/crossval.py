@@ -130,11 +130,11 @@ def cross_validate(
     say = lines.say if verbose else lines.quiet
     check_settings(model, how, Path(out))
     seed = how.get("seed", 0)
-    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, path=data, seed=seed)
+    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, out=out, path=data, seed=seed)
     pool = data.pool
     folds = folds_of(data, pool, cv, repeats=repeats, seed=seed)
     settings, network = plan(data.with_parts(pool.take(folds[0].train), pool.take([])), model, how)
-    say("data", lines.data_line(data))
+    lines.say_data(say, data)
     say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
     with recorded(Path(out), data, settings, network, kind="crossval") as (folder, record, ledger):
         scores, predictions = _judged(data, pool, folds, model, how, verbose)

@@ -120,10 +120,10 @@ def learning_curve(
     check_settings(model, how, out)
     if repeats < 1:
         raise BadValue(f"learning_curve(repeats={repeats}): must be positive; 3 show how much chance there is in it.")
-    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, path=data, seed=seed)
+    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, out=out, path=data, seed=seed)
     wanted = checked_sizes(data, sizes)
     settings, network = plan(data, model, how)
-    say("data", lines.data_line(data))
+    lines.say_data(say, data)
     say("sizes", f"{', '.join(f'{size:,}' for size in wanted)}; {lines.counted(repeats, 'training')} each")
     with recorded(out, data, settings, network, kind="curve") as (folder, record, ledger):
         began = time.perf_counter()

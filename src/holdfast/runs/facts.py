@@ -121,6 +121,8 @@ def command_of(record: Record) -> str:
         "validation": origin["validation"],
         "test": origin["test"],
         "image-size": origin["image_size"],
+        "group-by": origin.get("group_by"),
+        "time-by": origin.get("time_by"),
         "device": settings.device,
         "precision": settings.precision,
     }

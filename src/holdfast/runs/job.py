@@ -98,11 +98,11 @@ def train(
     )
     check_coverage(coverage)
     check_settings(model, how, out)
-    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, path=data, seed=seed)
+    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, out=out, path=data, seed=seed)
     settings, network = plan(data, model, how)
     check_number(f"train(seeds={seeds!r})", seeds)
     settings.seeds, settings.coverage = seeds, coverage
-    say("data", lines.data_line(data))
+    lines.say_data(say, data)
     say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
     session, stopper = session_for(network, data, settings, callbacks, verbose)
     settings.precision = session.program.precision  # so that resuming does not ask again
@@ -149,7 +149,7 @@ def resume(
         network = from_config(record.config, seed=settings.seed)
         network.classes = tuple(record.classes)
         compile_for(network, settings)
-        say("data", lines.data_line(data))
+        lines.say_data(say, data)
         say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
         session, stopper = session_for(network, data, settings, callbacks, verbose)
         held.enter_context(ledger.beating(record.ledger_id))

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+
 from ..data import Dataset
 from ..evaluate import Revealed, Score, wilson
 from ..models import BaseModel, human
@@ -12,6 +14,7 @@ from ..training import Optimizer
 from .formats import size as memory
 from .record import Settings
 
+CLASSES_TOLD = 5  # of more, the one whose share differs most
 Say: TypeAlias = Callable[[str, str], None]
 
 
@@ -22,6 +25,31 @@ def say(word: str, sentence: str) -> None:
 
 def quiet(word: str, sentence: str) -> None:
     """Says nothing."""
+
+
+def say_data(say: Say, data: Dataset) -> None:
+    """What was read, how it was split, and what is to be known about it."""
+    say("data", data_line(data))
+    say("classes", classes_line(data))
+    for note in data.facts.notes:
+        say("warning", note)
+
+
+def classes_line(data: Dataset) -> str:
+    """The share of each class in the parts; of many classes the one that differs most between two parts."""
+    number = len(data.classes)
+    counts = [np.bincount(part.labels.numpy(), minlength=number) for part in (data.train, data.validation)]
+    counts += [np.array(data.facts.test_counts)] if len(data.test) else []
+    counts = [part for part in counts if part.sum()]
+    shares = np.array([100 * part / part.sum() for part in counts]).T  # (K, parts) in percent
+    words = ["/".join(f"{share:.1f}" for share in row) + " %" for row in shares]
+    parts = "/".join(["train", "validation", "test"][: len(counts)])
+    if number <= CLASSES_TOLD:
+        named = ", ".join(f"{name} {word}" for name, word in zip(data.classes, words, strict=True))
+        return f"{named} of {parts}"
+    apart = np.ptp(shares, axis=1)
+    most = int(apart.argmax())
+    return f"{number:,}, shares at most {apart[most]:.1f} points apart in {parts}: {data.classes[most]} {words[most]}"
 
 
 def data_line(data: Dataset) -> str:
@@ -42,6 +70,8 @@ def data_line(data: Dataset) -> str:
         found.append(f"{counted(facts.duplicates_removed, 'copy', 'copies')} of other parts removed")
     copies = f"{counted(facts.duplicates, 'duplicate')}, none" if facts.duplicates else "no duplicates"
     found.append(f"{copies} across parts")
+    if facts.near_duplicates:
+        found.append(f"{counted(facts.near_duplicates, 'near copy', 'near copies')}, none across parts")
     if facts.conflicts:
         found.append(f"{counted(len(facts.conflicts), 'picture')} under two labels, see report")
     return " · ".join(found)

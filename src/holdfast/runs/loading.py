@@ -1,10 +1,11 @@
 """Reading the data of a run, and showing how far that is."""
 
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ..data import Dataset, load
+from ..data import Dataset, load, manifest_path
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -12,8 +13,14 @@ if TYPE_CHECKING:
 PATIENCE_S = 1.0  # what is read sooner needs no bar
 
 
-def load_shown(*, quiet: bool = False, **origin: Any) -> Dataset:  # Any: what `load` takes
-    """`data.load`, with a bar on the terminal when it takes long and somebody looks."""
+def load_shown(*, quiet: bool = False, out: Path | str | None = None, **origin: Any) -> Dataset:  # Any: of `load`
+    """`data.load`, with a bar on the terminal when it takes long and somebody looks.
+
+    With a folder of runs the split keeps its manifest there, if the data is of files.
+    """
+    if out is not None:
+        options = ("path", "validation", "test", "seed", "group_by", "time_by")
+        origin["manifest"] = manifest_path(out, **{name: origin[name] for name in options if name in origin})
     with Loading(quiet=quiet) as progress:
         return load(**origin, progress=progress)
 

@@ -241,5 +241,7 @@ def _times(count: int) -> str:
 
 def _duplicates(found: Found) -> str:
     said = [f"{found.duplicates:,} found, none on two sides" if found.duplicates else "none"]
+    near = found.near_duplicates
+    said += [f"{near:,} near {'copy' if near == 1 else 'copies'} found, none on two sides"] * bool(near)
     said += [f"{found.duplicates_removed:,} removed"] * bool(found.duplicates_removed)
     return "; ".join(said + [f"{len(found.conflicts):,} with conflicting labels"] * bool(found.conflicts))
