@@ -4,6 +4,7 @@ from .compare import Compared, compare_runs
 from .crossval import CrossValidation, cross_validate
 from .curve import LearningCurve, learning_curve
 from .job import resume, train
+from .labels import LabelReview, review_labels
 from .record import Record, Settings
 from .report import Facts, card, report
 from .run import Run, evaluate
@@ -13,6 +14,7 @@ __all__ = [
     "Compared",
     "CrossValidation",
     "Facts",
+    "LabelReview",
     "LearningCurve",
     "Record",
     "Run",
@@ -24,6 +26,7 @@ __all__ = [
     "learning_curve",
     "report",
     "resume",
+    "review_labels",
     "train",
     "train_twin",
 ]
