@@ -170,9 +170,9 @@ def test_progress_is_told_by_size_and_repeat(tmp_path: Path, capsys: pytest.Capt
     curve(tmp_path / "runs", verbose=1, sizes=[40, 84])
 
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == "sizes     40, 84; 2 trainings each"
-    assert [line.split()[0] for line in lines[2:6]] == ["40", "40", "84", "84"]
-    assert "repeat 2 of 2" in lines[3]
-    assert lines[6].startswith("more data from 40 to 84 pictures")
-    assert lines[7].startswith("model     with all data")
-    assert lines[8].startswith("saved     ")
+    lines = lines[lines.index("sizes     40, 84; 2 trainings each") :]
+    assert [line.split()[0] for line in lines[1:5]] == ["40", "40", "84", "84"]
+    assert "repeat 2 of 2" in lines[2]
+    assert lines[5].startswith("more data from 40 to 84 pictures")
+    assert lines[6].startswith("model     with all data")
+    assert lines[7].startswith("saved     ")
