@@ -15,7 +15,8 @@ from holdfast.cli import main
 from holdfast.data import RandomShift, load
 from holdfast.models import to_config
 from holdfast.runs import Run
-from holdfast.runs.facts import SHOWN, command_of, facts_of, python_of
+from holdfast.runs.again import command_of, python_of
+from holdfast.runs.facts import SHOWN, facts_of
 from holdfast.training import SGD, CosineDecay, RMSprop
 
 from .small import in_memory, npz, same, train, with_dropout

@@ -21,8 +21,18 @@ from PIL import Image
 
 from holdfast.data import BadFileFound
 from holdfast.data import Facts as Found
-from holdfast.evaluate import Report, score, verdict
-from holdfast.runs.report import DataFacts, Facts, Making, ModelFacts, PartFacts, Picture, card, report
+from holdfast.evaluate import Report, Score, calibration, score, verdict, wilson
+from holdfast.runs.report import card, report
+from holdfast.runs.told import (
+    Baseline,
+    Confidence,
+    DataFacts,
+    Facts,
+    Making,
+    ModelFacts,
+    PartFacts,
+    Picture,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -31,12 +41,19 @@ NASTY = '<b>x</b> & "ü" | `y`'
 VOID = {"meta", "link", "img"}
 
 
-def scored(right: list[int], classes: list[str], part: Any, looks: int = 0) -> Report:  # Any: a literal of evaluate's
-    """Ten pictures a class, of which so many are right; wrong ones are taken for the next class."""
-    k = len(classes)
-    targets = np.repeat(np.arange(k), 10)
+def answers(right: list[int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Labels and probabilities: ten pictures a class, of which so many are right; wrong ones go to the next class."""
+    k = len(right)
     said = [(i if j < right[i] else (i + 1) % k) for i in range(k) for j in range(10)]
-    return score(targets, np.eye(k)[said] * 0.9 + 0.1 / k, part=part, looks=looks, classes=classes)
+    return np.repeat(np.arange(k), 10), np.eye(k)[said] * 0.9 + 0.1 / k
+
+
+def scored(right: list[int], classes: list[str], part: Any, looks: int = 0) -> Report:  # Any: a literal of evaluate's
+    return score(*answers(right), part=part, looks=looks, classes=classes)
+
+
+def simpler(value: float, name: str, how: str = "") -> Baseline:
+    return Baseline(name, Score("accuracy", value, wilson(90 * value, 90), 90, "validation"), how)
 
 
 def picture(image: NDArray[Any], name: str = "shirt/1.jpg") -> Picture:
@@ -87,6 +104,8 @@ def facts(classes: list[str] | None = None, **changes: Any) -> Facts:  # Any: fi
         ),
         validation=validation,
         train=train,
+        baselines=[simpler(1 / k, "majority"), simpler(0.62, "logistic regression", "420 of 420 training samples")],
+        confidence=Confidence(calibration(*answers([9] + [8] * (k - 1))), 1.25, 0.53, 80.0, 0.95, 0.944),
         verdict=verdict(train, validation),
         stopped="epoch 3: val_loss has not improved for 1 epochs; weights of epoch 2 restored",
         kept_epoch=2,
@@ -348,7 +367,7 @@ def test_data_model_and_making_are_told() -> None:
 
     text = Page(report(facts(data=replace(facts().data, found=found)))).text
 
-    assert "duplicates 12 found, none on two sides; 3 removed; 1 with conflicting labels" in text
+    assert "exact copies 12 found, none on two sides; 3 removed; 1 with conflicting labels" in text
     assert "groups 40, none on two sides" in text
     assert "conv2d Conv2D 222 × 222 × 16 448 42.6 M" in text
     assert "in all 2,058 42.6 M" in text
@@ -394,7 +413,7 @@ def test_words_of_users_are_text_in_the_card_too() -> None:
     assert page.text.startswith(f"a # {NASTY}")
     assert f"{NASTY} 10 90.0" in page.text
     assert "*b*_c_ 10 80.0" in page.text
-    assert page.tags.count("td") == 2 * 5 + 2 * 6
+    assert page.tags.count("td") == 2 * 5 + 2 * 5 + 2 * 6
     assert "holdfast predict 'my runs/a 1' picture.png" in page.text
     assert "holdfast train '```'" in page.text
 

@@ -57,6 +57,7 @@ def test_the_folder_holds_record_history_model_report_and_card(tmp_path: Path) -
         "history.csv",
         "model.keras",
         "report.html",
+        "report.json",
         "run.json",
         "validation.npz",
     ]
@@ -193,7 +194,7 @@ def test_nothing_reads_the_test_part(tmp_path: Path) -> None:
     holdfast.evaluate_run(run.folder, data)
 
     assert rows(tmp_path / "runs", "select distinct part from looks") == [("validation",)]
-    with pytest.raises(AssertionError, match="somebody read the (labels|images)"):
+    with pytest.raises(AssertionError, match=r"somebody read the (labels|images)"):
         holdfast.evaluate_run(run.folder, data, open_test=True)
 
 

@@ -6,8 +6,9 @@ from .curve import LearningCurve, learning_curve
 from .job import resume, train
 from .labels import LabelReview, review_labels
 from .record import Record, Settings
-from .report import Facts, card, report
+from .report import card, report
 from .run import Run, evaluate
+from .told import Facts
 from .twin import train_twin
 
 __all__ = [

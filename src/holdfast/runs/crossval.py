@@ -14,6 +14,7 @@ from ..evaluate import Report, Score, corrected_resampled, score, wilson
 from ..models import BaseModel
 from ..training import get_optimizer
 from . import lines
+from .facts import crossval_facts
 from .folder import recorded
 from .folds import Fold, folds_of
 from .formats import duration
@@ -21,7 +22,9 @@ from .loading import load_shown
 from .plan import How, ModelChoice, check_settings, fitted, plan
 from .predictions import Predictions
 from .record import Record
+from .report import crossval_page
 from .run import MODEL, REPORT, values_of
+from .write import write_text
 
 OUT_OF_FOLD = "out-of-fold.npz"
 
@@ -147,6 +150,8 @@ def cross_validate(
         predictions.write(folder / OUT_OF_FOLD)
         record.scores = {"out-of-fold": report.to_dict(), "folds": [asdict(one) for one in scores]}
         found = CrossValidation(folder, record, report, tuple(scores), predictions, final)
+        judged = pool.take(np.unique(np.concatenate([fold.judged for fold in folds])))
+        write_text(folder / REPORT, crossval_page(crossval_facts(found, data, judged, network, cv)))
     say("score", str(report))
     say("saved", f"{folder} · report: {folder / REPORT}")
     return found

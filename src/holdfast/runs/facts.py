@@ -1,8 +1,8 @@
 """From a judged run to what its report tells."""
 
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +10,17 @@ from numpy.typing import NDArray
 
 from ..core import derive
 from ..data import Dataset, Part
+from ..evaluate import Score, calibration, wilson
+from ..models import BaseModel, Unknown
 from ..training import get_optimizer
+from .again import command_of, crossval_command, crossval_python, python_of
 from .lines import recipe_line
 from .record import Record, Settings
-from .report import DataFacts, Facts, Making, ModelFacts, PartFacts, Picture
+from .seeds import SeedSpread
+from .told import Baseline, Confidence, CrossvalFacts, DataFacts, Facts, Making, ModelFacts, PartFacts, Picture
 
 if TYPE_CHECKING:
+    from .crossval import CrossValidation
     from .run import Run
 
 SHOWN = 24  # pictures of mistakes, and of samples
@@ -31,16 +36,21 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
     """
     record = run.record
     measured = {"loss": run.train.log_loss.value, "accuracy": run.train.accuracy.value}
-    mistakes, samples = pictures_of(data, probabilities, record.settings.seed)
+    mistakes, samples = pictures_of(data.validation, data.classes, probabilities, record.settings.seed)
+    seeds = record.scores.get("seeds")
     return Facts(
         name=record.name,
         data=data_facts(data),
-        model=model_facts(run),
-        making=making_of(run),
+        model=model_facts(run.model, record.settings),
+        making=making_of(run.folder, record, command_of(record), python_of(record)),
         validation=run.validation,
         train=run.train,
         test=run.test,
         openings=run.openings,
+        kept_sealed=run.kept_sealed,
+        baselines=baselines_of(run),
+        confidence=confidence_of(data.validation, probabilities, run.model.unknown, record.temperature),
+        seeds=SeedSpread.from_dict(seeds) if seeds else None,
         verdict=run.verdict,
         stopped=record.stop,
         kept_epoch=record.kept_epoch,
@@ -51,13 +61,72 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
     )
 
 
+def crossval_facts(found: "CrossValidation", data: Dataset, judged: Part, network: BaseModel, cv: Any) -> CrossvalFacts:
+    """All that the page of a cross-validation tells.
+
+    Args:
+        found: what it found.
+        data: that it dealt out.
+        judged: the samples of its predictions, in their order.
+        network: any of its models.
+        cv: what `cross_validate` was told, of any type.
+    """
+    shares = found.predictions.probabilities
+    record = found.record.model_copy(update={"seconds": sum(fold.seconds for fold in found.folds)})
+    how = {"cv": cv, "repeats": 1 + max(fold.repeat for fold in found.folds), "refit": found.model is not None}
+    return CrossvalFacts(
+        name=record.name,
+        data=crossval_data(data, judged),
+        model=model_facts(network, record.settings),
+        making=making_of(found.folder, record, crossval_command(record, **how), crossval_python(record, **how)),
+        report=found.report,
+        folds=found.folds,
+        refit=found.model is not None,
+        confidence=confidence_of(judged, shares, None, None),
+        mistakes=pictures_of(judged, data.classes, shares, record.settings.seed)[0],
+    )
+
+
+def baselines_of(run: "Run") -> list[Baseline]:
+    """The majority class, and what the record has."""
+    measured = run.validation
+    n = measured.accuracy.n
+    majority = Score("accuracy", measured.baseline, wilson(measured.baseline * n, n), n, "validation")
+    known = run.record.scores.get("baselines", {})
+    return [
+        Baseline("majority", majority),
+        *(Baseline(name, _score(kept), kept.get("how", "")) for name, kept in known.items()),
+    ]
+
+
+def _score(plain: Mapping[str, Any]) -> Score:  # Any: what JSON holds
+    given = {field.name: plain[field.name] for field in fields(Score) if field.name in plain}
+    return Score(**(given | {"interval": tuple(given["interval"])}))
+
+
+def confidence_of(
+    part: Part, probabilities: NDArray[np.float32], unknown: Unknown | None, temperature: float | None
+) -> Confidence:
+    """How far these probabilities (N, K) of a part can be believed, and how many of them count as answers."""
+    measured = calibration(part.labels.numpy(), probabilities)
+    if unknown is None:
+        return Confidence(measured, temperature)
+    answered = float(1 - unknown(probabilities).mean())
+    return Confidence(measured, temperature, unknown.below, unknown.beyond, unknown.coverage, answered)
+
+
 def data_facts(data: Dataset) -> DataFacts:
     """The parts and what was found in them."""
-    parts = [
-        _part("train", data.train, len(data.classes)),
-        _part("validation", data.validation, len(data.classes)),
-        PartFacts("test", len(data.test), None, data.test.fingerprint),
-    ]
+    parts = [_part("train", data.train, data), _part("validation", data.validation, data), _sealed(data)]
+    return _data(data, parts)
+
+
+def crossval_data(data: Dataset, judged: Part) -> DataFacts:
+    """The same of a cross-validation, which has one part that it deals out."""
+    return _data(data, [_part("out-of-fold", judged, data), _sealed(data)])
+
+
+def _data(data: Dataset, parts: Sequence[PartFacts]) -> DataFacts:
     return DataFacts(
         name=data.name,
         classes=data.classes,
@@ -66,30 +135,47 @@ def data_facts(data: Dataset) -> DataFacts:
         fingerprint=data.fingerprint,
         split_fingerprint=data.split_fingerprint,
         found=data.facts,
+        things="pictures" if len(data.shape) == 3 and data.shape[-1] in (1, 3) else "samples",
     )
 
 
-def _part(name: str, part: Part, classes: int) -> PartFacts:
-    counts = np.bincount(part.labels.numpy(), minlength=classes).tolist()
-    return PartFacts(name, len(part), counts, part.fingerprint)
+def _part(name: str, part: Part, data: Dataset) -> PartFacts:
+    counts = np.bincount(part.labels.numpy(), minlength=len(data.classes)).tolist()
+    times = None if part.times is None else (float(part.times.min()), float(part.times.max()))
+    return PartFacts(name, len(part), counts, part.fingerprint, _groups(part, data), times)
 
 
-def model_facts(run: "Run") -> ModelFacts:
+def _groups(part: Part, data: Dataset) -> dict[str, int | None]:
+    """Samples by the names of the given groups, as they stand in the data."""
+    if part.groups is None or not data.group_names:
+        return {}
+    numbers, counts = np.unique(part.groups, return_counts=True)
+    found = zip(numbers.tolist(), counts.tolist(), strict=True)
+    return {data.group_names[number]: count for number, count in found if number in data.group_names}
+
+
+def _sealed(data: Dataset) -> PartFacts:
+    """The test part: how many, and the groups that stand nowhere else."""
+    seen = {name for part in (data.train, data.validation) for name in _groups(part, data)}
+    groups = {name: None for name in data.group_names.values() if name not in seen} if len(data.test) else {}
+    return PartFacts("test", len(data.test), None, data.test.fingerprint, groups)
+
+
+def model_facts(model: BaseModel, settings: Settings) -> ModelFacts:
     """The layers and what they cost."""
-    summary, batch = run.model.summary(), run.record.settings.batch_size
-    memory = summary.training_bytes(batch, len(get_optimizer(run.record.settings.optimizer).slots([])))
+    summary, batch = model.summary(), settings.batch_size
+    memory = summary.training_bytes(batch, len(get_optimizer(settings.optimizer).slots([])))
     rows = [(row.name, row.layer, row.output_shape[0], row.parameters, row.flops) for row in summary.rows]
     return ModelFacts(name=summary.name, rows=rows, memory=memory, batch_size=batch)
 
 
-def making_of(run: "Run") -> Making:
-    """How to make the run again."""
-    record = run.record
-    files = sorted((path.name, path.stat().st_size) for path in run.folder.iterdir() if path.is_file())
+def making_of(folder: Path, record: Record, command: str, python: str) -> Making:
+    """How to make the run again, by this command line and these lines of Python."""
+    files = sorted((path.name, path.stat().st_size) for path in folder.iterdir() if path.is_file())
     return Making(
-        folder=str(run.folder),
-        command=command_of(record),
-        python=python_of(record),
+        folder=str(folder),
+        command=command,
+        python=python,
         seed=record.settings.seed,
         machine=record.machine,
         device=record.settings.device,
@@ -103,105 +189,32 @@ def making_of(run: "Run") -> Making:
     )
 
 
-def command_of(record: Record) -> str:
-    """The command line that makes this run again."""
-    settings, origin = record.settings, record.origin
-    if not _fits_a_command(record):
-        return "# made in Python, see below"
-    options: dict[str, object] = {
-        "model": settings.model,
-        "epochs": settings.epochs,
-        "batch-size": settings.batch_size,
-        "optimizer": None if settings.recipe else settings.optimizer["class_name"].lower(),
-        "learning-rate": _rate(settings),
-        "patience": settings.patience,
-        "shift": settings.shift,
-        "coverage": settings.coverage if settings.coverage != 0.95 else None,
-        "seed": settings.seed,
-        "validation": origin["validation"],
-        "test": origin["test"],
-        "image-size": origin["image_size"],
-        "group-by": origin.get("group_by"),
-        "time-by": origin.get("time_by"),
-        "device": settings.device,
-        "precision": settings.precision,
-    }
-    words = ["holdfast", "train", str(origin["path"])]
-    for name, value in options.items():
-        if value is not None:
-            words += [f"--{name}", str(value)]
-    return shlex.join([*words, "--skip-bad"] if origin["skip_bad"] else words)
-
-
-def _fits_a_command(record: Record) -> bool:
-    """Whether all that Python can say was said in a way that the command line can, too."""
-    settings, origin = record.settings, record.origin
-    if not origin or settings.model == "model" or origin["seed"] != settings.seed:
-        return False
-    if settings.recipe:
-        return not isinstance(origin["image_size"], list)
-    kind, config = settings.optimizer["class_name"], settings.optimizer["config"]
-    rate = config["learning_rate"]
-    plain = isinstance(rate, (int, float)) and asdict(get_optimizer(kind)) | {"learning_rate": rate} == config
-    return plain and not isinstance(origin["image_size"], list)
-
-
-def python_of(record: Record) -> str:
-    """The Python lines that make this run again."""
-    settings, kind = record.settings, record.settings.optimizer["class_name"]
-    data, model = "...  # your arrays", "...  # your model"
-    if record.origin:
-        given = {key: value for key, value in record.origin.items() if key != "path" and value is not None}
-        data = f"holdfast.data.load({record.origin['path']!r}, {_arguments(given)})"
-    if settings.model != "model":
-        model = repr(settings.model)
-    lines = {"data": data, "model": model}
-    rest = settings.model_dump(include={"epochs", "batch_size", "patience", "seed", "device", "precision"})
-    how = f"learning_rate={_rate(settings)}"
-    if not settings.recipe:
-        lines["optimizer"] = f"holdfast.training.{kind}({_arguments(settings.optimizer['config'])})"
-        how = "optimizer=optimizer"
-    how += f", augment={f'holdfast.data.RandomShift({settings.shift})' if settings.shift else None}"
-    return "\n".join(
-        [
-            "import holdfast\n",
-            *(f"{name} = {value}" for name, value in lines.items()),
-            f"run = holdfast.train(data, model, {how}, {_arguments(rest)})",
-        ]
-    )
-
-
-def _rate(settings: Settings) -> Any:  # Any: a number, or a schedule in Keras's JSON form
-    """What `learning_rate` says: of the default recipe the rate at the top of its cycle."""
-    rate = settings.optimizer["config"]["learning_rate"]
-    return rate["config"]["max_learning_rate"] if settings.recipe else rate
-
-
-def _arguments(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{key}={value!r}" for key, value in values.items() if value is not None)
-
-
-def pictures_of(data: Dataset, probabilities: NDArray[np.float32], seed: int) -> tuple[list[Picture], list[Picture]]:
-    """The worst mistakes on validation, the surest first, and samples drawn at random."""
-    if len(data.shape) != 3 or data.shape[-1] not in (1, 3):
+def pictures_of(
+    part: Part, classes: Sequence[str], probabilities: NDArray[np.float32], seed: int
+) -> tuple[list[Picture], list[Picture]]:
+    """The worst mistakes on a part, the surest first, and samples drawn at random."""
+    shape, labels = part.images.shape[1:], part.labels.numpy()
+    if len(shape) != 3 or shape[-1] not in (1, 3):
         return [], []
-    labels = data.validation.labels.numpy()
     said, sure = probabilities.argmax(1), probabilities.max(1)
     wrong = np.flatnonzero(said != labels)
     worst = wrong[np.argsort(-sure[wrong], kind="stable")][:SHOWN]
     drawn = np.random.default_rng(derive(seed, "report")).permutation(len(labels))[:SHOWN]
-    return _pictures(data, worst, said, sure), _pictures(data, drawn, said, sure)
+    return _pictures(part, classes, worst, said, sure), _pictures(part, classes, drawn, said, sure)
 
 
 def _pictures(
-    data: Dataset, places: Sequence[int] | NDArray[np.int64], said: NDArray[np.int64], sure: NDArray[np.float32]
+    part: Part,
+    classes: Sequence[str],
+    places: NDArray[np.int64],
+    said: NDArray[np.int64],
+    sure: NDArray[np.float32],
 ) -> list[Picture]:
-    part = data.validation
     return [
         Picture(
             part.images[place].numpy(),
-            data.classes[int(part.labels[place])],
-            data.classes[said[place]],
+            classes[int(part.labels[place])],
+            classes[said[place]],
             float(sure[place]),
             part.names[place],
         )

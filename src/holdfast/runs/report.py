@@ -1,22 +1,26 @@
-"""The report of a run: one HTML page without scripts, and a model card.  Both are pure functions of `Facts`.
+"""The report of a run and the page of a cross-validation: HTML without scripts; a model card; and the same as JSON.
 
-What stands where is in the templates beside this file, the geometry in drawing.py, the spelling in formats.py.
+All are pure functions of what told.py describes.  What stands where is in the templates beside this file, the geometry
+in drawing.py and diagrams.py, the spelling in formats.py.
 """
 
+import json
 import math
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..data import Facts as Found
-from ..evaluate import Report, Verdict
-from . import drawing, formats
+from ..evaluate import Report, Score
+from . import diagrams, drawing, formats
+from .plain import plain
+from .seeds import SeedSpread
+from .told import Confidence, CrossvalFacts, DataFacts, Facts
+from .told import Picture as Picture  # labels.py
 
 if TYPE_CHECKING:
     import jinja2
@@ -25,147 +29,69 @@ SKIPPED_SHOWN = 50
 PICTURE_PX = 128
 SAMPLE_PX = 80
 SORTED_FROM = 21  # classes; below, their own order is the one to look for
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture and what the model says of it.
-
-    Attributes:
-        image: (H, W, C) or (H, W), uint8; any other type is stretched from its smallest to its largest value.
-        truth: its class.
-        predicted: the class the model gives it.
-        probability: of the predicted class, in [0, 1].
-        name: where it came from, "t-shirt/1.jpg".
-    """
-
-    image: NDArray[Any]
-    truth: str
-    predicted: str
-    probability: float
-    name: str
-
-    @property
-    def right(self) -> bool:
-        return self.truth == self.predicted
-
-
-@dataclass(frozen=True)
-class PartFacts:
-    """One part of the data: "train", "validation" or "test".  `counts` by class, None where the part is sealed."""
-
-    name: str
-    n: int
-    counts: Sequence[int] | None
-    fingerprint: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataFacts:
-    """What was trained on; `found` is what loading and splitting found on the way."""
-
-    name: str
-    classes: Sequence[str]
-    image_shape: tuple[int, ...]
-    parts: Sequence[PartFacts]
-    fingerprint: str
-    split_fingerprint: str
-    found: Found
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelFacts:
-    """The model.  A row is (name, class, output shape, parameters, FLOPs a picture); `memory` in bytes, to train."""
-
-    name: str
-    rows: Sequence[tuple[str, str, tuple[int, ...], int, int]]
-    memory: int
-    batch_size: int
-
-    @property
-    def parameters(self) -> int:
-        return sum(row[3] for row in self.rows)
-
-    @property
-    def flops(self) -> int:
-        return sum(row[4] for row in self.rows)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Making:
-    """How the run was made and how to make it again.  `files` is (name, bytes); `started` in words, UTC."""
-
-    folder: str  # as to be given to `holdfast evaluate`
-    command: str
-    python: str
-    seed: int
-    machine: str
-    device: str
-    precision: str
-    recipe: str
-    patience: int | None
-    versions: Mapping[str, str]
-    files: Sequence[tuple[str, int]]
-    started: str
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """All that a report tells.
-
-    Attributes:
-        name: of the run, "photos-001".
-        validation: the score on validation.
-        train: measured in evaluation mode, so that it compares with validation; None where it was not.
-        test: the score at the latest opening; None while sealed, or when another run opened it.
-        openings: how often the test part has been opened, over all runs of the ledger.
-        verdict: on over- and underfitting.
-        stopped: why training ended, as a sentence.
-        kept_epoch: the epoch, from 1, whose weights the model has.
-        logs: of each epoch, with Keras's keys: loss, each metric, the same with val_ where validation ran.
-        measured: the training part by the finished model in evaluation mode, under the same keys, as far as known.
-        mistakes: pictures the model gets wrong, worst first; 24 are plenty.
-        samples: validation pictures drawn at random.
-    """
-
-    name: str
-    data: DataFacts
-    model: ModelFacts
-    making: Making
-    validation: Report
-    train: Report | None = None
-    test: Report | None = None
-    openings: int = 0
-    verdict: Verdict | None = None
-    stopped: str = ""
-    kept_epoch: int | None = None
-    logs: Sequence[Mapping[str, float]] = ()
-    measured: Mapping[str, float] = field(default_factory=dict)
-    mistakes: Sequence[Picture] = ()
-    samples: Sequence[Picture] = ()
+GROUPS_SHOWN = 12  # names of groups in a part; of more, the number
 
 
 def report(facts: Facts) -> str:
     """The whole report as one HTML file that asks the network for nothing: screen, print, light, dark, any width."""
-    return _render("report.html.j2", facts, html=True)
+    return _render("report.html.j2", _of_run(facts), html=True)
 
 
 def card(facts: Facts) -> str:
     """The model card: the report's words and numbers as Markdown."""
-    return _render("card.md.j2", facts, html=False)
+    return _render("card.md.j2", _of_run(facts), html=False)
 
 
-def _render(template: str, facts: Facts, *, html: bool) -> str:
-    rows, many = facts.validation.per_class, len(facts.data.classes) >= SORTED_FROM
-    values = {
-        "facts": facts,
+def as_json(facts: Facts) -> str:
+    """The report's numbers and words as JSON, null for what is not a number; docs/runs.md has its schema."""
+    return (
+        json.dumps(plain(facts), indent=1, ensure_ascii=False, allow_nan=False)
+        .encode("utf-8", "backslashreplace")
+        .decode("utf-8")
+    )
+
+
+def crossval_page(facts: CrossvalFacts) -> str:
+    """The page of a cross-validation, as `report` is of a run."""
+    values = [fold.accuracy.value for fold in facts.folds]
+    score = facts.report.accuracy
+    own = {
+        "scale": diagrams.Scale([*values, score.value], [score.interval]),
+        "repeats": 1 + max(fold.repeat for fold in facts.folds),
+        "words": _shared_words(facts.data, facts.report, facts.confidence)
+        | {"part": "out of fold", "looks": _looks_out_of_fold(score)},
+    }
+    return _render("crossval.html.j2", _shared(facts, facts.report, facts.confidence) | own, html=True)
+
+
+def _of_run(facts: Facts) -> dict[str, Any]:  # Any: what the templates take
+    """What the templates of a run are given."""
+    own = {
         "charts": list(drawing.charts(facts.logs, facts.measured, facts.kept_epoch)),
-        "matrix": drawing.Matrix(facts.validation.confusion, facts.data.classes),
+        "scale": diagrams.Scale(facts.seeds.accuracies, []) if facts.seeds else None,
+        "words": _shared_words(facts.data, facts.validation, facts.confidence) | _words(facts),
+    }
+    return _shared(facts, facts.validation, facts.confidence) | own
+
+
+def _shared(facts: Facts | CrossvalFacts, judged: Report, confidence: Confidence | None) -> dict[str, Any]:  # Any: same
+    """What the sections of both kinds of pages are given; `judged` is what the page is about."""
+    rows, many = judged.per_class, len(facts.data.classes) >= SORTED_FROM
+    return {
+        "facts": facts,
+        "data": facts.data,
+        "model": facts.model,
+        "making": facts.making,
+        "judged": judged,
+        "confidence": confidence,
+        "reliability": diagrams.Reliability(confidence.calibration, confidence.unknown_below) if confidence else None,
+        "matrix": drawing.Matrix(judged.confusion, facts.data.classes),
         "many": many,
         "per_class": sorted(rows, key=lambda row: (math.isnan(row.recall), row.recall)) if many else rows,
-        "words": _words(facts),
     }
+
+
+def _render(template: str, values: Mapping[str, Any], *, html: bool) -> str:  # Any: what the templates take
     text = templates(html=html).get_template(template).render(values)
     # Python stands lone surrogates in for the bytes of file names that are no UTF-8; no file can hold them.
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -197,35 +123,112 @@ def templates(*, html: bool) -> "jinja2.Environment":
         "scaled": formats.scaled,
         "shape": lambda shape: " × ".join(map(str, shape)),
         "size": formats.size,
+        "time": lambda value: f"{value:,.10g}",
         "tied": lambda text: str(text).replace(" %", "\N{NO-BREAK SPACE}%"),
         "tiny": lambda image: max(image.shape[:2]) <= PICTURE_PX // 2,
         "whole_percent": lambda share: f"{math.floor(100 * share)} %",
     }
-    environment.globals |= {"SKIPPED_SHOWN": SKIPPED_SHOWN, "PICTURE_PX": PICTURE_PX, "SAMPLE_PX": SAMPLE_PX}
+    environment.globals |= {
+        "SKIPPED_SHOWN": SKIPPED_SHOWN,
+        "PICTURE_PX": PICTURE_PX,
+        "SAMPLE_PX": SAMPLE_PX,
+        "GROUPS_SHOWN": GROUPS_SHOWN,
+        "zip": zip,
+    }
     environment.globals |= {
         name: getattr(drawing, name) for name in ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")
     }
     return environment
 
 
-def _words(facts: Facts) -> dict[str, str]:
-    """The sentences that page and card share."""
-    score, opened = facts.validation.accuracy, _times(facts.openings)
-    wrong = int(facts.validation.confusion.sum() - np.trace(facts.validation.confusion))
+def _shared_words(data: DataFacts, judged: Report, confidence: Confidence | None) -> dict[str, str]:
+    """The sentences that all pages share."""
+    score = judged.accuracy
+    wrong = int(judged.confusion.sum() - np.trace(judged.confusion))
+    part = "out of fold" if score.part == "out-of-fold" else f"on {score.part}"
     return {
         "interval": (
-            f"{formats.interval(score.interval)} is the 95 % interval: the score rests on {score.n:,} pictures, "
-            "and on new ones of the same kind the accuracy may be anywhere inside it; the more pictures, the narrower."
+            f"{formats.interval(score.interval)} is the 95 % interval: the score rests on {score.n:,} {data.things}, "
+            "and on new ones of the same kind the accuracy may be anywhere inside it; the more, the narrower."
         ),
+        "mistakes": f"Of {wrong:,} {part}, those the model was surest of." if wrong else f"None {part}.",
+        "chance": formats.decimals(math.log(len(data.classes))),
+        "duplicates": _duplicates(data.found),
+        "near": f"{data.found.near_duplicates:,} found, none on two sides"
+        if data.found.near_duplicates
+        else "none found",
+        "groups": "none given" if data.found.groups is None else f"{data.found.groups:,}, none on two sides",
+        "test": "sealed",
+        "unseen": "sealed",
+        "on": part,
+        "data": _data_in_short(data),
+        "confidence": _confidence(confidence) if confidence else "",
+    }
+
+
+def _words(facts: Facts) -> dict[str, str]:
+    """The sentences that page and card of a run share."""
+    score, opened = facts.validation.accuracy, _times(facts.openings)
+    names, convolves = {one.name for one in facts.baselines}, any("Conv" in row[1] for row in facts.model.rows)
+    return {
+        "part": "validation",
         "looks": (
             f"Validation was looked at {_times(score.looks)}{_chosen_by(facts)} Test is read only when it is unsealed, "
             "and each opening is counted."
         ),
-        "mistakes": f"Of {wrong:,} on validation, those the model was surest of." if wrong else "None on validation.",
+        "optimism": _optimism(score),
         "test": f"opened {opened}" if facts.openings else "sealed, never opened",
-        "chance": formats.decimals(math.log(len(facts.data.classes))),
-        "duplicates": _duplicates(facts.data.found),
+        "unseen": "–" if facts.openings else "sealed",
+        "regression": next((one.how for one in facts.baselines if one.how), ""),
+        "seeds": _seeds(facts.seeds, facts.data.things) if facts.seeds else "",
+        "twin": ""
+        if "dense twin" in names or not convolves
+        else f"holdfast compare --twin {shlex.quote(facts.making.folder)}",
     }
+
+
+def _optimism(score: Score) -> str:
+    if not score.optimism:
+        return ""
+    return (
+        f"Seen on validation were {formats.percent(score.naive)}, the best of {score.looks:,} looks; the best of many "
+        f"is too good by luck, here by about {100 * score.optimism:.1f} points, which are taken off."
+    )
+
+
+def _confidence(confidence: Confidence) -> str:
+    measured = confidence.calibration
+    said = f"error {formats.percent(measured.ece)}, Brier {formats.decimals(measured.brier)}"
+    if confidence.temperature is not None:
+        said += f", after temperature {confidence.temperature:.2f}"
+    if confidence.unknown_below is not None:
+        said += f"; “unknown” to {formats.percent(1 - confidence.answered)}"
+    return said
+
+
+def _seeds(seeds: SeedSpread, things: str) -> str:
+    agreement = seeds.agreement
+    return (
+        f"{formats.percent(seeds.mean)} on average over {len(seeds.seeds)} seeds, standard deviation "
+        f"{100 * seeds.spread:.1f} points; any two give the same answer to {formats.percent(agreement.value)} "
+        f"{formats.interval(agreement.interval)} of {agreement.n:,} {things}"
+    )
+
+
+def _data_in_short(data: DataFacts) -> str:
+    """Split, copies and groups in a line."""
+    parts = ", ".join(f"{part.name} {part.n:,}" for part in data.parts)
+    copies = f"{data.found.duplicates:,} exact and {data.found.near_duplicates:,} near copies"
+    groups = "no groups given" if data.found.groups is None else f"{data.found.groups:,} groups"
+    together = " kept on one side" if data.found.duplicates or data.found.near_duplicates else ""
+    return f"{parts}; {copies}{together}; {groups}"
+
+
+def _looks_out_of_fold(score: Score) -> str:
+    return (
+        "Each sample is judged by models that have not seen it or anything tied to it. "
+        f"The out-of-fold samples were looked at {_times(score.looks)} before."
+    )
 
 
 def _chosen_by(facts: Facts) -> str:

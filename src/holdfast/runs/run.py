@@ -19,10 +19,11 @@ from .lines import quoted, sealed_line
 from .loading import load_shown
 from .predictions import Predictions
 from .record import Record
-from .report import card, report
+from .report import as_json, card, report
 from .write import write_history, write_text
 
 MODEL, REPORT, CARD, HISTORY, LEDGER = "model.keras", "report.html", "card.md", "history.csv", "ledger.db"
+REPORT_JSON = "report.json"
 VALIDATION, TEST = "validation.npz", "test.npz"  # what the model says of these parts
 
 
@@ -157,10 +158,16 @@ def judge(
     run = Run(folder, record, model, train, validation, said, test, record.openings)
     write_history(folder / HISTORY, record.logs)
     Predictions.of(data.validation, probabilities).write(folder / VALIDATION)
-    facts = facts_of(run, data, probabilities)
-    write_text(folder / REPORT, report(facts))
-    write_text(folder / CARD, card(facts))
+    write_pages(run, data, probabilities)
     return run
+
+
+def write_pages(run: Run, data: Dataset, probabilities: NDArray[np.float32]) -> None:
+    """Writes report, card and report.json; `probabilities` (N, K) are of validation."""
+    facts = facts_of(run, data, probabilities)
+    write_text(run.folder / REPORT, report(facts))
+    write_text(run.folder / CARD, card(facts))
+    write_text(run.folder / REPORT_JSON, as_json(facts))
 
 
 def judge_on_test(folder: Path, record: Record, model: BaseModel, data: Dataset, ledger: Ledger) -> Report | None:

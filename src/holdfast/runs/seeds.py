@@ -43,6 +43,12 @@ class SeedSpread:
         """As JSON holds it, with mean and spread."""
         return asdict(self) | {"mean": self.mean, "spread": self.spread}
 
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> "SeedSpread":  # Any: what JSON holds
+        """What `to_dict` was made from."""
+        agreement = plain["agreement"] | {"interval": tuple(plain["agreement"]["interval"])}
+        return cls(tuple(plain["seeds"]), tuple(plain["accuracies"]), SeedAgreement(**agreement))
+
     def __str__(self) -> str:
         low, high = min(self.accuracies), max(self.accuracies)
         return (

@@ -10,15 +10,12 @@ from ..data import Dataset, RandomShift
 from ..models import BaseModel, dense_twin, from_config, to_config
 from ..training import get_optimizer
 from . import lines
-from .facts import facts_of
 from .job import train
 from .plan import How
 from .predictions import Predictions
 from .record import Record, Settings
-from .report import card, report
-from .run import CARD, REPORT, VALIDATION, Run, check_finished, check_same, data_of
+from .run import VALIDATION, Run, check_finished, check_same, data_of, write_pages
 from .watch import alone
-from .write import write_text
 
 TWIN = "dense-twin.json"
 
@@ -63,9 +60,7 @@ def train_twin(folder: str | Path, data: Dataset | None = None, *, verbose: Lite
         record.twin = twin.folder.name
         record.scores.setdefault("baselines", {})["dense twin"] = asdict(twin.validation.accuracy)
         record.write(folder)
-        facts = facts_of(Run.load(folder), data, answers.probabilities)
-        write_text(folder / REPORT, report(facts))
-        write_text(folder / CARD, card(facts))
+        write_pages(Run.load(folder), data, answers.probabilities)
     return twin.folder
 
 

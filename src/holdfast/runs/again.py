@@ -1,0 +1,122 @@
+"""How to make a run or a cross-validation again: as a command line, and as lines of Python."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ..training import get_optimizer
+from .record import Record, Settings
+
+IN_PYTHON = "# made in Python, see below"
+
+
+def command_of(record: Record) -> str:
+    """The command line that makes this run again."""
+    if not _fits_a_command(record):
+        return IN_PYTHON
+    own = {
+        "coverage": record.settings.coverage if record.settings.coverage != 0.95 else None,
+        "validation": record.origin["validation"],
+        "seeds": record.settings.seeds if record.settings.seeds > 1 else None,
+    }
+    return _line("train", record.origin, _options(record) | own)
+
+
+def crossval_command(record: Record, *, cv: Any, repeats: int, refit: bool) -> str:  # Any: what `cross_validate` takes
+    """The command line that makes this cross-validation again."""
+    if not _fits_a_command(record) or not _folds_fit(cv):
+        return IN_PYTHON
+    options = {"folds": cv, "repeats": repeats if repeats > 1 else None}
+    return _line("crossval", record.origin, _options(record) | options) + (" --refit" if refit else "")
+
+
+def _folds_fit(cv: Any) -> bool:  # Any: as above
+    """Whether folds can be said in a word."""
+    return isinstance(cv, int) or cv == "groups"
+
+
+def _options(record: Record) -> dict[str, object]:
+    """Of all commands that train."""
+    settings, origin = record.settings, record.origin
+    return {
+        "model": settings.model,
+        "epochs": settings.epochs,
+        "batch-size": settings.batch_size,
+        "optimizer": None if settings.recipe else settings.optimizer["class_name"].lower(),
+        "learning-rate": _rate(settings),
+        "patience": settings.patience,
+        "shift": settings.shift,
+        "seed": settings.seed,
+        "test": origin["test"],
+        "image-size": origin["image_size"],
+        "group-by": origin.get("group_by"),
+        "time-by": origin.get("time_by"),
+        "device": settings.device,
+        "precision": settings.precision,
+    }
+
+
+def _line(command: str, origin: Mapping[str, Any], options: Mapping[str, object]) -> str:  # Any: JSON values
+    words = ["holdfast", command, str(origin["path"])]
+    for name, value in options.items():
+        if value is not None:
+            words += [f"--{name}", str(value)]
+    return shlex.join([*words, "--skip-bad"] if origin["skip_bad"] else words)
+
+
+def _fits_a_command(record: Record) -> bool:
+    """Whether all that Python can say was said in a way that the command line can, too."""
+    settings, origin = record.settings, record.origin
+    if not origin or settings.model == "model" or origin["seed"] != settings.seed:
+        return False
+    if settings.recipe:
+        return not isinstance(origin["image_size"], list)
+    kind, config = settings.optimizer["class_name"], settings.optimizer["config"]
+    rate = config["learning_rate"]
+    plain = isinstance(rate, (int, float)) and asdict(get_optimizer(kind)) | {"learning_rate": rate} == config
+    return plain and not isinstance(origin["image_size"], list)
+
+
+def python_of(record: Record) -> str:
+    """The Python lines that make this run again."""
+    setup, how = _python(record)
+    own = record.settings.model_dump(include={"seeds", "coverage"})
+    return f"{setup}\nrun = holdfast.train(data, model, {how}, {_arguments(own)})"
+
+
+def crossval_python(record: Record, *, cv: Any, repeats: int, refit: bool) -> str:  # Any: what `cross_validate` takes
+    """The Python lines that make this cross-validation again."""
+    folds = repr(cv) if _folds_fit(cv) else "..."
+    setup, how = _python(record)
+    return f"{setup}\nfound = holdfast.cross_validate(model, data, cv={folds}, repeats={repeats}, refit={refit}, {how})"
+
+
+def _python(record: Record) -> tuple[str, str]:
+    """The lines that make data, model and optimizer, and what a function that trains is told besides."""
+    settings, kind = record.settings, record.settings.optimizer["class_name"]
+    data, model = "...  # your arrays", "...  # your model"
+    if record.origin:
+        given = {key: value for key, value in record.origin.items() if key != "path" and value is not None}
+        data = f"holdfast.data.load({record.origin['path']!r}, {_arguments(given)})"
+    if settings.model != "model":
+        model = repr(settings.model)
+    lines = {"data": data, "model": model}
+    how = f"learning_rate={_rate(settings)}"
+    if not settings.recipe:
+        lines["optimizer"] = f"holdfast.training.{kind}({_arguments(settings.optimizer['config'])})"
+        how = "optimizer=optimizer"
+    shift = f"holdfast.data.RandomShift({settings.shift})" if settings.shift else None
+    rest = settings.model_dump(include={"epochs", "batch_size", "patience", "seed", "device", "precision"})
+    setup = "\n".join(["import holdfast\n", *(f"{name} = {value}" for name, value in lines.items())])
+    return setup, f"{how}, augment={shift}, {_arguments(rest)}"
+
+
+def _rate(settings: Settings) -> Any:  # Any: a number, or a schedule in Keras's JSON form
+    """What `learning_rate` says: of the default recipe the rate at the top of its cycle."""
+    rate = settings.optimizer["config"]["learning_rate"]
+    return rate["config"]["max_learning_rate"] if settings.recipe else rate
+
+
+def _arguments(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{key}={value!r}" for key, value in values.items() if value is not None)
