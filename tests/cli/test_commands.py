@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -177,11 +178,30 @@ def test_evaluate_says_how_often_the_test_part_was_opened(small: Path, says: Say
     assert re.search(r"^test      test accuracy .* n=14, opened once · log-loss", out, re.MULTILINE)
     assert "test      n=14, opened once by other runs\n" in says("evaluate", "runs/small-002")[1]
 
-    _, out, _ = says("evaluate", "runs/small-002", "--unseal", "--yes")
-    assert re.search(r"^test      test accuracy .* n=14, opened 2 times · log-loss", out, re.MULTILINE)
+    says("evaluate", "runs/small-002", "--unseal", "--yes")
     assert re.search(
         r"^test .*opened once .* · opened 2 times by now$", says("evaluate", "runs/small-001")[1], re.MULTILINE
     )
+
+
+def test_a_second_opening_tells_its_score_only_when_that_is_clearly_better(small: Path, says: Says) -> None:
+    for epochs in (1, 1, 40):  # the second is the same as the first
+        says("train", small, "--epochs", epochs, "--device", "cpu", "-q")
+    _, first, _ = says("evaluate", "runs/small-001", "--unseal")
+    told = re.search(r"^test      test accuracy (.* %) (\[.*?\]) n=14, opened once", first, re.MULTILINE)
+    assert told
+
+    sealed = [says("evaluate", "runs/small-002", *words)[1] for words in ((), ("--unseal",), ())]
+    _, better, _ = says("evaluate", "runs/small-003", "--unseal")
+
+    line = (
+        f"test      n=14, opened 2 times; no better than the {told[1]} {told[2]} revealed at opening 1 by more than the "
+        "standard error, so its value stays sealed (Ladder, Blum & Hardt 2015)"
+    )
+    assert [out.splitlines()[2] for out in sealed] == ["test      n=14, opened once by other runs", line, line]
+    assert Run.load("runs/small-002").test is None
+    assert not Path("runs/small-002/test.npz").exists()
+    assert re.search(r"^test      test accuracy .* n=14, opened 3 times · log-loss", better, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("typed", "code", "opened"), [("n\n", 130, 0), ("\n", 130, 0), ("", 130, 0), ("y\n", 0, 1)])
@@ -231,9 +251,10 @@ def test_runs_are_listed(small: Path, says: Says) -> None:
 
 def test_a_run_that_was_killed_is_listed_as_such(small: Path, says: Says) -> None:
     says("train", small, *QUICK, "-q")
-    with sqlite3.connect("runs/ledger.db") as ledger:
+    with closing(sqlite3.connect("runs/ledger.db", isolation_level=None)) as ledger:
         ledger.execute("update runs set status = 'running'")
-    ledger.close()
+        assert "  running  " in says("runs")[1]
+        ledger.execute("update runs set heartbeat = '2026-11-21T10:00:00.000000+00:00'")
 
     assert "  killed  " in says("runs")[1]
 

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,11 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str], words: lis
         "predict",
         "evaluate",
         "runs",
+        "compare",
+        "crossval",
+        "curve",
+        "labels",
+        "ledger",
     ]
 
 
@@ -208,6 +215,8 @@ def test_a_run_in_training_cannot_be_resumed_from_elsewhere(tmp_path: Path) -> N
         "holdfast: runs/small-001: another process is training this run; wait for it, or end it.\n"
     )
     assert "  running  " in listed
+    with closing(sqlite3.connect(tmp_path / "runs" / "ledger.db", isolation_level=None)) as ledger:
+        ledger.execute("update runs set heartbeat = strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now', '-21 seconds')")
     assert "  killed  " in run("runs", folder=tmp_path).stdout
 
 

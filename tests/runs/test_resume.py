@@ -12,7 +12,7 @@ from holdfast.callbacks import EarlyStopping, TargetReached
 from holdfast.core import BadData, BadFile, BadValue
 from holdfast.data import RandomShift, load
 from holdfast.runs import Run, job
-from holdfast.runs.watch import Checkpointing, alone, in_training
+from holdfast.runs.watch import Checkpointing, alone
 from holdfast.training import SGD, Callback, CosineDecay, End, EpochEnd, Event, StepEnd
 
 from .small import Break, in_memory, npz, rows, same, train, with_dropout
@@ -272,7 +272,6 @@ def test_a_run_that_is_being_trained_cannot_be_resumed_beside(tmp_path: Path) ->
     def try_it(event: Event) -> None:
         if isinstance(event, EpochEnd):
             folder = tmp_path / "runs" / "small-001"
-            assert in_training(folder)
             with pytest.raises(BadValue) as caught:
                 holdfast.resume(folder, verbose=0)
             refused.append(str(caught.value))
@@ -280,15 +279,16 @@ def test_a_run_that_is_being_trained_cannot_be_resumed_beside(tmp_path: Path) ->
     run = train(tmp_path / "runs", epochs=2, callbacks=[try_it])
 
     assert refused == [f"{run.folder}: another process is training this run; wait for it, or end it."] * 2
-    assert not in_training(run.folder)
+    with alone(run.folder):
+        pass
 
 
 def test_the_lock_goes_when_training_fails(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), alone(tmp_path):
         raise RuntimeError
 
-    with alone(tmp_path):
-        assert in_training(tmp_path)
+    with alone(tmp_path), pytest.raises(BadValue, match="another process is training this run"), alone(tmp_path):
+        pass
 
 
 def test_a_run_that_was_taken_from_its_ledger_is_refused(tmp_path: Path) -> None:

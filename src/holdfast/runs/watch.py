@@ -102,27 +102,14 @@ def alone(folder: Path) -> Iterator[None]:
     Raises:
         BadValue: another process trains it.
     """
-    with _locked(folder) as mine:
-        if not mine:
-            raise BadValue(f"{folder}: another process is training this run; wait for it, or end it.")
+    if sys.platform == "win32" or not folder.is_dir():  # folders have no locks there, and what is no run is found later
         yield
-
-
-def in_training(folder: Path) -> bool:
-    """Whether a process is training the run in `folder`, as far as can be told from here."""
-    with _locked(folder) as mine:
-        return not mine
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Whether the folder could be locked; True, too, where folders have no locks."""
-    if sys.platform == "win32" or not folder.is_dir():
-        yield True
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        yield _lock(handle)
+        if not _lock(handle):
+            raise BadValue(f"{folder}: another process is training this run; wait for it, or end it.")
+        yield
     finally:
         os.close(handle)
 
