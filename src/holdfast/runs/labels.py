@@ -10,6 +10,7 @@ from ..data import Dataset, Part
 from ..evaluate import LabelErrors, label_errors
 from . import lines
 from .crossval import CrossValidation, cross_validate
+from .formats import percent
 from .loading import load_shown
 from .plan import How, ModelChoice
 from .report import Picture, templates
@@ -17,6 +18,7 @@ from .write import write_text
 
 SHEET, TABLE = "labels.html", "labels.csv"
 SHOWN = 300  # pictures on the sheet; the table has all samples
+WEAK = 0.8  # accuracy out of fold below which most suspects are mistakes of the models
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +77,21 @@ def review_labels(
         sheet = crossval.folder / SHEET
         write_text(sheet, page(found, crossval, pool, data))
     n = len(crossval.labels)
-    say("labels", f"{lines.counted(len(found), 'label')} of {n:,} suspected ({len(found) / n:.1%})".replace("%", " %"))
+    say("labels", f"{lines.counted(len(found), 'label')} of {n:,} suspected")
+    if weakness := weak(crossval):
+        say("note", weakness)
     say("review", f"{sheet or table}" + (f" · all: {table}" if sheet else ""))
     return LabelReview(found, crossval, sheet, table)
+
+
+def weak(crossval: CrossValidation) -> str:
+    """A sentence of warning where the models are too bad to judge labels; else ""."""
+    accuracy = crossval.score.value
+    if accuracy >= WEAK:
+        return ""
+    return (
+        f"the models are right on {percent(accuracy)} only, so most suspects are their mistakes; look at the first few"
+    )
 
 
 def write_table(path: Path, found: LabelErrors, crossval: CrossValidation, classes: tuple[str, ...]) -> None:
@@ -120,6 +134,7 @@ def page(found: LabelErrors, crossval: CrossValidation, pool: Part, data: Datase
         "pairs": sorted(pairs.items(), key=lambda item: -item[1])[:12],
         "score": crossval.score,
         "folder": str(crossval.folder),
+        "weakness": weak(crossval),
     }
     text = templates(html=True).get_template("labels.html.j2").render(values)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")  # as the report does
