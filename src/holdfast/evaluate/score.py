@@ -131,7 +131,6 @@ def score(
     *,
     part: PartName,
     looks: int = 0,
-    optimism: float = 0.0,
     classes: Sequence[str] | None = None,
 ) -> Report:
     """What these predictions are worth.
@@ -141,7 +140,6 @@ def score(
         probabilities: (N, K), rows that sum to 1.
         part: which part of the data it is.
         looks: how often it has been looked at (`Ledger.looks`, `Ledger.openings`).
-        optimism: what to take off the accuracy, a share (`selection.optimism`); the log-loss is left as it is.
         classes: K names; "0", "1", ... when None.
 
     Raises:
@@ -157,9 +155,8 @@ def score(
     np.add.at(confusion, (actual, shares.argmax(1)), 1)
     right, counts = int(np.trace(confusion)), confusion.sum(1)
     losses = -np.log(shares[np.arange(n), actual].clip(EPSILON, 1))
-    honest = max(right / n - optimism, 0.0)
     return Report(
-        accuracy=Score("accuracy", honest, wilson(honest * n, n), n, part, looks, right / n - honest),
+        accuracy=Score("accuracy", right / n, wilson(right, n), n, part, looks),
         log_loss=Score("log_loss", float(losses.mean()), normal(losses, 0.0, -math.log(EPSILON)), n, part, looks),
         baseline=int(counts.max()) / n,
         baseline_class=names[int(counts.argmax())],
