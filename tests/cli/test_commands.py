@@ -195,8 +195,8 @@ def test_a_second_opening_tells_its_score_only_when_that_is_clearly_better(small
     _, better, _ = says("evaluate", "runs/small-003", "--unseal")
 
     line = (
-        f"test      n=14, opened 2 times; no better than the {told[1]} {told[2]} revealed at opening 1 by more than the "
-        "standard error, so its value stays sealed (Ladder, Blum & Hardt 2015)"
+        f"test      n=14, opened 2 times; no better than the {told[1]} {told[2]} revealed at opening 1 by more than "
+        "the standard error, so its value stays sealed (Ladder, Blum & Hardt 2015)"
     )
     assert [out.splitlines()[2] for out in sealed] == ["test      n=14, opened once by other runs", line, line]
     assert Run.load("runs/small-002").test is None
