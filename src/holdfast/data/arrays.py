@@ -9,6 +9,7 @@ from torch import Tensor
 from ..core import BadData, BadShape
 from .dataset import Dataset
 from .labels import indices, label_array
+from .near import thumbnails_of
 from .source import TEST, TRAIN, Source, row_digests
 from .split import split
 
@@ -98,7 +99,9 @@ def array_source(
             when = np.append(when, np.full(len(more_pixels), np.nan))
         pixels, words = np.concatenate([pixels, more_pixels]), np.concatenate([words, more_words])
     codes, known = indices(words, classes)
-    return Source(pixels, codes, names, known, row_digests(pixels), parts, together, called, when)
+    return Source(
+        pixels, codes, names, known, row_digests(pixels), parts, together, called, when, thumbnails_of(pixels)
+    )
 
 
 def _samples(values: object, name: str) -> NDArray[np.uint8] | NDArray[np.float32]:

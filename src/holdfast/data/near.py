@@ -1,10 +1,12 @@
 """Pictures that are nearly copies: recompressed, resized, mirrored, or shifted by a pixel or two.
 
-A perceptual hash proposes pairs, their pixels decide.
+A perceptual hash proposes pairs, their pixels decide.  Both see thumbnails of 64 pixels, whatever size is trained on.
 """
 
-from collections.abc import Iterator
-from typing import TypeGuard
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,30 +14,68 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-SMALLEST_PX = 32  # the shorter side; in smaller pictures, as of digits, distinct ones look as alike as copies
+if TYPE_CHECKING:
+    from PIL import Image
+
+THUMBNAIL_PX, SMALLEST_PX = 64, 32  # below the second, as of digits, distinct pictures look as alike as copies
 HASH_PX, FREQUENCIES = 32, 8  # the side that is hashed, and what is kept of its cosine transform in each direction
 BITS_APART = 20  # of 63; of distinct photos, 1 pair in 270 is as near
 LEVELS_APART = 8.0  # of 255, between mean colours
 CONTRAST_RATIO, FLAT = 1.25, 2.0  # between standard deviations; pictures below the second show nothing to go by
-DETAIL_PX = 64  # the side at which pixels are compared
-REACH = 2  # pixels of that size by which one picture may be shifted
-ALIKE, ALIKE_SMALL = 0.8, 0.9  # correlations from which two are one; the second where a side is below DETAIL_PX
+REACH = 2  # pixels of a thumbnail by which one picture may be shifted
+ALIKE, ALIKE_SMALL = 0.8, 0.9  # correlations from which two are one; the second for smaller thumbnails
 TOO_ALIKE = 1e-3  # pairs of different classes that the hash takes for one; above, it says nothing of such pictures
 SAMPLE = 2000  # pictures among which these are counted
 CHUNK = 64
 
 
-def comparable(images: NDArray[np.uint8] | NDArray[np.float32]) -> TypeGuard[NDArray[np.uint8]]:
-    """Whether near copies can be found: pictures of bytes, grey or RGB, of at least 32 pixels a side."""
-    return (
-        images.ndim == 4
-        and images.dtype == np.uint8
-        and images.shape[3] in (1, 3)
-        and min(images.shape[1:3]) >= SMALLEST_PX
-    )
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """What near copies are found by.
+
+    Attributes:
+        grey: (N, s, s) uint8.
+        colours: (N, C) float32, the mean of each picture.
+    """
+
+    grey: NDArray[np.uint8]
+    colours: NDArray[np.float32]
+
+    def take(self, places: NDArray[np.int64]) -> "Thumbnails":
+        return Thumbnails(self.grey[places], self.colours[places])
 
 
-def near_pairs(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> NDArray[np.int64] | None:
+def thumbnail_side(shorter_sides: Sequence[int]) -> int | None:
+    """The side in pixels of the thumbnails of such pictures; None when they are too small to look for near copies."""
+    middle = median(shorter_sides or [0])
+    return THUMBNAIL_PX if middle >= THUMBNAIL_PX else SMALLEST_PX if middle >= SMALLEST_PX else None
+
+
+def draw_thumbnail(picture: "Image.Image", grey: NDArray[np.uint8], colour: NDArray[np.float32]) -> None:
+    """Writes the thumbnail of a picture into `grey` (s, s), and its mean colour into `colour` (C,)."""
+    from PIL import Image
+
+    small = np.asarray(picture.resize(grey.shape, Image.Resampling.BOX), np.float32).reshape(*grey.shape, -1)
+    grey[:] = np.rint(small.mean(2))
+    colour[:] = small.mean((0, 1))
+
+
+def thumbnails_of(images: NDArray[np.generic]) -> Thumbnails | None:
+    """Of arrays (N, H, W, C); None unless they are bytes, grey or RGB, of at least 32 pixels a side."""
+    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[3] not in (1, 3):
+        return None
+    side = thumbnail_side([min(images.shape[1:3])])
+    if side is None:
+        return None
+    grey, colours = np.empty((len(images), side, side), np.uint8), np.empty((len(images), images.shape[3]), np.float32)
+    for start in range(0, len(images), CHUNK):
+        chunk = torch.from_numpy(images[start : start + CHUNK]).float()
+        small = F.adaptive_avg_pool2d(chunk.mean(3)[:, None], side)[:, 0]
+        grey[start : start + CHUNK], colours[start : start + CHUNK] = small.round().numpy(), chunk.mean((1, 2)).numpy()
+    return Thumbnails(grey, colours)
+
+
+def near_pairs(pictures: Thumbnails, labels: NDArray[np.int64]) -> NDArray[np.int64] | None:
     """Pairs of pictures of which one is nearly a copy of the other.
 
     The hash is pHash: signs of the low frequencies of the cosine transform (Zauner 2010, section 3.2.1), here without
@@ -43,66 +83,68 @@ def near_pairs(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> NDArray[
     mean colours and contrasts are compared pixel by pixel: the largest correlation of their details over small shifts.
 
     Args:
-        images: (N, H, W, C), `comparable`; exact copies are best left out.
+        pictures: exact copies are best left out.
         labels: (N,) classes.
 
     Returns:
         (P, 2) int64, the smaller index first; None when pictures of different classes are so alike (digits, X-rays)
         that near copies cannot be told from others.
     """
-    colours, hashes, details = _features(images)
-    contrast = _contrast(hashes)
-    signs = torch.from_numpy(np.where(hashes > 0, 1, -1).astype(np.float32))
-    odd = torch.arange(FREQUENCIES**2)[1:] % 2 == 1  # horizontal frequencies that mirroring turns around
-    sample = np.sort(np.random.default_rng(0).permutation(len(images))[:SAMPLE])
-    if _indistinct(colours[sample], contrast[sample], signs[sample], labels[sample]):
+    hashed = _Hashed.of(pictures)
+    sample = np.sort(np.random.default_rng(0).permutation(len(labels))[:SAMPLE])
+    if _indistinct(hashed.take(sample), labels[sample]):
         return None
     found = [
-        pairs[_correlation(details[pairs[:, 0]], other[pairs[:, 1]]) >= _threshold(details)]
-        for other, turned in ((details, signs), (details.flip(2), torch.where(odd, -signs, signs)))
-        for pairs in _alike(colours, contrast, signs, turned)
+        pairs[_correlation(pictures.grey, pairs, mirrored=mirrored) >= _threshold(pictures)]
+        for mirrored in (False, True)
+        for pairs in _alike(hashed, mirrored=mirrored)
     ]
     return np.unique(np.sort(np.concatenate([*found, np.empty((0, 2), np.int64)]), axis=1), axis=0)
 
 
-def _features(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32], Tensor]:
-    """Mean colours (N, C), (N, 63) coefficients of the cosine transform, details (N, h, w) without low frequencies."""
-    from scipy.fft import dctn
-    from scipy.ndimage import gaussian_filter
+@dataclass(frozen=True, eq=False)
+class _Hashed:
+    """Mean colours (N, C), contrasts (N,) in grey levels, and hashes (N, 63) of -1 and 1."""
 
-    colours, coefficients, details = [], [], []
-    for start in range(0, len(images), CHUNK):
-        chunk = torch.from_numpy(images[start : start + CHUNK]).float()
-        grey = chunk.mean(3)[:, None]
-        small = F.adaptive_avg_pool2d(grey, HASH_PX)[:, 0].numpy()
-        waves = dctn(small, axes=(1, 2), norm="ortho")[:, :FREQUENCIES, :FREQUENCIES]
-        sides = min(images.shape[1], DETAIL_PX), min(images.shape[2], DETAIL_PX)
-        large = gaussian_filter(F.adaptive_avg_pool2d(grey, sides)[:, 0].numpy(), (0, 0.7, 0.7), mode="nearest")
-        colours.append(chunk.mean((1, 2)).numpy())
-        coefficients.append(waves.reshape(len(chunk), -1)[:, 1:])
-        details.append(torch.from_numpy(large - gaussian_filter(large, (0, 4, 4), mode="nearest")))
-    return np.concatenate(colours), np.concatenate(coefficients), torch.cat(details)
+    colours: NDArray[np.float32]
+    contrast: NDArray[np.float32]
+    signs: Tensor
+
+    @classmethod
+    def of(cls, pictures: Thumbnails) -> "_Hashed":
+        from scipy.fft import dctn
+
+        rows = [np.empty((0, FREQUENCIES**2 - 1), np.float32)]
+        for start in range(0, len(pictures.grey), CHUNK):
+            grey = torch.from_numpy(pictures.grey[start : start + CHUNK]).float()
+            small = F.adaptive_avg_pool2d(grey[:, None], HASH_PX)[:, 0].numpy()
+            waves = dctn(small, axes=(1, 2), norm="ortho")[:, :FREQUENCIES, :FREQUENCIES]
+            rows.append(waves.reshape(len(small), -1)[:, 1:])
+        waves = np.concatenate(rows)
+        contrast = np.sqrt((waves**2).sum(1)) / HASH_PX
+        return cls(pictures.colours, contrast, torch.from_numpy(np.where(waves > 0, 1, -1).astype(np.float32)))
+
+    def take(self, places: NDArray[np.int64]) -> "_Hashed":
+        return _Hashed(self.colours[places], self.contrast[places], self.signs[torch.from_numpy(places)])
+
+    @property
+    def mirrored(self) -> Tensor:
+        """The hashes of the mirrored pictures: odd horizontal frequencies are turned around."""
+        odd = torch.arange(FREQUENCIES**2)[1:] % 2 == 1
+        return torch.where(odd, -self.signs, self.signs)
 
 
-def _contrast(hashes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,) standard deviations in grey levels, of what the hash sees."""
-    result: NDArray[np.float32] = np.sqrt((hashes**2).sum(1)) / HASH_PX
-    return result
-
-
-def _alike(
-    colours: NDArray[np.float32], contrast: NDArray[np.float32], signs: Tensor, others: Tensor
-) -> Iterator[NDArray[np.int64]]:
-    """Pairs (P, 2) with like colours, contrasts and hashes, where `others` are the hashes of the second of each."""
+def _alike(hashed: _Hashed, *, mirrored: bool) -> Iterator[NDArray[np.int64]]:
+    """Pairs (P, 2) with like colours, contrasts and hashes; those of the second of each pair mirrored if told to."""
+    colours, contrast = hashed.colours, hashed.contrast
     brightness = colours.mean(1)
-    order = np.argsort(brightness, kind="stable")
+    order = np.argsort(brightness, kind="stable")  # only pictures that are as bright are compared
     order = order[contrast[order] >= FLAT]
-    sorted_others, sorted_signs = others[order], signs[order]
+    ones, others = hashed.signs[order], (hashed.mirrored if mirrored else hashed.signs)[order]
     ends = np.searchsorted(brightness[order], brightness[order] + LEVELS_APART, side="right")
     for start in range(0, len(order), CHUNK):
         stop = min(start + CHUNK, len(order))
-        last = int(ends[stop - 1])  # as bright as the brightest of these, at most
-        bits = (signs.shape[1] - sorted_signs[start:stop] @ sorted_others[start:last].T) / 2
+        bits = (ones.shape[1] - ones[start:stop] @ others[start : int(ends[stop - 1])].T) / 2
         rows, columns = (bits <= BITS_APART).nonzero(as_tuple=True)
         one, two = order[start + rows.numpy()], order[start + columns.numpy()]
         near = (columns > rows).numpy() & (np.abs(colours[one] - colours[two]).max(1) <= LEVELS_APART)
@@ -110,31 +152,35 @@ def _alike(
         yield np.stack([one, two], 1)[near & (high <= CONTRAST_RATIO * low + 1)]
 
 
-def _indistinct(
-    colours: NDArray[np.float32], contrast: NDArray[np.float32], signs: Tensor, labels: NDArray[np.int64]
-) -> bool:
+def _indistinct(hashed: _Hashed, labels: NDArray[np.int64]) -> bool:
     """Whether the hash takes pictures of different classes for one too often to be of use."""
-    counts = np.bincount(labels)
-    apart = (len(labels) ** 2 - (counts**2).sum()) / 2
-    taken = sum(
-        int((labels[pairs[:, 0]] != labels[pairs[:, 1]]).sum()) for pairs in _alike(colours, contrast, signs, signs)
-    )
+    apart = (len(labels) ** 2 - (np.bincount(labels) ** 2).sum()) / 2
+    taken = sum(int((labels[one] != labels[two]).sum()) for one, two in (x.T for x in _alike(hashed, mirrored=False)))
     return taken >= 5 and taken > TOO_ALIKE * apart
 
 
-def _threshold(details: Tensor) -> float:
-    return ALIKE if min(details.shape[1:]) >= DETAIL_PX else ALIKE_SMALL
+def _threshold(pictures: Thumbnails) -> float:
+    return ALIKE if pictures.grey.shape[1] >= THUMBNAIL_PX else ALIKE_SMALL
 
 
-def _correlation(one: Tensor, two: Tensor) -> NDArray[np.float32]:
-    """(P,) the largest correlation of the insides of `one` (P, h, w) with `two`, moved by up to REACH pixels."""
+def _correlation(grey: NDArray[np.uint8], pairs: NDArray[np.int64], *, mirrored: bool) -> NDArray[np.float32]:
+    """(P,) the largest correlation of details of the first of each pair with the second, moved by up to REACH."""
     best = [np.empty(0, np.float32)]
-    for start in range(0, len(one), CHUNK):
-        inside = one[start : start + CHUNK, REACH:-REACH, REACH:-REACH]
-        around = two[start : start + CHUNK]
-        size = inside.shape[1:]
+    for start in range(0, len(pairs), CHUNK):
+        one, around = (_details(grey[side]) for side in pairs[start : start + CHUNK].T)
+        around = around.flip(2) if mirrored else around
+        inside = one[:, REACH:-REACH, REACH:-REACH].contiguous()
+        height, width = inside.shape[1:]
         products = F.conv2d(around[None], inside[:, None], groups=len(inside))[0]  # (P, 5, 5): of each shift
-        energy = F.avg_pool2d(around[:, None] ** 2, size, stride=1)[:, 0] * (size[0] * size[1])
+        energy = F.avg_pool2d(around[:, None] ** 2, (height, width), stride=1)[:, 0] * (height * width)
         shares = products / ((inside**2).sum((1, 2))[:, None, None] * energy + 1e-6).sqrt()
         best.append(shares.amax((1, 2)).numpy())
     return np.concatenate(best)
+
+
+def _details(grey: NDArray[np.uint8]) -> Tensor:
+    """(N, s, s) without the low frequencies, in which distinct pictures may agree, and without the noise of pixels."""
+    from scipy.ndimage import gaussian_filter
+
+    smooth = gaussian_filter(grey.astype(np.float32), (0, 0.7, 0.7), mode="nearest")
+    return torch.from_numpy(smooth - gaussian_filter(smooth, (0, 4, 4), mode="nearest"))

@@ -16,6 +16,7 @@ from ..core import BadData, BadFile
 from .dataset import BadFileFound
 from .image import Header, decode, fitted, quiet, read_header
 from .memory import free_memory
+from .near import Thumbnails, draw_thumbnail, thumbnail_side
 from .source import TRAIN, Source, digest
 
 Progress = Callable[[int, int], None]
@@ -84,7 +85,10 @@ def read_pictures(
             shape = (*(image_size or chosen_size(good)), 1 if all(header.grey for header in good) else 3)
             _check_memory(len(good), shape, title)
             images = np.empty((len(files), *shape), np.uint8)
-            for outcome in pool.map(partial(_decode_into, channels=shape[2]), files, headers, images):
+            side = thumbnail_side([min(header.height, header.width) for header in good])
+            small = np.empty((len(files), side or 0, side or 0), np.uint8)
+            colours = np.empty((len(files), shape[2]), np.float32)
+            for outcome in pool.map(partial(_decode_into, channels=shape[2]), files, headers, images, small, colours):
                 digests.append(outcome)
                 if progress:
                     progress(len(digests), len(files))
@@ -107,6 +111,7 @@ def read_pictures(
         groups=None if called is None else _codes([file.group or "" for file in files], called),
         group_names=called or (),
         times=None if times is None else times[kept],
+        thumbnails=Thumbnails(small[kept], colours[kept]) if side else None,
         skipped=bad,
         notes=listing.notes,
     )
@@ -138,8 +143,20 @@ def _header(file: Listed) -> Header | BadFile:
         return error
 
 
-def _decode_into(file: Listed, header: Header | BadFile, image: NDArray[np.uint8], *, channels: int) -> int | BadFile:
-    """Writes the picture into `image` (H, W, C); the digest of its pixels at full size, or why there are none."""
+def _decode_into(
+    file: Listed,
+    header: Header | BadFile,
+    image: NDArray[np.uint8],
+    small: NDArray[np.uint8],
+    colour: NDArray[np.float32],
+    *,
+    channels: int,
+) -> int | BadFile:
+    """Writes the picture into `image` (H, W, C) and its thumbnail into `small` and `colour`.
+
+    Returns:
+        The digest of its pixels at full size, or why there are none.
+    """
     if isinstance(header, BadFile):
         return header
     try:
@@ -147,6 +164,8 @@ def _decode_into(file: Listed, header: Header | BadFile, image: NDArray[np.uint8
     except BadFile as error:
         return error
     image[:] = fitted(picture, (image.shape[0], image.shape[1]))
+    if small.size:
+        draw_thumbnail(picture, small, colour)
     return digest(f"{picture.size}".encode(), picture.tobytes())
 
 

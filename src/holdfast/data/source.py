@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .dataset import BadFileFound
+from .near import Thumbnails
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
@@ -26,6 +27,7 @@ class Source:
         groups: (N,) int64; samples of one group stay together, -1 is in none.  None when the data has no groups.
         group_names: what the groups 0, 1, ... are called.
         times: (N,) float64; None when the data has no times.
+        thumbnails: by which near copies are found; None when these are not looked for.
         skipped: files left out.
         notes: sentences for the facts.
     """
@@ -39,6 +41,7 @@ class Source:
     groups: NDArray[np.int64] | None = None
     group_names: tuple[str, ...] = ()
     times: NDArray[np.float64] | None = None
+    thumbnails: Thumbnails | None = None
     skipped: tuple[BadFileFound, ...] = ()
     notes: tuple[str, ...] = ()
 

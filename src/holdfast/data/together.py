@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .near import comparable, near_pairs
+from .near import near_pairs
 from .source import Source
 
 Indices = NDArray[np.int64]
@@ -41,10 +41,9 @@ def together(source: Source) -> Together:
     _, first, contents = np.unique(source.digests, return_index=True, return_inverse=True)
     contents = contents.astype(np.int64)
     pairs: Indices | None = np.empty((0, 2), np.int64)
-    images = source.images
-    if comparable(images):
+    if source.thumbnails is not None:
         first.sort()  # copies are left out; the order of the data, not of the digests
-        pairs = near_pairs(images if len(first) == len(contents) else images[first], source.labels[first])
+        pairs = near_pairs(source.thumbnails.take(first), source.labels[first])
     near = np.zeros(len(contents), np.bool_)
     if pairs is None:
         return Together(_connected(contents, np.empty((0, 2), np.int64), source.groups), near, searched=False)
