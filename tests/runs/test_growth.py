@@ -166,6 +166,12 @@ def test_it_is_said_whether_more_data_pays(step: Gain, said: str) -> None:
     assert said_of_data(step, Forecast(2400, 0.84, (0.82, 0.86)), "pictures") == said
 
 
+def test_a_small_gain_is_called_so_and_no_end_looks_like_zero() -> None:
+    said = said_of_data(Gain(4000, 8000, 0.0011, (0.0002, 0.002)), None, "pictures")
+
+    assert said.endswith("rose by 0.11 points [0.02, 0.20]: more data pays, but little")
+
+
 def test_without_a_law_nothing_is_forecast() -> None:
     step = Gain(10, 20, 0.2, (0.1, 0.3))
 
@@ -176,7 +182,7 @@ def test_without_a_law_nothing_is_forecast() -> None:
     ("train", "validation", "said"),
     [
         (600, 280, "a bigger model, or more epochs, may pay"),
-        (1000, 280, "a bigger model would not pay"),
+        (1000, 280, "it lacks data rather than size"),
         (900, 320, "too close to say whether a bigger model would pay"),
     ],
 )

@@ -18,7 +18,7 @@ Shares = NDArray[np.float64]  # of right answers: a row a repeat, a column a sam
 A_SHARE = (1.0, 1.0, 0.0, 0.0)  # Agresti and Coull: two right ones and two wrong ones are added
 A_DIFFERENCE = (1.0, -1.0)  # Bonett and Price: one of each kind is added
 DRAWS = 400  # of the bootstrap
-LITTLE = 0.01  # a share of mistakes in training that leaves a bigger model nothing to win
+LITTLE = 0.01  # so few mistakes in training leave a bigger model nothing to win; half of it is a small gain
 STEEPNESS = np.linspace(0.05, 2.0, 40)  # exponents among which the power law has its own
 
 
@@ -160,10 +160,13 @@ def said_of_data(step: Gain, later: Forecast | None, things: str) -> str:
     """Whether more data pays, as a sentence without a full stop."""
     low, high = step.interval
     moved = "fell" if high < 0 else "rose" if step.value > 0 else "changed"
-    points = step.value if moved == "changed" else abs(step.value)
-    ends = f"[{100 * low:.1f}, {100 * high:.1f}]" if moved != "fell" else f"[{-100 * high:.1f}, {-100 * low:.1f}]"
-    facts = f"from {step.before:,} to {step.after:,} {things} the accuracy {moved} by {100 * points:.1f} points {ends}"
-    said = f"{facts}: {'more data pays' if step.shown else 'no gain shown'}"
+    sign = -100 if moved == "fell" else 100
+    low, high = sorted((sign * low, sign * high))
+    digits = 1 if min(abs(low), abs(high)) >= 0.05 else 2  # no end that is not 0 looks like 0
+    rise = f"{sign * step.value:.{digits}f} points [{low:.{digits}f}, {high:.{digits}f}]"
+    pays = "more data pays, but little" if step.value < LITTLE / 2 else "more data pays"
+    said = f"from {step.before:,} to {step.after:,} {things} the accuracy {moved} by {rise}: "
+    said += pays if step.shown else "no gain shown"
     if later is None:
         return said
     low, high = later.interval
@@ -187,5 +190,5 @@ def said_of_model(train: Shares, validation: Shares, things: str) -> str:
     if 1 - high > gap_high:
         return f"{facts}: most mistakes are made in training already, so a bigger model, or more epochs, may pay"
     if 1 - low < max(gap_low, LITTLE):
-        return f"{facts}: it knows its training {things} well enough, so a bigger model would not pay"
+        return f"{facts}: it lacks data rather than size"
     return f"{facts}: too close to say whether a bigger model would pay"
