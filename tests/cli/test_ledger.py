@@ -49,7 +49,7 @@ def test_it_tells_looks_openings_and_what_choosing_did(here: Path, says: Says) -
     assert lines[8].endswith(", n=120, opened 4 times")
     assert [line[:13] + line[35:] for line in lines[9:12]] == [
         "    1        coins-002  told 50.0 % [41.2, 58.8]",
-        "    2 to 3   coins-001  stays sealed: no better by more than the standard error",
+        "    2 to 3   coins-001  stays sealed: not clearly better",
         "    4        coins-003  told 75.0 % [66.6, 81.9]",
     ]
     assert lines[13:] == ["other: 20 samples of 2 classes, 1 run", "", "  never looked at; the test part is sealed"]

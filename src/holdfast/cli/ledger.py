@@ -91,7 +91,7 @@ def _opened(part: "Opened") -> list[str]:
 def _came(opening: "Opening", n: int | None) -> str:
     """What came of an opening."""
     if opening.sealed:
-        return "stays sealed: no better by more than the standard error"
+        return "stays sealed: not clearly better"
     return "no score was written down" if opening.told is None else f"told {_share(opening.told, n)}"
 
 
