@@ -12,7 +12,7 @@ def test_crossval_tells_each_fold_and_the_score(small: Path, says: Says) -> None
 
     lines = out.splitlines()
     assert (code, err) == (0, "")
-    assert [line.split()[:2] for line in lines[2:5]] == [["fold", "1"], ["fold", "2"], ["fold", "3"]]
+    assert [line.split()[:2] for line in lines[3:6]] == [["fold", "1"], ["fold", "2"], ["fold", "3"]]
     assert lines[-2].startswith("score     out-of-fold accuracy ")
     assert "n=76" in lines[-2]  # 90 without the sealed 14
     assert lines[-1].startswith("saved     runs/small-crossval-001 ")
