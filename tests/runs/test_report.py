@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import math
 import re
 import shutil
@@ -21,11 +22,16 @@ from PIL import Image
 
 from holdfast.data import BadFileFound
 from holdfast.data import Facts as Found
-from holdfast.evaluate import Report, Score, calibration, score, verdict, wilson
-from holdfast.runs.report import card, report
+from holdfast.evaluate import Report, Score, SeedAgreement, calibration, score, verdict, wilson
+from holdfast.runs.crossval import FoldScore
+from holdfast.runs.diagrams import Reliability, Scale
+from holdfast.runs.formats import decimals, duration, scaled
+from holdfast.runs.report import as_json, card, crossval_page, report
+from holdfast.runs.seeds import SeedSpread
 from holdfast.runs.told import (
     Baseline,
     Confidence,
+    CrossvalFacts,
     DataFacts,
     Facts,
     Making,
@@ -418,6 +424,318 @@ def test_words_of_users_are_text_in_the_card_too() -> None:
     assert "holdfast train '```'" in page.text
 
 
+def seeds() -> SeedSpread:
+    return SeedSpread((7, 8, 9), (0.8, 0.82, 0.84), SeedAgreement(0.9, (0.85, 0.94), 3, 90))
+
+
+def full_facts() -> Facts:
+    """With everything that a page can show."""
+    given = facts(classes=["shirt", "dress", *"cdefghi"])
+    shown = replace(picture(np.zeros((8, 8, 1), np.uint8)), probability=0.9)
+    accuracy = replace(given.validation.accuracy, value=0.801, optimism=0.01)
+    groups: list[dict[str, int | None]] = [{"ann": 300, "bo": 120}, {"cy": 90}, {"di": None}]
+    parts = [
+        replace(part, groups=names, times=(part.n, part.n + 0.5))
+        for part, names in zip(given.data.parts, groups, strict=True)
+    ]
+    found = Found(duplicates=12, near_duplicates=5, groups=4, notes=("17 test files were removed",))
+    return replace(
+        given,
+        validation=replace(given.validation, accuracy=accuracy),
+        test=scored([9] * 9, ["shirt", "dress", *"cdefghi"], "test", looks=2),
+        openings=3,
+        kept_sealed="opened 3 times; no better than 90.0 % [82.1, 94.6] revealed at opening 2",
+        seeds=seeds(),
+        data=replace(given.data, parts=parts, found=found),
+        mistakes=[shown],
+        samples=[shown],
+    )
+
+
+def test_calibration_is_told_and_drawn() -> None:
+    html = report(facts())
+
+    text = Page(html).text
+    assert "calibration error 10.0 %, Brier 0.349, after temperature 1.25; 5.6 % answered “unknown”" in text.replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+    assert "where the best guess is below 53.0 %" in text
+    assert "95.0 % of new pictures of the same kind are to be answered" in text
+    assert "confidence 91.1 %: 81.1 % right [71.8, 87.9], n=90" in text
+    assert html.count('<rect class="amount"') == 1
+
+
+def test_points_of_the_reliability_diagram_stand_where_their_values_do() -> None:
+    box = Reliability(calibration([0, 0, 0, 0], [[0.75, 0.25]] * 2 + [[0.5, 0.5]] * 2), unknown_below=0.5)
+
+    (half, _, *_), (three_quarters, y, low, high, radius, said) = box.points()
+    assert half == box.threshold == box.left + box.side / 2
+    assert (three_quarters, y) == (box.left + 0.75 * box.side, box.top)
+    assert low > high == y
+    assert radius == 5
+    assert said == "confidence 75.0 %: 100.0 % right [34.2, 100.0], n=2"
+    assert [n for *_, n in box.bars()] == [2, 2]
+
+
+def test_a_model_that_always_answers_is_said_to() -> None:
+    confidence = Confidence(calibration(*answers([9] * 9)))
+
+    text = Page(report(facts(confidence=confidence))).text
+
+    assert "never said: the model answers whatever it is shown" in text
+    assert "temperature" not in text.split("What the numbers mean")[0]
+    assert "answers with one of its 9 classes whatever it is shown" in card(facts(confidence=confidence))
+
+
+def test_baselines_stand_beside_the_score() -> None:
+    text = Page(report(facts())).text
+
+    assert "logistic regression validation accuracy 62.0 % [51.7, 71.3] n=90 62.0 % [51.7, 71.3]" in text
+    assert "this one learned from 420 of 420 training samples" in text
+    assert "| logistic regression | 62.0 % | [51.7, 71.3] | 90 | 420 of 420 training samples |" in card(facts())
+
+
+def test_the_dense_twin_is_asked_for_where_there_are_convolutions_and_shown_once_trained() -> None:
+    command = "holdfast compare --twin runs/photos-001"
+    dense = replace(facts().model, rows=[("dense", "Dense", (9,), 10, 20)])
+    trained = facts(baselines=[simpler(0.7, "majority"), simpler(0.72, "dense twin")])
+
+    assert f"not trained; {command}" in Page(report(facts())).text
+    assert f"The dense twin was not trained: {command}." in card(facts())
+    assert command not in report(facts(model=dense))
+    assert command not in report(trained)
+    assert "dense twin" in Page(report(trained)).text
+
+
+def test_seeds_are_shown_where_several_were_trained() -> None:
+    html = report(facts(seeds=seeds()))
+
+    text = Page(html).text.replace("\N{NO-BREAK SPACE}", " ")
+    said = "82.0 % on average over 3 seeds, standard deviation 2.0 points; any two agree on 90.0 % [85.0, 94.0] of 90"
+    assert said in text
+    assert "seed 9: 84.0 %" in text
+    assert 'href="#seeds"' in html
+    assert 'id="seeds"' not in report(facts())
+    assert "Seeds: 82.0 % on average over 3 seeds" in card(facts(seeds=seeds()))
+
+
+def test_the_value_as_seen_is_struck_through_beside_the_one_without_optimism() -> None:
+    given = full_facts()
+
+    html, text = report(given), card(given)
+
+    assert html.count("81.1 %</s>") == 2
+    said = (
+        "Seen on validation were 81.1 %, the best of 17 looks; the best of many is too good by luck, here by about 1.0"
+    )
+    assert said in Page(html).text
+    assert said in text
+    hardly = replace(given.validation, accuracy=replace(given.validation.accuracy, optimism=1e-5))
+    assert "</s>" not in report(replace(given, validation=hardly))
+
+
+def test_an_opening_whose_score_is_kept_sealed_says_why() -> None:
+    sentence = "opened 3 times; no better than the 90.0 % revealed at opening 2"
+
+    text = Page(report(facts(openings=3, kept_sealed=sentence))).text
+
+    assert f"test part {sentence}" in text
+    assert "test opened 3 times, score kept sealed n=91" in text
+    assert sentence in card(facts(openings=3, kept_sealed=sentence))
+    assert "opened 3 times by other runs" in Page(report(facts(openings=3))).text
+
+
+def test_groups_are_named_where_they_are_few() -> None:
+    many = replace(full_facts().data.parts[0], groups={f"patient {i}": 1 for i in range(40)})
+
+    text = Page(report(full_facts())).text
+    counted = Page(report(replace(full_facts(), data=replace(full_facts().data, parts=[many])))).text
+
+    assert "Groups train ann 300 , bo 120 validation cy 90 test di" in text
+    assert "train 40 groups" in counted
+    assert "patient 3" not in counted
+    assert "Groups of test: di." in card(full_facts())
+
+
+def test_split_copies_times_and_ratios_are_told() -> None:
+    text = Page(report(full_facts())).text
+
+    assert "data train 420, validation 90, test 91; 12 exact copies, 5 near ones; 4 groups" in text
+    assert "near copies 5 found, none on two sides" in text
+    assert "420 pictures, times 420 to 420.5" in text
+    assert "shirt 41 9.8 % 10 11.1 %" in text
+    assert "17 test files were removed" in text
+
+
+def test_near_copies_that_were_not_looked_for_are_not_said_to_be_none() -> None:
+    found = Found(notes=("near copies were not looked for: pictures of different classes are too alike",))
+
+    text = Page(report(facts(data=replace(facts().data, found=found)))).text
+
+    assert "near copies not looked for" in text
+    assert "0 exact copies, near ones not looked for" in text
+
+
+def numbers_of(value: Any) -> Iterator[float | str]:  # Any: what JSON holds
+    """Every number in it, and every number in its words."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from re.findall(NUMBER, key)
+            yield from numbers_of(item)
+    elif isinstance(value, list):
+        yield float(len(value))
+        for item in value:
+            yield from numbers_of(item)
+    elif isinstance(value, str):
+        yield from re.findall(NUMBER, value)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield value
+
+
+NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
+
+
+def spellings(value: float | str) -> set[str]:
+    """How a page may write it."""
+    if isinstance(value, str):
+        return {value}
+    share = f"{100 * value:.1f}"
+    written = {
+        f"{value:,}",
+        f"{value:,.10g}",
+        f"{value:g}",
+        decimals(value),
+        f"{value:.2f}",
+        share,
+        f"{100 * value:.3g}",
+    }
+    written |= {f"{100 - 100 * value:.1f}", str(math.floor(100 * value)), f"{abs(100 * value):.1f}"}
+    return written | set(re.findall(NUMBER, scaled(abs(value)))) | set(re.findall(NUMBER, duration(abs(value))))
+
+
+def test_every_number_of_page_and_card_is_in_the_json() -> None:
+    given = full_facts()
+
+    known = {text for value in numbers_of(json.loads(as_json(given))) for text in spellings(value)}
+
+    explained = {
+        "95",
+        "0",
+        "1",
+        "2",
+        "3",
+        "25",
+        "50",
+        "75",
+        "100",
+    }  # % of intervals, ends of axes, Brier's bounds, epochs
+    visible = re.sub(r"<(style|svg)\b.*?</\1>", "", report(given), flags=re.DOTALL)
+    for shown in (Page(visible).text, card(given)):
+        assert set(re.findall(NUMBER, shown)) - known <= explained
+
+
+def test_the_json_is_null_where_there_is_no_number() -> None:
+    classes = ["a", "b", "c"]
+    validation = score([0, 1], [[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]], part="validation", classes=classes)
+    logs = [{"loss": math.nan, "val_loss": math.inf}]
+
+    said = json.loads(as_json(facts(classes, validation=validation, train=None, verdict=None, logs=logs, measured={})))
+
+    assert said["validation"]["per_class"][2]["recall"] is None
+    assert said["train"] is said["verdict"] is said["seeds"] is said["test"]["told"] is None
+    assert said["epochs"] == [{"loss": None, "val_loss": None}]
+
+
+def test_the_schema_of_the_json_is_the_documented_one() -> None:
+    said = json.loads(as_json(full_facts()))
+
+    documented = (Path(__file__).parents[2] / "docs" / "runs.md").read_text(encoding="utf-8")
+    table = documented.split("## report.json")[1].split("\n## ")[0]
+    assert [
+        key for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for key in re.findall("`(\\w+)`", row)
+    ] == [*said]
+    assert said["schema"] == 1
+    assert said["score"] == said["validation"]["accuracy"]
+    assert {"value", "interval", "n", "looks", "optimism", "naive"} <= set(said["score"])
+    assert all({"value", "interval", "n", "looks"} <= set(one["accuracy"]) for one in said["baselines"])
+
+
+def test_a_hundred_classes_and_names_that_are_no_utf_8_make_json() -> None:
+    classes = [f"class {i} {NASTY}" for i in range(100)]
+
+    name = b"caf\xe9".decode("utf-8", "surrogateescape")
+    said = json.loads(as_json(facts(classes, name=name, validation=scored([10] * 100, classes, "validation"))))
+
+    assert said["data"]["classes"] == classes
+    assert len(said["validation"]["confusion"]) == 100
+
+
+def crossval_facts(**changes: Any) -> CrossvalFacts:  # Any: fields of CrossvalFacts
+    """Three folds, twice."""
+    given = facts()
+    measured = scored([9] + [8] * 8, list(given.data.classes), "out-of-fold", looks=2)
+    folds = [
+        FoldScore(f"fold {i % 3 + 1}", i // 3, 60, Score("accuracy", 0.7 + i / 50, (0.5, 0.9), 30, "out-of-fold"), 1.5)
+        for i in range(6)
+    ]
+    whole = CrossvalFacts(
+        name="photos-crossval-001",
+        data=given.data,
+        model=given.model,
+        making=given.making,
+        report=measured,
+        folds=folds,
+        confidence=Confidence(calibration(*answers([9] + [8] * 8))),
+        mistakes=[picture(np.zeros((8, 8, 1), np.uint8))],
+    )
+    return replace(whole, **changes)
+
+
+def test_the_page_of_a_cross_validation_tells_folds_score_and_policy() -> None:
+    html = crossval_page(crossval_facts())
+
+    text = Page(html).text
+    assert "out-of-fold accuracy 81.1 % [71.8, 87.9] n=90, looked at 2 times" in text
+    assert "fold 2 (2) 60 30" in text
+    assert "fold 3: out-of-fold accuracy 80.0 % [50.0, 90.0] n=30" in text
+    assert html.count("fold 1: ") == 2 * 2  # a dot a fold and repeat, with its title
+    assert "Nadeau and Bengio's" in text
+    assert "none kept: the folds' models are forgotten" in text
+    assert "model.keras, trained on all of these; not judged" in Page(crossval_page(crossval_facts(refit=True))).text
+    assert "Of 17 out of fold, those the model was surest of." in text
+    assert "holdfast train photos/ --seed 7" in text
+    assert "unknown" not in text
+
+
+def test_the_page_of_a_cross_validation_asks_nothing_and_its_links_lead_somewhere() -> None:
+    folds = [replace(fold, name=NASTY) for fold in crossval_facts().folds]
+
+    page = Page(crossval_page(crossval_facts(folds=folds)))
+
+    links = {value[1:] for name, value in page.attributes if name == "href" and value.startswith("#")}
+    assert links <= {value for name, value in page.attributes if name == "id"}
+    assert ("content", "default-src 'none'; img-src data:; style-src 'unsafe-inline'") in page.attributes
+    assert "script" not in page.tags
+    assert page.text.count(NASTY) >= 6
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [([0.5, 0.7], 0.5, 0.7), ([0.99, 0.99], 0.95, 1.0), ([0.0], 0.0, 0.05), ([1.0], 0.95, 1.0), ([0.8], 0.775, 0.825)],
+    ids=str,
+)
+def test_an_axis_of_accuracies_is_five_points_wide_and_within_bounds(
+    values: list[float], low: float, high: float
+) -> None:
+    scale = Scale(values, [])
+
+    assert 0 <= scale.low <= low + 1e-9
+    assert high - 1e-9 <= scale.high <= 1
+    assert scale.high - scale.low >= 0.05 - 1e-9
+    assert all(0 <= place <= 100 for place, _ in scale.ticks)
+    assert scale.at(scale.low) == 0
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -438,17 +756,24 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shown = [replace(shown[0], truth=long), shown[1]]
     given = facts([long, *"bcdefghijklmn"], name="run " + "z" * 100, mistakes=shown, samples=shown * 12)
     validation = scored([9] + [8] * 13, [long, *"bcdefghijklmn"], "validation", looks=17)
+    parts = [replace(part, groups={long: 7, "b": 8}) for part in given.data.parts]
+    given = replace(given, validation=validation, data=replace(given.data, parts=parts), seeds=seeds())
     path = tmp_path_factory.mktemp("a räport") / "report.html"
-    path.write_text(report(replace(given, validation=validation)), encoding="utf-8")
+    path.write_text(report(given), encoding="utf-8")
+    folds = [replace(fold, name=long) for fold in crossval_facts().folds] * 5
+    crossval = crossval_facts(name=given.name, data=given.data, report=validation, mistakes=shown, folds=folds)
+    (path.parent / "crossval.html").write_text(crossval_page(crossval), encoding="utf-8")
     return path
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400, 320])
+@pytest.mark.parametrize("width", [1280, 390, 320])
+@pytest.mark.parametrize("name", ["report.html", "crossval.html"])
 def test_in_a_browser_the_page_fits_and_is_quiet(
-    browser: "Browser", page_file: Path, width: int, scheme: Any
+    browser: "Browser", page_file: Path, name: str, width: int, scheme: Any
 ) -> None:  # Any: a literal of playwright's
+    page_file = page_file.with_name(name)
     asked: list[str] = []
     said: list[str] = []
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)

@@ -62,7 +62,8 @@ def _report(report: Report | None) -> dict[str, Any] | None:
     if report is None:
         return None
     both = {"accuracy": _score(report.accuracy), "log_loss": _score(report.log_loss)}
-    return report.to_dict() | both
+    wrong = int(report.confusion.sum() - report.confusion.trace())
+    return report.to_dict() | both | {"wrong": wrong, "chance_log_loss": math.log(len(report.confusion))}
 
 
 def _confidence(confidence: Confidence | None) -> dict[str, Any] | None:
@@ -93,6 +94,7 @@ def _data(data: DataFacts) -> dict[str, Any]:
         "name": data.name,
         "classes": list(data.classes),
         "shape": list(data.image_shape),
+        "n": sum(part.n for part in data.parts),
         "fingerprint": data.fingerprint,
         "split_fingerprint": data.split_fingerprint,
         "parts": [asdict(part) | {"shares": part.shares} for part in data.parts],

@@ -114,6 +114,7 @@ def templates(*, html: bool) -> "jinja2.Environment":
         "decimals": formats.decimals,
         "duration": formats.duration,
         "fence": formats.fence,
+        "flatters": _flatters,
         "hundredths": lambda share: formats.percent(share).removesuffix(" %"),
         "interval": formats.interval,
         "md": formats.markdown,
@@ -154,9 +155,7 @@ def _shared_words(data: DataFacts, judged: Report, confidence: Confidence | None
         "mistakes": f"Of {wrong:,} {part}, those the model was surest of." if wrong else f"None {part}.",
         "chance": formats.decimals(math.log(len(data.classes))),
         "duplicates": _duplicates(data.found),
-        "near": f"{data.found.near_duplicates:,} found, none on two sides"
-        if data.found.near_duplicates
-        else "none found",
+        "near": _near(data.found),
         "groups": "none given" if data.found.groups is None else f"{data.found.groups:,}, none on two sides",
         "test": "sealed",
         "unseen": "sealed",
@@ -168,7 +167,7 @@ def _shared_words(data: DataFacts, judged: Report, confidence: Confidence | None
 
 def _words(facts: Facts) -> dict[str, str]:
     """The sentences that page and card of a run share."""
-    score, opened = facts.validation.accuracy, _times(facts.openings)
+    score = facts.validation.accuracy
     names, convolves = {one.name for one in facts.baselines}, any("Conv" in row[1] for row in facts.model.rows)
     return {
         "part": "validation",
@@ -177,7 +176,7 @@ def _words(facts: Facts) -> dict[str, str]:
             "and each opening is counted."
         ),
         "optimism": _optimism(score),
-        "test": f"opened {opened}" if facts.openings else "sealed, never opened",
+        "test": _test(facts),
         "unseen": "–" if facts.openings else "sealed",
         "regression": next((one.how for one in facts.baselines if one.how), ""),
         "seeds": _seeds(facts.seeds, facts.data.things) if facts.seeds else "",
@@ -187,8 +186,13 @@ def _words(facts: Facts) -> dict[str, str]:
     }
 
 
+def _flatters(optimism: float) -> bool:
+    """Whether it shows in a tenth of a point."""
+    return optimism >= 0.0005
+
+
 def _optimism(score: Score) -> str:
-    if not score.optimism:
+    if not _flatters(score.optimism):
         return ""
     return (
         f"Seen on validation were {formats.percent(score.naive)}, the best of {score.looks:,} looks; the best of many "
@@ -202,7 +206,7 @@ def _confidence(confidence: Confidence) -> str:
     if confidence.temperature is not None:
         said += f", after temperature {confidence.temperature:.2f}"
     if confidence.unknown_below is not None:
-        said += f"; “unknown” to {formats.percent(1 - confidence.answered)}"
+        said += f"; {formats.percent(1 - confidence.answered)} answered “unknown”"
     return said
 
 
@@ -210,7 +214,7 @@ def _seeds(seeds: SeedSpread, things: str) -> str:
     agreement = seeds.agreement
     return (
         f"{formats.percent(seeds.mean)} on average over {len(seeds.seeds)} seeds, standard deviation "
-        f"{100 * seeds.spread:.1f} points; any two give the same answer to {formats.percent(agreement.value)} "
+        f"{100 * seeds.spread:.1f} points; any two agree on {formats.percent(agreement.value)} "
         f"{formats.interval(agreement.interval)} of {agreement.n:,} {things}"
     )
 
@@ -218,17 +222,37 @@ def _seeds(seeds: SeedSpread, things: str) -> str:
 def _data_in_short(data: DataFacts) -> str:
     """Split, copies and groups in a line."""
     parts = ", ".join(f"{part.name} {part.n:,}" for part in data.parts)
-    copies = f"{data.found.duplicates:,} exact and {data.found.near_duplicates:,} near copies"
+    near = f"{data.found.near_duplicates:,} near ones" if _near_looked_for(data.found) else "near ones not looked for"
+    copies = f"{data.found.duplicates:,} exact copies, {near}"
     groups = "no groups given" if data.found.groups is None else f"{data.found.groups:,} groups"
-    together = " kept on one side" if data.found.duplicates or data.found.near_duplicates else ""
-    return f"{parts}; {copies}{together}; {groups}"
+    return f"{parts}; {copies}; {groups}"
+
+
+def _near(found: Found) -> str:
+    if not _near_looked_for(found):
+        return "not looked for"
+    return f"{found.near_duplicates:,} found, none on two sides" if found.near_duplicates else "none found"
+
+
+def _near_looked_for(found: Found) -> bool:
+    return not any(note.startswith("near copies were not looked for") for note in found.notes)
 
 
 def _looks_out_of_fold(score: Score) -> str:
     return (
         "Each sample is judged by models that have not seen it or anything tied to it. "
-        f"The out-of-fold samples were looked at {_times(score.looks)} before."
+        f"Looks at these samples before this one: {score.looks or 'none'}."
     )
+
+
+def _test(facts: Facts) -> str:
+    """What became of the test part."""
+    if not facts.openings:
+        return "sealed, never opened"
+    opened = f"opened {_times(facts.openings)}"
+    if facts.test is None:
+        return f"{opened}, score kept sealed" if facts.kept_sealed else f"{opened} by other runs"
+    return opened
 
 
 def _chosen_by(facts: Facts) -> str:
