@@ -7,7 +7,7 @@ import pytest
 
 from evaluate.making import small, write
 from holdfast.evaluate import Ledger, optimism
-from holdfast.evaluate.account import Opening, account
+from holdfast.evaluate.account import Looked, Opening, account
 
 
 def test_looks_are_added_up_by_part_and_purpose(where: str) -> None:
@@ -42,6 +42,14 @@ def test_a_run_that_is_judged_again_is_no_further_candidate(where: str) -> None:
     assert looked.scores == (("a", 0.5),)
     assert looked.optimism == 0
     assert looked.looks == {"report": (3, 1)}
+
+
+def test_runs_that_got_better_by_and_by_are_candidates_all_the_same() -> None:
+    rising = Looked("validation", "part", 270, {}, (("a", 0.985), ("b", 0.989), ("c", 0.993)))
+
+    assert rising.optimism == Looked("validation", "part", 270, {}, rising.scores[::-1]).optimism
+    assert rising.optimism is not None
+    assert 0.002 < rising.optimism < 0.006
 
 
 def test_data_sets_and_splits_stand_apart(where: str) -> None:

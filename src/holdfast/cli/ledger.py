@@ -73,7 +73,7 @@ def _looked(part: "Looked") -> list[str]:
 def _nothing_off(candidates: int) -> str:
     if candidates == 1:
         return "the same: nothing was chosen"
-    return "the same: the others are too far behind to have come first by luck"
+    return "the same: no two scores lie so close that luck decides"
 
 
 def _opened(part: "Opened") -> list[str]:

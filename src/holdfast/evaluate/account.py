@@ -39,7 +39,8 @@ class Looked:
     @property
     def optimism(self) -> float | None:
         """How much too good the best is expected to be, a share; None where there is no score, or n is not known."""
-        return optimism([value for _, value in self.scores], self.n) if self.n and self.scores else None
+        values = sorted((value for _, value in self.scores), reverse=True)  # a rise over the runs is not learning
+        return optimism(values, self.n) if self.n and values else None
 
 
 @dataclass(frozen=True)
@@ -155,13 +156,14 @@ def _scores(connection: "Connection", part_fingerprint: str) -> tuple[tuple[str,
     from .tables import LOOKS, RUNS
 
     query = (
-        select(RUNS.c.name, LOOKS.c.value)
+        select(LOOKS.c.run, RUNS.c.name, LOOKS.c.value)
         .join_from(LOOKS, RUNS)
         .where(LOOKS.c.part_fingerprint == part_fingerprint, LOOKS.c.metric == "accuracy")
         .where(LOOKS.c.purpose.in_(("report", "selection")), LOOKS.c.value.is_not(None))
         .order_by(LOOKS.c.id)
     )
-    return tuple(dict.fromkeys((name, value) for name, value in connection.execute(query)))
+    rows = dict.fromkeys(tuple(row) for row in connection.execute(query))
+    return tuple((name, value) for _, name, value in rows)
 
 
 def _opened(connection: "Connection", dataset: str, sizes: dict[str, int]) -> tuple[Opened, ...]:
