@@ -52,6 +52,9 @@ CASES = (
         ("ledger.db", "time_to_accuracy.json", "time_to_accuracy.svg"),
         mnist=True,
     ),
+    Program(
+        "unknown", "--turns 1 --epochs 1 --images 640 --ledger ledger.db", ("ledger.db", "unknown.json"), mnist=True
+    ),
 )
 APART = ("common", "mnist_small_net", "tables", "tune_recipe")  # what `make bench` does not run
 

@@ -88,7 +88,7 @@ def calibration(targets: ArrayLike, probabilities: ArrayLike) -> Calibration:
     actual, shares = _checked(targets, probabilities)
     confidence, right = shares.max(1).clip(0, 1), shares.argmax(1) == actual
     places = np.ceil(confidence * BINS).astype(int) - 1
-    bins = tuple(_bin(place, confidence[places == place], right[places == place]) for place in np.unique(places))
+    bins = tuple(_bin(int(place), confidence[places == place], right[places == place]) for place in np.unique(places))
     return Calibration(
         brier=float(((shares - np.eye(shares.shape[1])[actual]) ** 2).sum(1).mean()),
         ece=sum(one.n * abs(one.accuracy - one.confidence) for one in bins) / len(actual),
