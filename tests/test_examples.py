@@ -47,7 +47,16 @@ def test_every_example_has_a_case() -> None:
     assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == [case.name for case in CASES]
 
 
-PAGES = ("README.md", "docs/crossval.md", "docs/data.md", "docs/design.md", "docs/honest.md", "docs/keras.md", "docs/runs.md")
+PAGES = (
+    "README.md",
+    "docs/compare.md",
+    "docs/crossval.md",
+    "docs/data.md",
+    "docs/design.md",
+    "docs/honest.md",
+    "docs/keras.md",
+    "docs/runs.md",
+)
 
 
 @pytest.mark.slow

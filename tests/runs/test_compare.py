@@ -300,6 +300,19 @@ def test_the_twin_s_model_is_kept_as_a_file_that_train_takes(tmp_path: Path) -> 
     assert json.loads(path.read_text(encoding="utf-8")) == twin.record.config
 
 
+def test_a_twin_that_learned_nothing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = train(tmp_path / "runs", epochs=1, learning_rate=1e-7)
+    train_twin(run.folder, verbose=0)
+    capsys.readouterr()
+
+    train_twin(run.folder)
+
+    warning = capsys.readouterr().out.splitlines()[-1]
+    units = Run.load(tmp_path / "runs" / "small-002").model.layers[-2].units  # type: ignore[attr-defined]  # a Dense
+    assert warning.startswith(f"warning   the dense twin, of {units} hidden units, learned nothing (train ")
+    assert "so the difference says little of convolutions" in warning
+
+
 def test_what_can_have_no_twin_is_told(tmp_path: Path) -> None:
     out = tmp_path / "runs"
     flat = train(out, epochs=1, model="dense").folder

@@ -7,9 +7,11 @@ from typing import Literal
 
 from ..core import BadValue, whole_file
 from ..data import Dataset, RandomShift
+from ..evaluate import Report
 from ..models import BaseModel, dense_twin, from_config, to_config
 from ..training import get_optimizer
 from . import lines
+from .formats import percent
 from .job import train
 from .plan import How
 from .predictions import Predictions
@@ -49,6 +51,7 @@ def train_twin(folder: str | Path, data: Dataset | None = None, *, verbose: Lite
         there = folder.parent / record.twin
         if record.twin and there.is_dir():
             say("twin", f"{there} is the dense twin of {record.name} already; it is not trained again")
+            warn(there, say)
             return there
         answers = Predictions.read(folder / VALIDATION)
         data = data_of(record, folder, quiet=not verbose) if data is None else data
@@ -61,7 +64,25 @@ def train_twin(folder: str | Path, data: Dataset | None = None, *, verbose: Lite
         record.scores.setdefault("baselines", {})["dense twin"] = asdict(twin.validation.accuracy)
         record.write(folder)
         write_pages(Run.load(folder), data, answers.probabilities)
+    warn(twin.folder, say)
     return twin.folder
+
+
+def warn(folder: Path, say: lines.Say) -> None:
+    """Says it when a twin learned nothing: then it stands for no network without convolutions.
+
+    So it may go with large pictures, where as many parameters are a handful of hidden units.
+    """
+    record = Record.read(folder)
+    train = Report.from_dict(record.scores["train"])
+    if train.accuracy.interval[0] <= train.baseline:
+        units = _model(record).summary().rows[-2].output_shape[0][-1]
+        say(
+            "warning",
+            f"the dense twin, of {units} hidden units, learned nothing (train {train.accuracy.text}, majority class "
+            f"{percent(train.baseline)}), so the difference says little of convolutions; try more epochs, or smaller "
+            "pictures, which leave it more units: --image-size",
+        )
 
 
 def check_twin(record: Record, folder: Path, *, given: bool) -> None:
