@@ -25,7 +25,7 @@ from holdfast.data import Facts as Found
 from holdfast.evaluate import Report, Score, SeedAgreement, calibration, score, verdict, wilson
 from holdfast.runs.crossval import FoldScore
 from holdfast.runs.diagrams import Reliability, Scale
-from holdfast.runs.formats import decimals, duration, scaled
+from holdfast.runs.formats import decimals, duration, moment, scaled
 from holdfast.runs.report import as_json, card, crossval_page, report
 from holdfast.runs.seeds import SeedSpread
 from holdfast.runs.told import (
@@ -555,6 +555,14 @@ def test_groups_are_named_where_they_are_few() -> None:
     assert "train 40 groups" in counted
     assert "patient 3" not in counted
     assert "Groups of test: di." in card(full_facts())
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(7.0, "7"), (2024.0, "2024"), (0.25, "0.25"), (1706659200.0, "2024-01-31"), (1706695200.0, "2024-01-31 10:00")],
+)
+def test_times_are_dates_where_they_can_be(value: float, said: str) -> None:
+    assert moment(value) == said
 
 
 def test_split_copies_times_and_ratios_are_told() -> None:

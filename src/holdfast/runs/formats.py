@@ -4,6 +4,7 @@ import base64
 import io
 import math
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,13 @@ def duration(seconds: float) -> str:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def moment(value: float) -> str:
+    """A time: the date, in UTC, of what can be seconds since 1970 from 1973 on; of any other number itself."""
+    if 1e8 <= value < 1e11:
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M").removesuffix(" 00:00")
+    return f"{value:.10g}"
 
 
 def markdown(text: object) -> str:

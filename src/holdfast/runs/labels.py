@@ -13,7 +13,8 @@ from .crossval import CrossValidation, cross_validate
 from .formats import percent
 from .loading import load_shown
 from .plan import How, ModelChoice
-from .report import Picture, templates
+from .report import templates
+from .told import Picture
 from .write import write_text
 
 SHEET, TABLE = "labels.html", "labels.csv"

@@ -15,8 +15,8 @@ import torch
 from ..callbacks import EarlyStopping
 from ..core import BadData, BadFile, BadShape, BadValue, UnknownName, derive
 from ..data import Dataset, Part, RandomShift
-from ..data.source import VALIDATION
 from ..data.assign import assign
+from ..data.source import VALIDATION
 from ..layers import Normalization
 from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
 from ..models.arrays import check_number

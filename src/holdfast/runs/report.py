@@ -20,7 +20,6 @@ from . import diagrams, drawing, formats
 from .plain import plain
 from .seeds import SeedSpread
 from .told import Confidence, CrossvalFacts, DataFacts, Facts
-from .told import Picture as Picture  # labels.py
 
 if TYPE_CHECKING:
     import jinja2
@@ -124,7 +123,7 @@ def templates(*, html: bool) -> "jinja2.Environment":
         "scaled": formats.scaled,
         "shape": lambda shape: " × ".join(map(str, shape)),
         "size": formats.size,
-        "time": lambda value: f"{value:,.10g}",
+        "moment": formats.moment,
         "tied": lambda text: str(text).replace(" %", "\N{NO-BREAK SPACE}%"),
         "tiny": lambda image: max(image.shape[:2]) <= PICTURE_PX // 2,
         "whole_percent": lambda share: f"{math.floor(100 * share)} %",
