@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -280,3 +281,62 @@ def test_classes_with_too_few_different_samples_are_named() -> None:
 def test_two_groups_cannot_fill_three_parts() -> None:
     with pytest.raises(BadData, match=r"^arrays: 2 groups are too few for train, validation and test"):
         from_arrays(pixels(20), [0, 1] * 10, groups=[0] * 10 + [1] * 10)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    samples=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12), st.integers(0, 8)), min_size=1, max_size=30),
+    grouped=st.booleans(),
+    timed=st.booleans(),
+    test=st.sampled_from([0.0, 0.15, 0.4]),
+    given_test=st.integers(0, 3),
+    seed=st.integers(0, 100),
+)
+def test_however_few_the_samples_they_are_split_or_refused_in_one_line(
+    samples: list[tuple[int, int, int]], grouped: bool, timed: bool, test: float, given_test: int, seed: int
+) -> None:
+    labels, values, groups = (list(column) for column in zip(*samples, strict=True))
+    options: dict[str, Any] = {"groups": groups} if grouped else {}
+    options |= {"times": values[::-1]} if timed else {}
+    if given_test:
+        options |= {"test_images": np.arange(given_test).reshape(-1, 1, 1), "test_labels": labels[:1] * given_test}
+
+    try:
+        data = from_arrays(np.array(values).reshape(-1, 1, 1), labels, test=test, seed=seed, **options)
+    except BadData as error:
+        told = str(error)
+    else:
+        told = ""
+    if told:
+        assert told.startswith("arrays: ")
+        assert "\n" not in told
+        return
+
+    parts = [data.train, data.validation, *([open_seal(data.test)] if len(data.test) else [])]
+    assert all(len(part) for part in parts)
+    assert len(data.test) > 0 or test == 0
+    assert sum(map(len, parts)) + data.facts.duplicates_removed == len(samples) + given_test
+    held = [set(part.images.flatten().tolist()) for part in parts]
+    assert sum(map(len, held)) == len(set().union(*held))
+    if parts[0].groups is not None:
+        blocks = [set(part.groups.tolist()) for part in parts if part.groups is not None]
+        assert sum(map(len, blocks)) == len(set().union(*blocks))
+    assert timed or set(data.train.labels.tolist()) >= set(data.validation.labels.tolist())
+
+
+@pytest.mark.parametrize(("few", "expected"), [(1, "refused"), (2, "refused"), (3, "split")], ids=str)
+def test_classes_of_one_or_two_samples_are_refused_and_of_three_stand_in_every_part(few: int, expected: str) -> None:
+    labels = ["a"] * 20 + ["rare"] * few
+
+    if expected == "refused":
+        with pytest.raises(BadData, match=rf"^arrays: class 'rare' has {few} distinct samples; at least 3 are needed"):
+            from_arrays(pixels(20 + few), labels)
+        return
+    data = from_arrays(pixels(20 + few), labels)
+    assert [int((part.labels == 1).sum()) for part in (data.train, data.validation, open_seal(data.test))] == [1, 1, 1]
+
+
+def test_without_a_test_part_two_samples_are_enough() -> None:
+    data = from_arrays(pixels(22), [0] * 20 + [1] * 2, test=0)
+
+    assert [int((part.labels == 1).sum()) for part in (data.train, data.validation)] == [1, 1]
