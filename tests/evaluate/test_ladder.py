@@ -76,6 +76,7 @@ def test_a_thousand_submissions_climb_the_raw_scores_of_random_labels_and_not_th
     guarded = np.array([attack(seed, guarded=True) for seed in range(20)])
 
     assert raw[:, 0].min() > 0.75
-    assert guarded[:, 0].mean() < 0.55
-    assert guarded[:, 0].max() < 0.57  # the luckiest of a thousand independent guesses: the attack adds nothing
+    assert guarded[:, 1].max() < 0.55
     assert abs(guarded[:, 1].mean() - 0.5) < 0.02
+    assert guarded[:, 0].mean() < 0.55  # the luckiest of a thousand independent guesses: the attack adds nothing
+    assert guarded[:, 0].max() < 0.57

@@ -1,11 +1,12 @@
 """Many processes write one ledger at once and some are killed: nothing is lost or torn.  In full: tests/soak."""
 
 import time
+from pathlib import Path
 
 import pytest
 
 from evaluate.crowd import check_nothing_is_torn, crowd, kill_writers
-from evaluate.making import rows
+from evaluate.making import first_ledger, rows
 from holdfast.evaluate import Ledger
 
 
@@ -20,6 +21,18 @@ def test_eight_processes_that_make_and_write_one_ledger_at_once_lose_nothing(whe
         assert [run.looks for run in ledger.runs()] == [100] * 8
         if where.endswith(".db"):
             assert rows(ledger, "pragma integrity_check") == [("ok",)]
+
+
+@pytest.mark.slow
+def test_eight_processes_that_bring_one_old_ledger_up_to_date_at_once_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    first_ledger(path)
+
+    codes = crowd(str(path), processes=8, count=10)
+
+    assert codes == [0] * 8
+    with Ledger.open(path) as ledger:
+        assert [run.looks for run in ledger.runs()] == [1, 0, *[10] * 8]
 
 
 @pytest.mark.slow
