@@ -526,7 +526,7 @@ def test_the_value_as_seen_is_struck_through_beside_the_one_without_optimism() -
 
     assert html.count("81.1 %</s>") == 2
     said = (
-        "Seen on validation were 81.1 %, the best of 17 looks; the best of many is too good by luck, here by about 1.0"
+        "Training saw 81.1 % on validation and chose by such looks what to keep; the best of many is too good by luck"
     )
     assert said in Page(html).text
     assert said in text
