@@ -71,6 +71,16 @@ def test_the_past_of_a_score_is_told_in_the_words_of_its_part() -> None:
     assert str(Score("accuracy", 1, interval, 9, "test", 2)).endswith("n=9, opened 2 times")
 
 
+def test_a_score_without_its_optimism_tells_what_was_seen() -> None:
+    accuracy = Score("accuracy", 0.802, wilson(0.802 * 90, 90), 90, "validation", looks=12, optimism=0.009)
+
+    assert accuracy.naive == pytest.approx(0.811)
+    assert str(accuracy) == (
+        "validation accuracy 80.2 % [70.8, 87.1] n=90, looked at 12 times, "
+        "0.9 points of optimism removed (best seen 81.1 %)"
+    )
+
+
 def test_a_log_loss_prints_in_nats() -> None:
     loss = Score("log_loss", 0.61, (0.4801, 0.7399), 90, "validation")
 

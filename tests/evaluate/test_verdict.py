@@ -1,11 +1,12 @@
 """The verdict: its four kinds, and each threshold from both sides."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from holdfast.evaluate import Report, score, verdict
+from holdfast.evaluate import Report, newcombe, score, verdict
 
 
 def report(right: int, n: int, *, classes: int = 10) -> Report:
@@ -20,7 +21,7 @@ def test_overfitting_names_the_numbers_and_the_remedy() -> None:
 
     assert str(found) == (
         "overfitting: train 97.4 %, validation 81.1 %, gap 16.3 points [9.2, 25.6]; "
-        "try augmentation, dropout or more data"
+        "try dropout, augmentation or more data"
     )
     assert found.gap == pytest.approx(409 / 420 - 73 / 90)
 
@@ -83,6 +84,17 @@ def test_a_gap_of_three_points_is_tolerated_once_it_is_sure_to_be_below_ten(n: i
 
 def test_a_large_gap_is_overfitting_however_few_the_samples() -> None:
     assert verdict(report(420, 420), report(10, 20)).kind == "overfitting"
+
+
+def test_the_gap_is_to_the_validation_score_without_its_optimism() -> None:
+    seen = report(930, 1000)
+    honest = replace(seen, accuracy=replace(seen.accuracy, value=0.9213, optimism=0.0087))
+
+    found = verdict(report(960, 1000), honest)
+
+    assert found.gap == pytest.approx(0.0387)
+    assert found.interval == pytest.approx(newcombe((960, 1000), (921.3, 1000)))
+    assert "validation 92.1 %, gap 3.9 points" in found.sentence
 
 
 def test_a_verdict_is_json() -> None:

@@ -30,7 +30,7 @@ def wilson(successes: float, n: float) -> Interval:
     return low if successes > 0 else 0.0, high if successes < n else 1.0  # exact where rounding is not
 
 
-def newcombe(first: tuple[int, int], second: tuple[int, int]) -> Interval:
+def newcombe(first: tuple[float, int], second: tuple[float, int]) -> Interval:
     """The interval of a difference of two shares of unrelated samples, each given as (successes, n).
 
     Source: Newcombe 1998, Statistics in Medicine 17:873-890, method 10: the hybrid of two Wilson intervals.

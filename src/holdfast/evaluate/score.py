@@ -57,7 +57,7 @@ class Score:
         done = "opened" if self.part == "test" else "looked at"
         times = "once" if self.looks == 1 else f"{self.looks:,} times"
         past = f", {done} {times}" if self.looks else ""
-        if self.optimism:
+        if self.optimism >= 0.0005:
             past += f", {100 * self.optimism:.1f} points of optimism removed (best seen {percent(self.naive)})"
         return f"{self.part} {self.metric.replace('_', '-')} {self.text} n={self.n:,}{past}"
 

@@ -12,7 +12,8 @@ from .interval import Interval, wilson
 from .score import Report, percent
 
 BAGS = 1000
-REPLAYS = 200  # of the bags, to see how far the value errs
+PLAYED = 500  # of the bags, to see how far the value errs,
+REPLAYS = 100  # in so many plays
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def bbc(right: NDArray[np.bool_], *, groups: NDArray[np.int64] | None = None, se
 
     Each of 1,000 bootstrap samples chooses its best candidate; that one is judged by the samples left out, which had
     no say in the choice.  The value is the mean of these.  Its interval comes from a second bootstrap (`_error`);
-    above, it reaches at least as far as that of one model judged on N samples, for the value errs to the low side
-    where one candidate is truly better than the others.  What it is worth: docs/honest.md.
+    above, it reaches at least as far as that of a model that was not chosen, for the value errs to the low side where
+    one candidate is a little better than the others.  What it is worth: docs/honest.md.
 
     Args:
         right: (C, N) whether each candidate's out-of-fold prediction of each sample is right.
@@ -78,11 +79,16 @@ def bbc(right: NDArray[np.bool_], *, groups: NDArray[np.int64] | None = None, se
     judges = left @ sizes
     scores = (left @ hits.T)[np.arange(BAGS), best][judges > 0] / judges[judges > 0]
     value, n, naive = float(scores.mean()), right.shape[1], right.mean(1)
-    error = _error(naive.astype(np.float32), seen - naive.astype(np.float32))
-    worth = value * (1 - value) / error**2 if error and 0 < value < 1 else n  # samples of a share with this error
-    low, high = wilson(value * worth, worth)
-    interval = low, max(high, wilson(value * n, n)[1])
-    return Chosen(int(naive.argmax()), value, interval, float(naive.max()), n, len(right))
+    chosen = int(naive.argmax())
+    worth = _worth(value, _error(naive.astype(np.float32), (seen - naive.astype(np.float32))[:PLAYED]), n)
+    alone = _worth(float(naive[chosen]), float(seen[:, chosen].std()), n)
+    interval = wilson(value * worth, worth)[0], max(wilson(value * size, size)[1] for size in (worth, alone))
+    return Chosen(chosen, value, interval, float(naive[chosen]), n, len(right))
+
+
+def _worth(share: float, error: float, n: int) -> float:
+    """How many unrelated samples would give this share this error; n where it has none."""
+    return share * (1 - share) / error**2 if error and 0 < share < 1 else n
 
 
 def _bags(n: int, random: np.random.Generator) -> NDArray[np.float32]:

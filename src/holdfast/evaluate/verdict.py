@@ -51,8 +51,8 @@ def verdict(train: Report, validation: Report) -> Verdict:
     - good fit: the gap's whole interval is below 10 points (`TOLERANCE`), a negative gap included;
     - cannot say: the gap's interval is so wide that it holds both small and large gaps, for n is too small.
 
-    The gap's interval is Newcombe's for unrelated samples (`interval.newcombe`).  It knows nothing of the looks at
-    validation, which make the gap seem smaller than it is.
+    The gap's interval is Newcombe's for unrelated samples (`interval.newcombe`).  Looks at validation make a gap seem
+    smaller than it is, so the validation accuracy is taken without its optimism, where that is known (`Score`).
 
     Args:
         train: measured in evaluation mode, as validation is; not the running mean of an epoch.
@@ -63,7 +63,7 @@ def verdict(train: Report, validation: Report) -> Verdict:
     parts = f"train {percent(train.accuracy.value)}, validation {percent(validation.accuracy.value)}"
     measured = f"gap {100 * gap:.1f} points [{100 * low:.1f}, {100 * high:.1f}]"
     if low > MARGIN:
-        remedy = "try augmentation, dropout or more data"
+        remedy = "try dropout, augmentation or more data"
         return Verdict("overfitting", f"{parts}, {measured}; {remedy}", gap, interval)
     if train.accuracy.interval[1] < train.baseline + HALFWAY * (1 - train.baseline):
         remedy = "try more epochs, another learning rate or a larger model"
@@ -75,5 +75,5 @@ def verdict(train: Report, validation: Report) -> Verdict:
     return Verdict("cannot say", f"{parts}, {measured}; {few}, validate on more samples", gap, interval)
 
 
-def _counts(accuracy: Score) -> tuple[int, int]:
-    return round(accuracy.value * accuracy.n), accuracy.n
+def _counts(accuracy: Score) -> tuple[float, int]:
+    return accuracy.value * accuracy.n, accuracy.n
