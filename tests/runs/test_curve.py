@@ -9,7 +9,7 @@ import pytest
 
 import holdfast
 from holdfast.core import BadValue
-from holdfast.data import from_arrays
+from holdfast.data import Dataset, from_arrays
 from holdfast.runs import LearningCurve, Record
 from holdfast.runs.curve import checked_sizes, nested_order
 
@@ -20,6 +20,10 @@ def curve(out: Path, **changes: Any) -> LearningCurve:  # Any: what learning_cur
     settings: dict[str, Any] = {"model": "dense", "epochs": 3, "device": "cpu", "verbose": 0, "out": out}
     settings |= {"sizes": [20, 40, 84], "repeats": 2}
     return holdfast.learning_curve(**({"data": in_memory()} | settings | changes))
+
+
+def sizes_of(data: Dataset, sizes: list[int] | None) -> list[int]:
+    return checked_sizes(data, sizes, [nested_order(data.train, seed) for seed in range(3)])
 
 
 def test_every_beginning_of_the_order_is_stratified() -> None:
@@ -61,7 +65,7 @@ def test_without_sizes_the_training_part_is_halved_as_long_as_each_class_has_ten
     data = in_memory()
     rarest = np.bincount(data.train.labels.numpy()).min()
 
-    sizes = checked_sizes(data, None)
+    sizes = sizes_of(data, None)
 
     assert sizes == [42, 84]
     assert rarest / 2 >= 10 > rarest / 4
@@ -71,7 +75,7 @@ def test_a_curve_has_six_sizes_at_most() -> None:
     random = np.random.default_rng(0)
     data = from_arrays(random.integers(0, 255, (3000, 2, 2), np.uint8), np.arange(3000) % 2)
 
-    assert checked_sizes(data, None) == [2100 >> power for power in (5, 4, 3, 2, 1, 0)]
+    assert sizes_of(data, None) == [2100 >> power for power in (5, 4, 3, 2, 1, 0)]
 
 
 @pytest.mark.parametrize(
@@ -85,14 +89,24 @@ def test_a_curve_has_six_sizes_at_most() -> None:
 )
 def test_sizes_that_cannot_be_are_refused(sizes: list[int], message: str) -> None:
     with pytest.raises(BadValue, match=message):
-        checked_sizes(in_memory(), sizes)
+        sizes_of(in_memory(), sizes)
 
 
 def test_a_class_too_rare_to_be_halved_is_named() -> None:
     images, labels = arrays(40)
 
-    with pytest.raises(BadValue, match=r"class '\d' has \d training samples, and half of them are fewer than 10; say"):
-        checked_sizes(from_arrays(images, labels), None)
+    with pytest.raises(BadValue, match=r"half of its 28 .* class '\d' has \d, and at least 10 of each are needed; say"):
+        sizes_of(from_arrays(images, labels), None)
+
+
+def test_only_halvings_that_cut_no_group_are_taken() -> None:
+    images, labels = arrays(400)
+    data = from_arrays(images, labels, groups=np.arange(400) // 50)
+    n = len(data.train)
+
+    assert sizes_of(data, None) in ([n // 2, n], [n // 4, n // 2, n])
+    with pytest.raises(BadValue, match="groups are never cut, and those of arrays are too large to tell these apart"):
+        sizes_of(data, [99, 101])
 
 
 def test_repeats_must_be_positive(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from math import log2
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Literal, TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from .write import write_text
 
 CURVE = "curve.json"
 MOST_SIZES = 6
+Order: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]  # see nested_order
 A_CLASS = 10  # training samples of each class, at least, in the smallest set
 
 
@@ -121,13 +123,14 @@ def learning_curve(
     if repeats < 1:
         raise BadValue(f"learning_curve(repeats={repeats}): must be positive; 3 show how much chance there is in it.")
     data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, out=out, path=data, seed=seed)
-    wanted = checked_sizes(data, sizes)
+    orders = [nested_order(data.train, derive(seed, "curve", repeat)) for repeat in range(repeats)]
+    wanted = checked_sizes(data, sizes, orders)
     settings, network = plan(data, model, how)
     lines.say_data(say, data)
     say("sizes", f"{', '.join(f'{size:,}' for size in wanted)}; {lines.counted(repeats, 'training')} each")
     with recorded(out, data, settings, network, kind="curve") as (folder, record, ledger):
         began = time.perf_counter()
-        found = [_trained(data, model, how, size, repeats, record, ledger, verbose) for size in wanted]
+        found = [_trained(data, model, how, size, orders, record, ledger, verbose) for size in wanted]
         curve = _curve(folder, record, data, found, ledger.looks(data.validation.fingerprint))
         plain = asdict(curve) | {"folder": None, "record": None}
         plain = {key: value for key, value in plain.items() if value is not None}
@@ -140,39 +143,53 @@ def learning_curve(
     return curve
 
 
-def checked_sizes(data: Dataset, sizes: Sequence[int] | None) -> list[int]:
-    """The sizes that were asked for, rising; or the halvings of the training part.
+def checked_sizes(data: Dataset, sizes: Sequence[int] | None, orders: Sequence[Order]) -> list[int]:
+    """The sizes that were asked for, rising; or those halvings of the training part that its groups allow.
 
     Raises:
-        BadValue: fewer than two, or some that the training part has not, or too small for all classes to be there.
+        BadValue: fewer than two, or some that the training part has not, or too small for all classes to be there, or
+            such that groups cannot tell them apart.
     """
+    if sizes is None:
+        return _halvings(data, orders)
+    found, n = sorted(set(sizes)), len(data.train)
+    asked = f"learning_curve(sizes={list(sizes)})"
+    if len(found) < 2:
+        raise BadValue(f"{asked}: a curve needs at least two sizes.")
+    if found[-1] > n:
+        raise BadValue(f"{asked}: {data.name} has {n:,} training samples, no {found[-1]:,}.")
+    if found[0] < len(data.classes):
+        raise BadValue(f"{asked}: {found[0]} samples are too few for one of each of the {len(data.classes)} classes.")
+    if any(cut(order, after) == cut(order, before) for order in orders for before, after in pairwise(found)):
+        raise BadValue(f"{asked}: groups are never cut, and those of {data.name} are too large to tell these apart.")
+    return found
+
+
+def _halvings(data: Dataset, orders: Sequence[Order]) -> list[int]:
+    """All, half, a quarter, ... of the training part, as long as each class has ten and no group needs to be cut."""
     counts = np.bincount(data.train.labels.numpy(), minlength=len(data.classes))
     n, rarest = len(data.train), int(counts.argmin())
-    if sizes is None:
-        halves = [n >> power for power in range(MOST_SIZES)]
-        found = [size for size in reversed(halves) if size * counts[rarest] >= A_CLASS * n]
-        if len(found) < 2:
-            raise BadValue(
-                f"{data.name}: class {data.classes[rarest]!r} has {counts[rarest]} training samples, and half of them "
-                f"are fewer than {A_CLASS}; say the sizes yourself, e.g. --sizes {n // 2},{n}"
-            )
-        return found
-    found = sorted(set(sizes))
+    found = [
+        size
+        for size in (n >> power for power in reversed(range(MOST_SIZES)))
+        if size * counts[rarest] >= A_CLASS * n and all(abs(cut(order, size) - size) <= size / 4 for order in orders)
+    ]
     if len(found) < 2:
-        raise BadValue(f"learning_curve(sizes={list(sizes)}): a curve needs at least two sizes.")
-    if found[-1] > n:
         raise BadValue(
-            f"learning_curve(sizes={list(sizes)}): {data.name} has {n:,} training samples, no {found[-1]:,}."
-        )
-    if found[0] < len(data.classes):
-        raise BadValue(
-            f"learning_curve(sizes={list(sizes)}): {found[0]} samples are too few for one of each of the "
-            f"{len(data.classes)} classes."
+            f"{data.name}: half of its {n:,} training samples are too few, or groups are too large to be halved; class "
+            f"{data.classes[rarest]!r} has {counts[rarest]}, and at least {A_CLASS} of each are needed; say the sizes "
+            f"yourself, e.g. --sizes {n // 2},{n}"
         )
     return found
 
 
-def nested_order(part: Part, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def cut(order: Order, size: int) -> int:
+    """The number nearest to `size` at which no unit is cut."""
+    ends = order[1]
+    return int(ends[np.abs(ends - size).argmin()])
+
+
+def nested_order(part: Part, seed: int) -> Order:
     """An order whose every beginning is stratified, and where it may be cut.
 
     What must stay together, a group or a sample alone, is one unit, of the class that most of its samples have.  Units
@@ -213,28 +230,28 @@ def _trained(
     model: ModelChoice,
     how: How,
     size: int,
-    repeats: int,
+    orders: Sequence[Order],
     record: Record,
     ledger: Ledger,
     verbose: Literal[0, 1, 2],
 ) -> Trained:
-    """Trains one size, `repeats` times, and writes down each look."""
+    """Trains one size, once in each order, and writes down each look."""
     say = lines.say if verbose else lines.quiet
     seed, judged, taught = how.get("seed", 0), list[NDArray[np.bool_]](), list[NDArray[np.bool_]]()
-    for repeat in range(repeats):
+    for repeat, order in enumerate(orders):
         began = time.perf_counter()
-        order, ends = nested_order(data.train, derive(seed, "curve", repeat))
-        end = int(ends[np.abs(ends - size).argmin()])
-        part = data.with_parts(data.train.take(np.sort(order[:end])), data.validation)
+        end = cut(order, size)
+        part = data.with_parts(data.train.take(np.sort(order[0][:end])), data.validation)
         network = fitted(part, model, {**how, "seed": seed + repeat}, verbose=2 if verbose == 2 else 0)
         for right, of in ((judged, part.validation), (taught, part.train)):
             right.append(network.predict(of).argmax(1) == of.labels.numpy())
         share = float(judged[-1].mean())
         ledger.look(record.ledger_id, "validation", part.validation.fingerprint, {"accuracy": share}, purpose="report")
         shares = f"validation {percent(share)}, train {percent(float(taught[-1].mean()))}"
-        say(f"{end:,}", f"{shares}, repeat {repeat + 1} of {repeats}, {duration(time.perf_counter() - began)}")
+        say(f"{end:,}", f"{shares}, repeat {repeat + 1} of {len(orders)}, {duration(time.perf_counter() - began)}")
     least = min(map(len, taught))  # groups may make them differ
-    return Trained(size, np.stack(judged), np.stack([right[:least] for right in taught]))
+    n = round(float(np.mean([len(right) for right in taught])))
+    return Trained(n, np.stack(judged), np.stack([right[:least] for right in taught]))
 
 
 def _curve(folder: Path, record: Record, data: Dataset, found: Sequence[Trained], looks: int) -> LearningCurve:
