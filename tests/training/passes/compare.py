@@ -13,10 +13,11 @@ from holdfast.models import BaseModel
 from holdfast.training.passes import fused
 from holdfast.training.passes.block import FirstBlock
 from holdfast.training.passes.dropout import Dropout
+from holdfast.training.passes.narrow import Narrow
 from holdfast.training.passes.norm import NormRelu
 from holdfast.training.passes.pool import ReluPool
 
-KINDS = (FirstBlock, NormRelu, ReluPool, Dropout)
+KINDS = (FirstBlock, Narrow, NormRelu, ReluPool, Dropout)
 
 # Sums of some thousand float32 products in another order: errors of 6e-8 a product, growing with the root of their
 # number.  Relative to the largest value of all gradients, as some of them cancel to 0 (a bias before a batch norm).

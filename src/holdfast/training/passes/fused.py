@@ -7,6 +7,7 @@ from .. import native
 from .block import fuse_first_block
 from .chains import hooked
 from .dropout import fuse_dropouts
+from .narrow import turn_narrow
 from .norm import fuse_norms, share_norms
 from .pool import fuse_pools
 
@@ -21,7 +22,7 @@ def fused(module: torch.nn.Module) -> torch.nn.Module:
     graph = fx.Graph()
     graph.output(graph.graph_copy(module.graph, {}))
     copy = fx.GraphModule(module, graph, class_name="Fused")
-    for apply in (fuse_first_block, fuse_norms, fuse_pools, fuse_dropouts, share_norms):
+    for apply in (fuse_first_block, fuse_norms, fuse_pools, fuse_dropouts, share_norms, turn_narrow):
         apply(copy)
     for node in copy.graph.nodes:
         if node.op == "call_module" and isinstance(child := copy.get_submodule(node.target), fx.GraphModule):
