@@ -34,7 +34,16 @@ from holdfast.layers import (
     Rescaling,
     Symbol,
 )
-from holdfast.models import BaseModel, Model, Sequential, convnet, dense_twin, load_keras
+from holdfast.models import (
+    BaseModel,
+    Model,
+    Sequential,
+    Unknown,
+    convnet,
+    dense_twin,
+    fold_temperature,
+    load_keras,
+)
 from layers.building import Array, layer_of, listed, one_or_all
 
 pytestmark = pytest.mark.slow
@@ -98,10 +107,13 @@ def table() -> Model:
 
 
 def trained() -> Sequential:
-    """A convnet that learned for two epochs."""
+    """A convnet that learned for two epochs, was calibrated, and knows what it does not know."""
     model = convnet((13, 9, 3), 3)
     pixels = RANDOM.integers(0, 256, (12, 13, 9, 3), np.uint8)
     model.fit(pixels, ["ant", "bee", "cow"] * 4, epochs=2, verbose=0)
+    assert fold_temperature(model, 0.5)
+    model.unknown = Unknown.fit(model.predict(pixels), model.predict(pixels), coverage=0.8)
+    assert model.unknown is not None
     return model
 
 
