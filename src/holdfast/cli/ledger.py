@@ -64,9 +64,10 @@ def _looked(part: "Looked") -> list[str]:
     among = f", the best of {len(part.scores)}" if len(part.scores) > 1 else ""
     lines.append(f"    {'best seen':<16} {percent(best)}, {run}{among}")
     if part.n and part.optimism is not None:
+        n = part.n if part.part == "validation" else None  # over folds the run's own interval holds, see its report
         points = round(100 * part.optimism, 1)
         why = f"{points} points of luck in choosing taken off" if points else _nothing_off(len(part.scores))
-        lines.append(f"    {'without the luck':<16} {_share(best - part.optimism, part.n)}, {why}")
+        lines.append(f"    {'without the luck':<16} {_share(best - part.optimism, n)}, {why}")
     return lines
 
 

@@ -163,7 +163,7 @@ class Ledger(Database):
                 before = connection.scalar(select(func.max(LOOKS.c.number)).where(mine)) or 0
                 connection.execute(LOOKS.insert(), [same | row | {"number": before + 1} for row in rows or [{}]])
         except IntegrityError as error:
-            raise BadValue(self._no_run(run)) from error
+            raise BadValue(_no_run(self.where, run)) from error
 
     def looks(self, part_fingerprint: str, run: int | None = None) -> int:
         """How often this part has been looked at: by this run, or by all runs in the ledger when None."""
@@ -236,7 +236,7 @@ class Ledger(Database):
             with self.transaction() as connection:
                 connection.execute(NOTES.insert().values(run=run, text=text, at=_now()))
         except IntegrityError as error:
-            raise BadValue(self._no_run(run)) from error
+            raise BadValue(_no_run(self.where, run)) from error
 
     def notes(self, run: int) -> list[Note]:
         """The notes about a run, the oldest first."""
@@ -281,10 +281,11 @@ class Ledger(Database):
 
         with self.transaction() as connection:
             if not connection.execute(RUNS.update().where(RUNS.c.id == run).values(**values)).rowcount:
-                raise BadValue(self._no_run(run))
+                raise BadValue(_no_run(self.where, run))
 
-    def _no_run(self, run: int) -> str:
-        return f"the ledger {self.where} has no run {run}; begin_run gives the ids."
+
+def _no_run(where: str, run: int) -> str:
+    return f"the ledger {where} has no run {run}; begin_run gives the ids."
 
 
 def _write_data(connection: "Connection", data: Dataset) -> None:
