@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .layers import Input
     from .models import Model, Sequential, convnet, dense_twin
     from .models import load_keras as load
-    from .runs import CrossValidation, Run, compare_runs, cross_validate, learning_curve, resume, train
+    from .runs import CrossValidation, Run, compare_runs, cross_validate, learning_curve, resume, review_labels, train
     from .runs import evaluate as evaluate_run
 
 __version__ = "0.1.0"
@@ -30,6 +30,7 @@ _NAMES = {
     "learning_curve": ("runs", "learning_curve"),
     "load": ("models", "load_keras"),
     "resume": ("runs", "resume"),
+    "review_labels": ("runs", "review_labels"),
     "train": ("runs", "train"),
 }
 _PACKAGES = ("callbacks", "core", "data", "evaluate", "layers", "metrics", "models", "runs", "training")
@@ -55,6 +56,7 @@ __all__ = [
     "metrics",
     "models",
     "resume",
+    "review_labels",
     "runs",
     "train",
     "training",
