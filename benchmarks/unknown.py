@@ -36,12 +36,12 @@ def main() -> None:
     parser.add_argument("--ledger", type=Path, default=LEDGER, help="where looks at the test part are counted")
     given = parser.parse_args()
     data = holdfast.data.load(DATA / "mnist")
-    if given.images:
-        data = data.with_parts(data.train.take(np.arange(given.images)), data.validation)
     with Ledger.open(given.ledger) as ledger:
         run = ledger.begin_run("benchmark", data)
         test = unseal(data.test, ledger=ledger, run=run)
         ledger.end_run(run, "done")
+    if given.images:
+        data = data.with_parts(data.train.take(np.arange(given.images)), data.validation)
     kinds = dict(strangers())
     points = []
     for seed in range(given.turns):

@@ -1,4 +1,4 @@
-"""Coverage on MNIST, and pictures of other kinds in a net that learned MNIST, as benchmarks/unknown.py measures them."""
+"""Coverage on MNIST, and other pictures in a net that learned MNIST, as benchmarks/unknown.py measures them."""
 
 import json
 import os
