@@ -45,6 +45,7 @@ def test_train_tells_data_model_training_score_verdict_and_where_it_is(here: Pat
         "no duplicates across parts",
         lines[0],
     )
+    assert lines.pop(1) == "classes   cat 50.0/50.0/50.0 %, dög 50.0/50.0/50.0 % of train/validation/test"
     assert re.fullmatch(
         r"model     convnet: 3 conv, 1 pool, 1 dense, [\d,]+ parameters, [\d.]+ .FLOP a sample, "
         r"[\d.]+ .?B to train at batch 32",

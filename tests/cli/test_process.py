@@ -112,6 +112,7 @@ def test_without_a_terminal_nothing_but_lines_is_printed(tmp_path: Path) -> None
     assert all(letter.isprintable() or letter == "\n" for letter in done.stdout)
     assert [line.split()[0] for line in done.stdout.splitlines()] == [
         "data",
+        "classes",
         "model",
         "recipe",
         *["training"] * done.stdout.count("\ntraining"),

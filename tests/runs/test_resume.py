@@ -316,6 +316,7 @@ def test_what_is_printed_on_the_way(tmp_path: Path, capsys: pytest.CaptureFixtur
     words = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert list(dict.fromkeys(words)) == [
         "data",
+        "classes",
         "model",
         "resumed",
         "training",

@@ -139,9 +139,9 @@ def _pattern(
     files: Sequence[Listed], stems: Sequence[str], rows: Sequence[Sequence[str]], place: int, values: Sequence[str]
 ) -> str | None:
     """The shortest of a few regular expressions that reads these values out of the names."""
-    before = {stem[: stem.index(value)] for stem, value in zip(stems, values, strict=True)} if place else {""}
-    literal = re.sub(r"([.+()\[\]{}^$*?|\\])", r"\\\1", before.pop()) if len(before) == 1 else ""
     skipped = f"(?:[^/_. -]+[_. -]+){{{place}}}" if place else ""
+    before = {match[0] for stem in stems if (match := re.match(skipped, stem))}
+    literal = re.sub(r"([.+()\[\]{}^$*?|\\])", r"\\\1", before.pop()) if len(before) == 1 else ""
     candidates = (
         rf"{literal}([^/_]+)_",
         rf"{literal}([^/_. -]+)",

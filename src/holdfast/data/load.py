@@ -157,8 +157,8 @@ def _suggestion(found: Suggestion, path: Path) -> tuple[str, ...]:
     names = ", ".join(found.names[:3]) + (f" and {len(found.names) - 3:,} more" if len(found.names) > 3 else "")
     command = f"holdfast train {shlex.quote(str(path))} --group-by {shlex.quote(found.pattern)}"
     return (
-        f"names suggest {len(found.names):,} groups ({names}) that stand on both sides of this split, which flatters "
-        f"the score; to keep each on one side: {command}",
+        f"names suggest {len(found.names):,} groups ({names}) that this split cuts, which flatters the score; "
+        f"to keep each on one side: {command}",
     )
 
 
