@@ -223,6 +223,23 @@ def loop_cost(files: list[Found]) -> str:
     return f"{table('net | n | holdfast, µs a step | by hand, µs a step | holdfast / by hand', rows)}\n\n{about(found)}"
 
 
+def unknown(files: list[Found]) -> str:
+    """What share of each kind of pictures a net that learned MNIST answers with "unknown"."""
+    (found,) = files
+    points = found["points"]
+    kinds = {"MNIST, test part": (found["samples"], [100 - 100 * point["answered"] for point in points])}
+    for name, count in found["pictures"].items():
+        kinds[name] = count, [100 * point["unknown"][name] for point in points]
+    rows = [
+        (name, f"{count:,}", Spread.of(shares).text(".1f"), f"{min(shares):.1f}", f"{max(shares):.1f}")
+        for name, (count, shares) in kinds.items()
+    ]
+    accuracies = Spread.of([100 * point["accuracy_of_answered"] for point in points]).text(".2f")
+    said = f"n={len(points)} seeds.  Of MNIST's answered pictures {accuracies} % are answered rightly."
+    head = "pictures | how many | unknown, % | least | most"
+    return f"{table(head, rows)}\n\n{said}\n\n{about(found)}"
+
+
 def gpu(files: list[Found]) -> str:
     """What a GPU does."""
     (found,) = files
@@ -309,6 +326,7 @@ TABLES: dict[str, Callable[[list[Found]], str]] = {
     "memory": memory,
     "limit": limit,
     "loop_cost": loop_cost,
+    "unknown": unknown,
     "gpu": gpu,
 }
 
