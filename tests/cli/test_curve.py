@@ -20,7 +20,7 @@ def test_a_line_a_training_then_what_it_says(small: Path, says: Says) -> None:
     lines = lines[lines.index("sizes     31, 62; 1 training each") :]
     assert lines[1].startswith("31        validation ")
     assert lines[3].startswith("more data from 31 to 62 pictures the accuracy ")
-    assert lines[4].startswith("model     with all data it gets ")
+    assert lines[4].startswith("model     of 62 training pictures it gets ")
     assert lines[5] == "saved     runs/small-curve-001 · report: runs/small-curve-001/report.html"
     assert Path("runs/small-curve-001/curve.json").is_file()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import holdfast
-from holdfast.core import BadValue
+from holdfast.core import BadValue, UnknownName
 from holdfast.data import Dataset, from_arrays
 from holdfast.runs import LearningCurve, Record
 from holdfast.runs.curve import checked_sizes, nested_order
@@ -110,8 +110,16 @@ def test_only_halvings_that_cut_no_group_are_taken() -> None:
 
 
 def test_repeats_must_be_positive(tmp_path: Path) -> None:
-    with pytest.raises(BadValue, match=r"learning_curve\(repeats=0\): must be positive"):
+    with pytest.raises(BadValue, match=r"learning_curve\(repeats=0\): must be a positive whole number"):
         curve(tmp_path / "runs", repeats=0)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_is_no_number_of_samples_or_no_option_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match=r"learning_curve\(sizes=\[20, 40.5\]\): must be a positive whole number"):
+        curve(tmp_path / "runs", sizes=[20, 40.5])
+    with pytest.raises(UnknownName, match=r"unknown option 'epoch'; did you mean 'epochs'\?"):
+        curve(tmp_path / "runs", epoch=3)
     assert not (tmp_path / "runs").exists()
 
 
@@ -128,7 +136,7 @@ def test_points_gain_and_sentences_fit_each_other(tmp_path: Path) -> None:
     assert found.forecast is not None
     assert found.forecast.n == 168
     assert found.sentences[0].startswith("from 40 to 84 pictures the accuracy ")
-    assert found.sentences[1].startswith("with all data it gets ")
+    assert found.sentences[1].startswith("of 84 training pictures it gets ")
     assert str(found) == f"{found.folder}: {found.sentences[0]}"
 
 
@@ -188,5 +196,5 @@ def test_progress_is_told_by_size_and_repeat(tmp_path: Path, capsys: pytest.Capt
     assert [line.split()[0] for line in lines[1:5]] == ["40", "40", "84", "84"]
     assert "repeat 2 of 2" in lines[2]
     assert lines[5].startswith("more data from 40 to 84 pictures")
-    assert lines[6].startswith("model     with all data")
+    assert lines[6].startswith("model     of 84 training pictures")
     assert lines[7].startswith("saved     ")

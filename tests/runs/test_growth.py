@@ -41,13 +41,13 @@ def test_samples_of_a_group_are_one_column_and_the_means_stay() -> None:
 def test_groups_widen_the_interval() -> None:
     answers, groups = right([50], 100), np.arange(100) // 10  # whole groups are right, or wrong
 
-    alone, grouped = (interval_over(shares_of(answers, which), A_SHARE) for which in (None, groups))
+    alone, grouped = (interval_over(shares_of(answers, which), 100, A_SHARE) for which in (None, groups))
 
     assert grouped[1] - grouped[0] > 2 * (alone[1] - alone[0])
 
 
 def test_one_repeat_has_the_interval_of_agresti_and_coull_with_student_s_t() -> None:
-    low, high = interval_over(shares_of(right([90], 100), None), A_SHARE)
+    low, high = interval_over(shares_of(right([90], 100), None), 100, A_SHARE)
 
     assert (low, high) == pytest.approx((92 / 104 - 0.0624, 92 / 104 + 0.0624), abs=2e-4)
     assert (low, high) == pytest.approx(wilson(90, 100), abs=0.01)
@@ -55,14 +55,14 @@ def test_one_repeat_has_the_interval_of_agresti_and_coull_with_student_s_t() -> 
 
 def test_repeats_that_differ_widen_the_interval() -> None:
     calm, restless = (
-        interval_over(shares_of(right(counts, 200), None), A_SHARE) for counts in ([160] * 3, [140, 160, 180])
+        interval_over(shares_of(right(counts, 200), None), 200, A_SHARE) for counts in ([160] * 3, [140, 160, 180])
     )
 
     assert restless[1] - restless[0] > 2 * (calm[1] - calm[0])
 
 
 def test_the_interval_of_a_perfect_score_has_a_width() -> None:
-    low, high = interval_over(shares_of(right([50] * 3, 50), None), A_SHARE)
+    low, high = interval_over(shares_of(right([50] * 3, 50), None), 50, A_SHARE)
 
     assert 0.85 < low < 0.97
     assert high == 1.0
@@ -79,7 +79,7 @@ def test_the_interval_holds_the_truth(p: float, spread: float) -> None:
         noise = random.standard_normal((repeats, n)) * 0.3**0.5 + random.standard_normal((1, n)) * 0.7**0.5
         luck = spread * random.standard_normal((repeats, 1))
         answers = (noise + luck) / (1 + spread**2) ** 0.5 < norm.ppf(p)
-        low, high = interval_over(shares_of(answers, None), A_SHARE)
+        low, high = interval_over(shares_of(answers, None), n, A_SHARE)
         held += low <= p <= high
 
     assert held >= 0.91 * 400
@@ -88,8 +88,8 @@ def test_the_interval_holds_the_truth(p: float, spread: float) -> None:
 def test_a_gain_is_shown_when_its_whole_interval_is_above_zero() -> None:
     before, after = (shares_of(right([count] * 3, 200), None) for count in (140, 180))
 
-    step = gain(100, 200, before, after)
-    none = gain(100, 200, before, before)
+    step = gain(100, 200, before, after, 200)
+    none = gain(100, 200, before, before, 200)
 
     assert step.value == pytest.approx(0.2)
     assert step.shown
@@ -98,11 +98,27 @@ def test_a_gain_is_shown_when_its_whole_interval_is_above_zero() -> None:
     assert not none.shown
 
 
+def test_the_samples_that_are_added_weigh_no_more_than_samples_where_there_are_groups() -> None:
+    before, after = (right([count] * 2, 240) for count in (200, 204))
+    groups = np.arange(240) % 6
+
+    step = gain(100, 200, shares_of(before, groups), shares_of(after, groups), 240)
+
+    assert step.value == pytest.approx(4 / 240)
+    assert -0.01 < step.interval[0] < step.value < step.interval[1] < 0.05
+
+
+def test_one_group_says_nothing_of_others() -> None:
+    shares = shares_of(right([200], 240), np.zeros(240, np.int64))
+
+    assert interval_over(shares, 240, A_SHARE) == (0.0, 1.0)
+
+
 def test_two_samples_are_added_to_a_difference() -> None:
     """Bonett & Price 2012 on 10 against 2 discordant samples of 100; their z is Student's t here."""
     steps = np.array([[1.0] * 10 + [-1.0] * 2 + [0.0] * 88])
 
-    low, high = interval_over(steps, A_DIFFERENCE)
+    low, high = interval_over(steps, 100, A_DIFFERENCE)
 
     p, q, n = 11 / 102, 3 / 102, 102
     half = 1.984 * ((p + q - (p - q) ** 2) / (n - 1)) ** 0.5
@@ -191,4 +207,4 @@ def test_it_is_said_whether_a_bigger_model_would_pay(train: int, validation: int
         shares_of(right([count] * 3, n), None) for count, n in ((train, 1000), (validation, 400))
     )
 
-    assert said_of_model(of_train, of_validation, "pictures").endswith(said)
+    assert said_of_model(800, of_train, of_validation, 400, "pictures").endswith(said)

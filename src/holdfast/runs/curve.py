@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..core import BadValue, derive
 from ..data import Dataset, Part
 from ..evaluate import Ledger, Score
+from ..models.arrays import check_number
 from . import lines
 from .folder import recorded
 from .formats import duration, percent
@@ -120,8 +121,9 @@ def learning_curve(
     say = lines.say if verbose else lines.quiet
     out, seed = Path(out), how.get("seed", 0)
     check_settings(model, how, out)
-    if repeats < 1:
-        raise BadValue(f"learning_curve(repeats={repeats}): must be positive; 3 show how much chance there is in it.")
+    check_number(f"learning_curve(repeats={repeats!r})", repeats)
+    for size in sizes or ():
+        check_number(f"learning_curve(sizes={list(sizes or ())})", size)
     data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, out=out, path=data, seed=seed)
     orders = [nested_order(data.train, derive(seed, "curve", repeat)) for repeat in range(repeats)]
     wanted = checked_sizes(data, sizes, orders)
@@ -263,16 +265,16 @@ def _curve(folder: Path, record: Record, data: Dataset, found: Sequence[Trained]
             n=one.n,
             train=float(one.train.mean()),
             validation=Score(
-                "accuracy", float(one.validation.mean()), interval_over(share, A_SHARE), n, "validation", looks
+                "accuracy", float(one.validation.mean()), interval_over(share, n, A_SHARE), n, "validation", looks
             ),
             repeats=tuple(map(float, one.validation.mean(1))),
         )
         for one, share in zip(found, shares, strict=True)
     )
-    step = gain(found[-2].n, found[-1].n, shares[-2], shares[-1])
+    step = gain(found[-2].n, found[-1].n, shares[-2], shares[-1], n)
     later = forecast([one.n for one in found], shares, record.settings.seed)
     of_train = shares_of(found[-1].train, None)
-    said = said_of_data(step, later, things), said_of_model(of_train, shares[-1], things)
+    said = said_of_data(step, later, things), said_of_model(found[-1].n, of_train, shares[-1], n, things)
     return LearningCurve(folder, record, points, step, later, said)
 
 

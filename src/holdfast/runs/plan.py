@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ..callbacks import EarlyStopping
-from ..core import BadData, BadFile, BadShape, BadValue, UnknownName, derive
+from ..core import BadData, BadFile, BadShape, BadValue, UnknownName, derive, suggestion
 from ..data import Dataset, Part, RandomShift
 from ..data.assign import assign
 from ..data.source import VALIDATION
@@ -134,6 +134,8 @@ def _inner(part: Part, seed: int) -> tuple[Part, Part]:
 
 def check_settings(model: ModelChoice, how: How, out: Path) -> None:
     """Raises at once what `plan` would raise after the data was read, which may take long."""
+    for name in how.keys() - How.__annotations__.keys():
+        raise UnknownName(f"unknown option {name!r}{suggestion(name, list(How.__annotations__))}")
     if not isinstance(model, BaseModel):
         read_json(Path(model)) if is_file(model) else ready_made.canonical(str(model))
     optimizer_for(how.get("optimizer"), how.get("learning_rate"))
