@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .interval import Interval, wilson
-from .score import _checked, percent
+from .score import checked, percent
 
 BINS = 15  # as in Guo et al. 2017
 TEMPERATURES = 0.05, 20.0  # what is searched
@@ -85,7 +85,7 @@ def calibration(targets: ArrayLike, probabilities: ArrayLike) -> Calibration:
         >>> round(measured.brier, 3), round(measured.ece, 3)
         (0.25, 0.3)
     """
-    actual, shares = _checked(targets, probabilities)
+    actual, shares = checked(targets, probabilities)
     confidence, right = shares.max(1).clip(0, 1), shares.argmax(1) == actual
     places = np.ceil(confidence * BINS).astype(int) - 1
     bins = tuple(_bin(int(place), confidence[places == place], right[places == place]) for place in np.unique(places))
@@ -118,7 +118,7 @@ def fit_temperature(targets: ArrayLike, probabilities: ArrayLike) -> float:
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
-    actual, shares = _checked(targets, probabilities)
+    actual, shares = checked(targets, probabilities)
     n, k = shares.shape
     if k == 1:
         return 1.0

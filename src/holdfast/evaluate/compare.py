@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core import BadShape, BadValue
 from .interval import Interval, normal, paired
-from .score import percent
+from .score import ends, percent
 
 LEVEL = 0.05  # a p below it is a difference
 
@@ -53,8 +53,8 @@ class Comparison:
     def sentence(self) -> str:
         """What may be said: "a beats b by 3.2 points [1.1, 5.3], p=0.004, n=1,000"."""
         sign = -1 if self.winner == self.second else 1
-        low, high = sorted(100 * sign * end for end in self.interval)
-        facts = f"{100 * sign * self.difference:.1f} points [{low:.1f}, {high:.1f}], {self._p}, n={self.n:,}"
+        low, high = sorted(sign * end for end in self.interval)
+        facts = f"{100 * sign * self.difference:.1f} points {ends((low, high))}, {self._p}, n={self.n:,}"
         if self.winner is None:
             return f"no difference shown between {self.first} and {self.second}: {facts}"
         return f"{self.winner} beats {self.second if sign > 0 else self.first} by {facts}"
@@ -150,8 +150,7 @@ class SeedAgreement:
     n: int
 
     def __str__(self) -> str:
-        low, high = (100 * end for end in self.interval)
-        return f"{percent(self.value)} [{low:.1f}, {high:.1f}] of the answers agree, {self.seeds} seeds, n={self.n:,}"
+        return f"{percent(self.value)} {ends(self.interval)} of the answers agree, {self.seeds} seeds, n={self.n:,}"
 
 
 def agreement_of_seeds(predictions: ArrayLike) -> SeedAgreement:

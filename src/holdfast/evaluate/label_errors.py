@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core import need
-from .score import _checked
+from .score import checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def label_errors(labels: ArrayLike, probabilities: ArrayLike) -> LabelErrors:
     Source: Northcutt, Jiang & Chuang 2021, Journal of Artificial Intelligence Research 70:1373-1411.
     """
     rank, filters = (need(f"cleanlab.{name}", extra="labels") for name in ("rank", "filter"))
-    given, shares = _checked(labels, probabilities)
+    given, shares = checked(labels, probabilities)
     shares = shares / shares.sum(1, keepdims=True)  # float32 sums to 1 less exactly than cleanlab wants
     quality = np.asarray(rank.get_label_quality_scores(given, shares, method="self_confidence"))
     suspected = np.asarray(filters.find_label_issues(given, shares, n_jobs=1))

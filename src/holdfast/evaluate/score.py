@@ -48,10 +48,10 @@ class Score:
     @property
     def text(self) -> str:
         """The value with its interval: "81.1 % [71.8, 87.9]", "0.610 [0.48, 0.74]"."""
-        low, high = self.interval
         if self.metric == "log_loss":
+            low, high = self.interval
             return f"{self.value:.3f} [{low:.2f}, {high:.2f}]"
-        return f"{percent(self.value)} [{100 * low:.1f}, {100 * high:.1f}]"
+        return f"{percent(self.value)} {ends(self.interval)}"
 
     def __str__(self) -> str:
         done = "opened" if self.part == "test" else "looked at"
@@ -146,7 +146,7 @@ def score(
         BadShape: the shapes do not fit each other, or there are no samples.
         BadData: targets out of range, NaN, rows that are no probabilities.
     """
-    actual, shares = _checked(targets, probabilities)
+    actual, shares = checked(targets, probabilities)
     n, k = shares.shape
     names = [str(index) for index in range(k)] if classes is None else list(classes)
     if len(names) != k:
@@ -170,6 +170,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def ends(interval: Interval) -> str:
+    """(0.7178, 0.8791) -> "[71.8, 87.9]", in percent or points."""
+    low, high = interval
+    return f"[{100 * low:.1f}, {100 * high:.1f}]"
+
+
 def _class_score(name: str, confusion: NDArray[np.int64], index: int) -> ClassScore:
     hits, n, said = int(confusion[index, index]), int(confusion[index].sum()), int(confusion[:, index].sum())
     return ClassScore(
@@ -182,7 +188,8 @@ def _class_score(name: str, confusion: NDArray[np.int64], index: int) -> ClassSc
     )
 
 
-def _checked(targets: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def checked(targets: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(N,) class indices and (N, K) probabilities, or what is wrong with them, as `score` raises it."""
     actual, shares = np.asarray(targets), np.asarray(probabilities, dtype=np.float64)
     if actual.ndim != 1 or shares.ndim != 2 or len(actual) != len(shares):
         raise BadShape(

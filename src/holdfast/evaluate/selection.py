@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..core import BadShape
 from .interval import Interval, wilson
-from .score import Report, percent
+from .score import Report, ends, percent
 
 BAGS = 1000
 PLAYED = 500  # of the bags, to see how far the value errs,
@@ -37,9 +37,8 @@ class Chosen:
     candidates: int
 
     def __str__(self) -> str:
-        low, high = (100 * end for end in self.interval)
         return (
-            f"accuracy {percent(self.value)} [{low:.1f}, {high:.1f}] n={self.n:,}, the best of {self.candidates:,} "
+            f"accuracy {percent(self.value)} {ends(self.interval)} n={self.n:,}, the best of {self.candidates:,} "
             f"without the {100 * (self.naive - self.value):.1f} points that the choice adds"
         )
 

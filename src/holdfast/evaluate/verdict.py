@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from .interval import Interval, newcombe
-from .score import Report, Score, percent
+from .score import Report, Score, ends, percent
 
 MARGIN = 0.03  # a gap beyond this is overfitting
 TOLERANCE = 0.10  # a gap that may be beyond this is no good fit
@@ -61,7 +61,7 @@ def verdict(train: Report, validation: Report) -> Verdict:
     gap = train.accuracy.value - validation.accuracy.value
     low, high = interval = newcombe(_counts(train.accuracy), _counts(validation.accuracy))
     parts = f"train {percent(train.accuracy.value)}, validation {percent(validation.accuracy.value)}"
-    measured = f"gap {100 * gap:.1f} points [{100 * low:.1f}, {100 * high:.1f}]"
+    measured = f"gap {100 * gap:.1f} points {ends(interval)}"
     if low > MARGIN:
         remedy = "try dropout, augmentation or more data"
         return Verdict("overfitting", f"{parts}, {measured}; {remedy}", gap, interval)
