@@ -13,11 +13,10 @@ from holdfast.models import BaseModel
 from holdfast.training.passes import fused
 from holdfast.training.passes.block import FirstBlock
 from holdfast.training.passes.dropout import Dropout
-from holdfast.training.passes.narrow import Narrow
 from holdfast.training.passes.norm import NormRelu
 from holdfast.training.passes.pool import ReluPool
 
-KINDS = (FirstBlock, Narrow, NormRelu, ReluPool, Dropout)
+KINDS = (FirstBlock, NormRelu, ReluPool, Dropout)
 
 # Sums of some thousand float32 products in another order: errors of 6e-8 a product, growing with the root of their
 # number.  Relative to the largest value of all gradients, as some of them cancel to 0 (a bias before a batch norm).
@@ -25,7 +24,7 @@ SUMS = 1e-6
 
 
 def fused_kinds(module: nn.Module) -> Counter[str]:
-    """How many modules of each kind the passes have put into a graph, those of sub-models included."""
+    """How many modules of each kind the passes have put in for images and dropout, those of sub-models included."""
     assert isinstance(module, fx.GraphModule)
     return Counter(type(part).__name__ for part in called(module) if isinstance(part, KINDS))
 
