@@ -348,7 +348,7 @@ def update(name: str, tensors: Sequence[Sequence[Tensor]], *numbers: float | Ten
         return False
     count = len(tensors[0])
     addresses = [(c_void_p * count)(*[x.data_ptr() for x in xs]) for xs in tensors]
-    sizes = (c_int64 * count)(*[x.numel() for x in tensors[0]])
+    sizes = c_int64s(*[x.numel() for x in tensors[0]])
     threads = torch.get_num_threads()
     call(name, *addresses, sizes, c_int64(count), *[c_float(float(number)) for number in numbers], threads)
     torch.autograd.graph.increment_version(list(itertools.chain(*changed)))  # or old graphs would take the new weights
@@ -357,7 +357,7 @@ def update(name: str, tensors: Sequence[Sequence[Tensor]], *numbers: float | Ten
 
 def plain(x: Tensor) -> bool:
     """Whether x is numbers in a row on the CPU, float32."""
-    return x.is_contiguous() and x.dtype is torch.float32 and x.device.type == "cpu"
+    return x.is_cpu and x.dtype is torch.float32 and x.is_contiguous()
 
 
 def fits(x: Tensor) -> bool:
