@@ -568,7 +568,7 @@ def test_times_are_dates_where_they_can_be(value: float, said: str) -> None:
 def test_split_copies_times_and_ratios_are_told() -> None:
     text = Page(report(full_facts())).text
 
-    assert "data train 420, validation 90, test 91; 12 exact copies, 5 near ones; 4 groups" in text
+    assert "data train 420, validation 90, test 91; 12 exact copies, 5 near ones; 4 groups; in order of time" in text
     assert "near copies 5 found, none on two sides" in text
     assert "420 pictures, times 420 to 420.5" in text
     assert "shirt 41 9.8 % 10 11.1 %" in text

@@ -94,7 +94,8 @@ def _data_in_short(data: DataFacts) -> str:
     near = f"{data.found.near_duplicates:,} near ones" if _near_looked_for(data.found) else "near ones not looked for"
     copies = f"{data.found.duplicates:,} exact copies, {near}"
     groups = "no groups given" if data.found.groups is None else f"{data.found.groups:,} groups"
-    return f"{parts}; {copies}; {groups}"
+    order = "; in order of time" if any(part.times for part in data.parts) else ""
+    return f"{parts}; {copies}; {groups}{order}"
 
 
 def _near(found: Found) -> str:
