@@ -61,6 +61,8 @@ class Manifest:
 
     def known(self, source: Source) -> NDArray[np.int8]:
         """(N,) the side of each sample, by its content, or by its name where the content was changed; else UNKNOWN."""
+        if not self.sides:
+            return np.full(len(source.labels), UNKNOWN, np.int8)
         here = _hexes(source)
         present = set(here)
         by_content = {content: side for part, side in PARTS.items() for content in self.sides.get(part, ())}
@@ -78,6 +80,8 @@ class Manifest:
 
     def notes(self, source: Source) -> tuple[str, ...]:
         """A sentence for the test files that were removed, and one for those that were changed."""
+        if not self.sides:
+            return ()
         present, names = set(_hexes(source)), set(source.names)
         tested = {**self.sides.get(GIVEN, {}), **self.sides.get("test", {})}
         missing = [name for content, name in tested.items() if content not in present]
@@ -109,15 +113,13 @@ class Manifest:
         return Manifest(sides)
 
 
-def keep(path: Path | None, make: Callable[[Manifest], tuple[Made, Manifest]]) -> Made:
-    """What `make` gives for the manifest in this file, which then holds the manifest that it gives with it.
+def keep(path: Path, source: Source, make: Callable[[Manifest], tuple[Made, NDArray[np.int8]]]) -> Made:
+    """What `make` gives for the manifest in this file, which then holds the sides that it gives with it.
 
     The file is written when all went well.  If another process wrote it meanwhile, `make` is called again.
     """
-    before = Manifest() if path is None else Manifest.read(path)
-    made, after = make(before)
-    if path is None:
-        return made
+    before = Manifest.read(path)
+    made, parts = make(before)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -125,8 +127,8 @@ def keep(path: Path | None, make: Callable[[Manifest], tuple[Made, Manifest]]) -
     with _alone(path.parent):
         now = Manifest.read(path)
         if now != before:
-            made, after = make(now)
-        if after != now:
+            made, parts = make(now)
+        if (after := now.after(source, parts)) != now:
             after.write(path)
     return made
 

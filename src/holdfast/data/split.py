@@ -68,12 +68,11 @@ def split(
     tied = together(source)
     shares = _open_shares(source.parts, validation, test)
 
-    def divided(known: Manifest) -> tuple[Dataset, Manifest]:
+    def divided(known: Manifest) -> tuple[Dataset, NDArray[np.int8]]:
         parts = _parts(source, tied.blocks, shares, known.known(source), name=name, seed=seed)
-        notes = known.notes(source)
-        return _dataset(source, tied, parts, notes, name=name, origin=origin), known.after(source, parts)
+        return _dataset(source, tied, parts, known.notes(source), name=name, origin=origin), parts
 
-    return keep(manifest, divided)
+    return divided(Manifest())[0] if manifest is None else keep(manifest, source, divided)
 
 
 def _parts(
