@@ -10,7 +10,7 @@ from .drawing import epoch_ticks, round_ticks
 from .formats import decimals, percent
 from .overlay import COLOURS, LABELLED, Overlay, Values, overlay
 from .predictions import Predictions
-from .report import templates
+from .report import rendered
 
 if TYPE_CHECKING:
     from .compare import Compared
@@ -54,8 +54,7 @@ def page(compared: "Compared", runs: Sequence[Shown], classes: Sequence[str]) ->
         "COLOURS": COLOURS,
         "LABELLED": LABELLED,
     }
-    text = templates(html=True).get_template("compare.html.j2").render(values)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # as the report does
+    return rendered("compare.html.j2", values, html=True)
 
 
 def curves(runs: Sequence[Shown], key: str) -> Overlay | None:

@@ -24,7 +24,7 @@ from .loading import load_shown
 from .overlay import LABELLED, Overlay, Values, overlay
 from .plan import How, ModelChoice, check_settings, fitted, plan
 from .record import Record
-from .report import templates
+from .report import rendered
 from .run import REPORT
 from .write import write_text
 
@@ -291,7 +291,7 @@ def page(curve: LearningCurve, seconds: float) -> str:
         "ledger. The test part stayed sealed.",
         "LABELLED": LABELLED,
     }
-    return templates(html=True).get_template("curve.html.j2").render(values)
+    return rendered("curve.html.j2", values, html=True)
 
 
 def chart(curve: LearningCurve) -> Overlay:

@@ -30,12 +30,12 @@ GROUPS_SHOWN = 12  # names of groups in a part; of more, the number
 
 def report(facts: Facts) -> str:
     """The whole report as one HTML file that asks the network for nothing: screen, print, light, dark, any width."""
-    return _render("report.html.j2", _of_run(facts), html=True)
+    return rendered("report.html.j2", _of_run(facts), html=True)
 
 
 def card(facts: Facts) -> str:
     """The model card: the report's words and numbers as Markdown."""
-    return _render("card.md.j2", _of_run(facts), html=False)
+    return rendered("card.md.j2", _of_run(facts), html=False)
 
 
 def as_json(facts: Facts) -> str:
@@ -53,7 +53,7 @@ def crossval_page(facts: CrossvalFacts) -> str:
         "words": shared_words(facts.data, facts.report, facts.confidence)
         | {"part": "out of fold", "looks": looks_out_of_fold(score)},
     }
-    return _render("crossval.html.j2", _shared(facts, facts.report, facts.confidence) | own, html=True)
+    return rendered("crossval.html.j2", _shared(facts, facts.report, facts.confidence) | own, html=True)
 
 
 def _of_run(facts: Facts) -> dict[str, Any]:  # Any: what the templates take
@@ -83,7 +83,8 @@ def _shared(facts: Facts | CrossvalFacts, judged: Report, confidence: Confidence
     }
 
 
-def _render(template: str, values: Mapping[str, Any], *, html: bool) -> str:  # Any: what the templates take
+def rendered(template: str, values: Mapping[str, Any], *, html: bool) -> str:  # Any: what the templates take
+    """A template beside this file, filled in."""
     return _writable(templates(html=html).get_template(template).render(values))
 
 
