@@ -59,7 +59,7 @@ def test_wrong_labels_are_first_in_the_table_and_on_the_sheet(tmp_path: Path) ->
     first = table[0]
     assert page.index(f"1. {first['sample']}") < page.index(f"2. {table[1]['sample']}")
     assert f"labelled <b>{first['given']}</b>" in page
-    assert page.count("<img src=") == len(found.found)
+    assert page.count("<img src=") == max(24, len(found.found))
     assert "http" not in page.replace("http-equiv", "")
 
 

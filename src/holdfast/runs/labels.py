@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Unpack
 
+import numpy as np
+
 from ..core import need, whole_file
 from ..data import Dataset, Part
 from ..evaluate import LabelErrors, label_errors
@@ -18,7 +20,7 @@ from .told import Picture
 from .write import write_text
 
 SHEET, TABLE = "labels.html", "labels.csv"
-SHOWN = 300  # pictures on the sheet; the table has all samples
+LEAST, SHOWN = 24, 300  # pictures on the sheet, suspected or not; the table has all samples
 WEAK = 0.8  # accuracy out of fold below which most suspects are mistakes of the models
 
 
@@ -109,9 +111,9 @@ def write_table(path: Path, found: LabelErrors, crossval: CrossValidation, class
 
 
 def page(found: LabelErrors, crossval: CrossValidation, pool: Part, data: Dataset) -> str:
-    """The sheet: suspected pictures, what they are called and what they look like to the model."""
+    """The sheet: the most suspicious pictures, what they are called and what they look like to the models."""
     places = dict(zip(pool.names, range(len(pool)), strict=True))
-    order = [int(place) for place in found.order[: len(found)]]
+    order = [int(place) for place in found.order[: min(SHOWN, max(LEAST, len(found)))]]
     pictures = [
         Picture(
             pool.images[places[crossval.names[place]]].numpy(),
@@ -120,18 +122,18 @@ def page(found: LabelErrors, crossval: CrossValidation, pool: Part, data: Datase
             float(crossval.probabilities[place, found.suggested[place]]),
             crossval.names[place],
         )
-        for place in order[:SHOWN]
+        for place in order
     ]
     pairs: dict[tuple[str, str], int] = {}
-    for place in order:
+    for place in map(int, np.flatnonzero(found.suspected)):
         pair = data.classes[int(crossval.labels[place])], data.classes[int(found.suggested[place])]
         pairs[pair] = pairs.get(pair, 0) + 1
     values = {
         "name": data.name,
         "n": len(crossval.labels),
-        "suspected": len(order),
+        "suspected": len(found),
         "pictures": pictures,
-        "given": [float(found.quality[place]) for place in order[:SHOWN]],
+        "given": [float(found.quality[place]) for place in order],
         "pairs": sorted(pairs.items(), key=lambda item: -item[1])[:12],
         "score": crossval.score,
         "folder": str(crossval.folder),
