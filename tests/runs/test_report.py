@@ -530,6 +530,7 @@ def test_the_value_as_seen_is_struck_through_beside_the_one_without_optimism() -
     )
     assert said in Page(html).text
     assert said in text
+    assert "seeds 82.0 % as seen on average over 3 seeds" in Page(html).text.replace("\N{NO-BREAK SPACE}", " ")
     assert "These accuracies are as seen, before the optimism is taken off." in Page(html).text
     hardly = replace(given.validation, accuracy=replace(given.validation.accuracy, optimism=1e-5))
     assert "</s>" not in report(replace(given, validation=hardly))

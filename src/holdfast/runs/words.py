@@ -50,7 +50,7 @@ def run_words(facts: Facts) -> dict[str, str]:
         "test": _test(facts),
         "unseen": "–" if facts.openings else "sealed",
         "regression": next((one.how for one in facts.baselines if one.how), ""),
-        "seeds": _seeds(facts.seeds, facts.data.things) if facts.seeds else "",
+        "seeds": _seeds(facts.seeds, facts) if facts.seeds else "",
         "twin": f"holdfast compare --twin {shlex.quote(facts.making.folder)}" if untwinned else "",
     }
 
@@ -79,12 +79,12 @@ def _confidence(confidence: Confidence) -> str:
     return said
 
 
-def _seeds(seeds: SeedSpread, things: str) -> str:
-    agreement = seeds.agreement
+def _seeds(seeds: SeedSpread, facts: Facts) -> str:
+    agreement, seen = seeds.agreement, " as seen" if flatters(facts.validation.accuracy.optimism) else ""
     return (
-        f"{formats.percent(seeds.mean)} on average over {len(seeds.seeds)} seeds, standard deviation "
+        f"{formats.percent(seeds.mean)}{seen} on average over {len(seeds.seeds)} seeds, standard deviation "
         f"{100 * seeds.spread:.1f} points; any two agree on {formats.percent(agreement.value)} "
-        f"{formats.interval(agreement.interval)} of {agreement.n:,} {things}"
+        f"{formats.interval(agreement.interval)} of {agreement.n:,} {facts.data.things}"
     )
 
 
