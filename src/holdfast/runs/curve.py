@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from math import log2
 from pathlib import Path
 from typing import Literal, TypeAlias, Unpack
 
@@ -17,14 +16,13 @@ from ..data import Dataset, Part
 from ..evaluate import Ledger, Score
 from ..models.arrays import check_number
 from . import lines
+from .curve_page import page, things_of
 from .folder import recorded
 from .formats import duration, percent
 from .growth import A_SHARE, Forecast, Gain, forecast, gain, interval_over, said_of_data, said_of_model, shares_of
 from .loading import load_shown
-from .overlay import LABELLED, Overlay, Values, overlay
 from .plan import How, ModelChoice, check_settings, fitted, plan
 from .record import Record
-from .report import rendered
 from .run import REPORT
 from .write import write_text
 
@@ -258,7 +256,7 @@ def _trained(
 
 def _curve(folder: Path, record: Record, data: Dataset, found: Sequence[Trained], looks: int) -> LearningCurve:
     """What these trainings say."""
-    groups, n, things = data.validation.groups, len(data.validation), _things(record)
+    groups, n, things = data.validation.groups, len(data.validation), things_of(record)
     shares = [shares_of(one.validation, groups) for one in found]
     points = tuple(
         Point(
@@ -276,51 +274,3 @@ def _curve(folder: Path, record: Record, data: Dataset, found: Sequence[Trained]
     of_train = shares_of(found[-1].train, None)
     said = said_of_data(step, later, things), said_of_model(found[-1].n, of_train, shares[-1], n, things)
     return LearningCurve(folder, record, points, step, later, said)
-
-
-def page(curve: LearningCurve, seconds: float) -> str:
-    """The report as one HTML file that asks the network for nothing."""
-    score, things = curve.points[-1].validation, _things(curve.record)
-    values = {
-        "curve": curve,
-        "chart": chart(curve),
-        "things": things,
-        "repeats": lines.counted(len(curve.points[-1].repeats), "training"),
-        "seconds": seconds,
-        "looks": f"Validation, n={score.n:,}, has been looked at {score.looks:,} times by now, over all runs in the "
-        "ledger. The test part stayed sealed.",
-        "LABELLED": LABELLED,
-    }
-    return rendered("curve.html.j2", values, html=True)
-
-
-def chart(curve: LearningCurve) -> Overlay:
-    """Train and validation over the sizes, in doublings; a forecast is one more point."""
-    first = curve.points[0].n
-    places = [1 + log2(point.n / first) for point in curve.points]
-    series = {
-        "train": Values(places, [point.train for point in curve.points]),
-        "validation": Values(
-            places,
-            [point.validation.value for point in curve.points],
-            [point.validation.interval for point in curve.points],
-        ),
-    }
-    ticks = [(place, f"{point.n:,}") for place, point in zip(places, curve.points, strict=True)]
-    spots = [
-        (place, f"{point.n:,}: validation {point.validation.text}, train {percent(point.train)}")
-        for place, point in zip(places, curve.points, strict=True)
-    ]
-    if (later := curve.forecast) is not None:
-        place, score = 1 + log2(later.n / first), curve.points[-1].validation
-        ends = "[{:.1f}, {:.1f}]".format(*(100 * end for end in later.interval))
-        values = Values([places[-1], place], [score.value, later.value], [later.interval], dashed=True)
-        series["power law"] = values
-        ticks.append((place, f"{later.n:,}"))
-        spots.append((place, f"{later.n:,}: by the power law {percent(later.value)} {ends}"))
-    apart = [tick for tick, (after, _) in zip(ticks, [*ticks[1:], (99.0, "")], strict=True) if after - tick[0] > 0.4]
-    return overlay("accuracy", series, apart, is_share=True, spots=spots)
-
-
-def _things(record: Record) -> str:
-    return "pictures" if len(record.shape) == 3 else "samples"
