@@ -9,7 +9,20 @@ import typer
 
 from ..core import BadValue, whole_file
 from .app import app
-from .options import Device, Epochs, ImageSize, ModelName, OptimizerName, Out, Precision, Quiet, Seed, SkipBad, how_of
+from .options import (
+    Device,
+    Epochs,
+    GroupBy,
+    ImageSize,
+    ModelName,
+    OptimizerName,
+    Out,
+    Precision,
+    Quiet,
+    Seed,
+    SkipBad,
+    how_of,
+)
 
 if TYPE_CHECKING:
     from ..evaluate import Agreement, Annotator, Answers, Ceiling
@@ -31,6 +44,7 @@ def labels(
     optimizer: OptimizerName = None,
     image_size: ImageSize = None,
     skip_bad: SkipBad = False,
+    group_by: GroupBy = None,
     seed: Seed = 0,
     device: Device = "auto",
     out: Out = Path("runs"),
@@ -64,7 +78,9 @@ def labels(
         precision=Precision.auto,
     )
     check_settings(model, how, out)
-    dataset = load_shown(quiet=quiet, path=data, seed=seed, image_size=image_size, skip_bad=skip_bad)
+    dataset = load_shown(
+        quiet=quiet, out=out, path=data, seed=seed, image_size=image_size, skip_bad=skip_bad, group_by=group_by
+    )
     review_labels(dataset, model, folds=folds, out=out, verbose=0 if quiet else 1, **how)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..core import BadShape, BadValue
 
 SMALLEST = 1e-30  # a probability of 0 has no logarithm
+DECIMALS = 4  # of a profile, which stands in JSON
 ENOUGH = 1e-9  # (1 - 0.9) * 50 is 4.999...
 
 
@@ -65,7 +66,7 @@ class Unknown:
         best, centred = known.argmax(1), _centred(known)
         usual = np.zeros((known.shape[1], known.shape[1]))
         for k in np.unique(best):
-            usual[k] = centred[best == k].mean(0)
+            usual[k] = centred[best == k].mean(0).round(DECIMALS)
         n = len(judged)
         answered = int(np.ceil(coverage * (n + 1) - ENOUGH))
         if answered > n:

@@ -70,7 +70,7 @@ def review_labels(
     need("cleanlab.filter", extra="labels")  # before the training
     say = lines.say if verbose else lines.quiet
     if not isinstance(data, Dataset):
-        data = load_shown(quiet=not verbose, path=data, seed=how.get("seed", 0))
+        data = load_shown(quiet=not verbose, out=out, path=data, seed=how.get("seed", 0))
     crossval = cross_validate(model, data, cv=folds, out=out, verbose=verbose, **how)
     found = label_errors(crossval.labels, crossval.probabilities)
     table = crossval.folder / TABLE
