@@ -36,7 +36,7 @@ def test_quiet_says_nothing(small: Path, says: Says) -> None:
     ],
 )
 def test_wrong_words_are_one_line(small: Path, says: Says, words: tuple[str, ...], message: str) -> None:
-    code, out, err = says("crossval", small, *QUICK, *words)
+    code, _, err = says("crossval", small, *QUICK, *words)
 
     assert (code, err.count("\n")) == (2, 1)
     assert message in err

@@ -187,6 +187,6 @@ def _report(scores: Sequence[FoldScore], predictions: Predictions, data: Dataset
     mean, n = float(values.mean()), report.accuracy.n
     train_n, judged_n = (sum(counts) for counts in zip(*((one.train_n, one.accuracy.n) for one in scores), strict=True))
     low, high = corrected_resampled(values, train_n, judged_n)
-    least = wilson(round(mean * n), n)  # folds that happen to agree make no sample larger
+    least = wilson(mean * n, n)  # folds that happen to agree make no sample larger
     interval = min(low, least[0]), max(high, least[1])
     return replace(report, accuracy=replace(report.accuracy, value=mean, interval=interval))

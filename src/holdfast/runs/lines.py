@@ -49,7 +49,10 @@ def classes_line(data: Dataset) -> str:
         return f"{named} of {parts}"
     apart = np.ptp(shares, axis=1)
     most = int(apart.argmax())
-    return f"{number:,}, shares at most {apart[most]:.1f} points apart in {parts}: {data.classes[most]} {words[most]}"
+    if apart[most] < 0.05:
+        return f"{number:,}, with the same shares in {parts}"
+    widest = f"class {data.classes[most]} {words[most]}"
+    return f"{number:,}, shares at most {apart[most]:.1f} points apart in {parts}: {widest}"
 
 
 def data_line(data: Dataset) -> str:
@@ -124,7 +127,7 @@ def saved_line(folder: Path, *, sealed: bool) -> str:
 
 def sealed_line(told: Revealed, openings: int, n: int) -> str:
     """Why the score of an opening of the test part, of n samples, is not told."""
-    accuracy = Score("accuracy", told.value, wilson(round(told.value * n), n), n, "test")
+    accuracy = Score("accuracy", told.value, wilson(told.value * n, n), n, "test")
     return (
         f"opened {counted(openings, 'time')}; no better than the {accuracy.text} revealed at opening {told.opening} by "
         "more than the standard error, so its value stays sealed (Ladder, Blum & Hardt 2015)"
