@@ -75,6 +75,10 @@ SUGGESTED = {
         [f"{('cat', 'dog')[b % 2]}/{b:04}_{n:02}.jpg" for b in range(6) for n in range(4)],
         tuple(f"{b:04}" for b in range(6)),
     ),
+    "bursts of a camera": (
+        [f"{KINDS[b % 2]}/DSC_{b:04}-{n}.jpg" for b in range(6) for n in range(1, 4)],
+        tuple(f"DSC_{b:04}" for b in range(6)),
+    ),
     "bursts of a phone": (
         [f"{('cat', 'dog')[b % 2]}/0000{n}_BURST2024010{b}.jpg" for b in range(1, 7) for n in range(4)],
         tuple(f"BURST2024010{b}" for b in range(1, 7)),

@@ -16,6 +16,7 @@ WORDS = re.compile(  # for what comes in numbers, and has one body, voice or cam
     re.IGNORECASE,
 )
 CAMERAS = re.compile("img|image|dsc|dscn|dscf|dji|pxl|mvimg|pic|picture|photo|frame|scan|screenshot", re.IGNORECASE)
+BURST = r"([^/]+)[_. -](\d+)\.[^/.]+$"
 FEWEST = 3  # groups, for a split into three parts
 
 
@@ -78,8 +79,7 @@ def suggest_groups(files: Sequence[Listed]) -> Suggestion | None:
 
     The first part of the names, as separators divide them, that repeats itself and yet says more than the class: at
     least three values, two of them in most classes, and at least two files of each in the mean.  Running numbers,
-    dates, names of cameras and hashes are no such parts; a number is after a word such as "patient", or before the
-    numbers of a burst.
+    dates, names of cameras and hashes are no such parts; a number is after a word such as "patient".  Then bursts.
     """
     stems = [file.name.rpartition("/")[2].rpartition(".")[0] for file in files]
     if len(files) < 2 * FEWEST or any(UUID.search(stem) for stem in stems[:100]):
@@ -92,6 +92,21 @@ def suggest_groups(files: Sequence[Listed]) -> Suggestion | None:
         if _repeats(values) and _says_more(values, [file.label for file in files]):
             pattern = _pattern(files, stems, rows, place, values)
             return Suggestion(pattern, tuple(sorted(set(values)))) if pattern else None
+    return _bursts(files)
+
+
+def _bursts(files: Sequence[Listed]) -> Suggestion | None:
+    """Groups of names that differ in a last number only, which counts from 0 or 1 in each: DSC_0012-1, DSC_0012-2."""
+    matches = [re.search(BURST, file.name) for file in files]
+    counted: dict[str, set[int]] = defaultdict(set)
+    for match in matches:
+        if match is None:
+            return None
+        counted[match[1]].add(int(match[2]))
+    values = [match[1] for match in matches if match]
+    up = all(min(found) <= 1 and max(found) - min(found) == len(found) - 1 for found in counted.values())
+    if up and _varies(values) and _repeats(values) and _says_more(values, [file.label for file in files]):
+        return Suggestion(BURST.replace(r"(\d+)", r"\d+"), tuple(sorted(counted)))
     return None
 
 
@@ -104,22 +119,12 @@ def _is_name(rows: Sequence[Sequence[str]], place: int, values: Sequence[str]) -
     kinds = set(values)
     worded = place > 0 and all(WORDS.fullmatch(row[place - 1]) for row in rows)
     if all(value.isdecimal() for value in kinds):
-        return worded or (place == 0 and _counts_up(rows))
+        return worded
     last = any(len(row) == place + 1 for row in rows)
     words = {value.rstrip("0123456789") for value in kinds}
     if last and not (worded or all(map(WORDS.fullmatch, words))):
         return False
     return all(re.search(r"[^\W\d_]", value) for value in kinds) and not all(map(CAMERAS.fullmatch, words))
-
-
-def _counts_up(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether names are two numbers of which the second counts from 0 or 1 for each of the first: 0012_03."""
-    if not all(len(row) == 2 and row[1].isdecimal() for row in rows):
-        return False
-    counted: dict[str, set[int]] = defaultdict(set)
-    for first, second in rows:
-        counted[first].add(int(second))
-    return all(min(found) <= 1 and max(found) - min(found) == len(found) - 1 for found in counted.values())
 
 
 def _repeats(values: Sequence[str]) -> bool:

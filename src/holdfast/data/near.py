@@ -55,7 +55,9 @@ def draw_thumbnail(picture: "Image.Image", grey: NDArray[np.uint8], colour: NDAr
     """Writes the thumbnail of a picture into `grey` (s, s), and its mean colour into `colour` (C,)."""
     from PIL import Image
 
-    small = np.asarray(picture.resize(grey.shape, Image.Resampling.BOX), np.float32).reshape(*grey.shape, -1)
+    small = np.asarray(picture.resize(grey.shape, Image.Resampling.BOX, reducing_gap=1.0), np.float32).reshape(
+        *grey.shape, -1
+    )
     grey[:] = np.rint(small.mean(2))
     colour[:] = small.mean((0, 1))
 
