@@ -38,8 +38,8 @@ class Chosen:
 
     def __str__(self) -> str:
         return (
-            f"accuracy {percent(self.value)} {ends(self.interval)} n={self.n:,}, the best of {self.candidates:,} "
-            f"without the {100 * (self.naive - self.value):.1f} points that the choice adds"
+            f"accuracy {percent(self.value)} {ends(self.interval)} n={self.n:,} without the luck of being the best of "
+            f"{self.candidates:,} (seen: {percent(self.naive)})"
         )
 
 

@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from ..core import BadFile, BadValue
-from ..evaluate import Comparison, Report, Score, compare
+from ..evaluate import Chosen, Comparison, Report, Score, bbc, compare
 from ..evaluate.score import PartName
 from ..models import BaseModel, from_config, pick_device
 from . import lines
@@ -122,7 +122,8 @@ def compare_runs(folders: Sequence[str | Path], *, out: str | Path | None = None
         )
     )
     place = Path(out or paths[0].parent) / f"compare-{_joined([record.name for record in records])}.html"
-    compared = Compared(part, rows, pairs, _leaning(part, max(looks)), place)
+    best = None if part == "test" else bbc(np.stack([one.right for one in kept]))
+    compared = Compared(part, rows, pairs, _leaning(part, max(looks), names, best), place)
     runs = [Shown(name, record.logs, one) for name, record, one in zip(names, records, kept, strict=True)]
     write_text(place, page(compared, runs, records[0].classes))
     return compared
@@ -185,13 +186,14 @@ def _looked(folders: Sequence[Path], records: Sequence[Record], part: PartName, 
         return [ledger.looks(fingerprint) for ledger in ledgers]
 
 
-def _leaning(part: PartName, looks: int) -> str:
+def _leaning(part: PartName, looks: int, names: Sequence[str], best: Chosen | None) -> str:
+    """How often the part was looked at; and what the best run is worth without the luck of being chosen."""
     times = "once" if looks == 1 else f"{looks:,} times"
-    if part == "test":
+    if best is None:
         return f"The test part was opened {times}; each opening makes it a little more like validation."
     return (
-        f"The {part} samples were looked at {times}, this time included, and a choice between runs leans on them: "
-        "the better score is a little too good.  Judge the one you choose on its test part."
+        f"The {part} samples were looked at {times}, this time included, and a choice between runs leans on them.  "
+        f"The best, {names[best.chosen]}: {best}.  Judge the one you choose on its test part."
     )
 
 
