@@ -14,7 +14,7 @@ from holdfast.core import BadData, BadFile, BadValue
 from holdfast.data import from_arrays
 from holdfast.evaluate import Report
 from holdfast.runs import Record, Run, compare_runs, train_twin
-from holdfast.runs.compare_page import Shown, changed_classes, curves
+from holdfast.runs.pages.compare import Shown, changed_classes, curves
 from holdfast.runs.predictions import Predictions
 
 from .small import arrays, in_memory, npz, rows, train

@@ -24,11 +24,10 @@ from holdfast.data import BadFileFound
 from holdfast.data import Facts as Found
 from holdfast.evaluate import Report, Score, SeedAgreement, calibration, score, verdict, wilson
 from holdfast.runs.crossval import FoldScore
-from holdfast.runs.diagrams import Reliability, Scale
 from holdfast.runs.formats import decimals, duration, moment, scaled
-from holdfast.runs.report import as_json, card, crossval_page, report
-from holdfast.runs.seeds import SeedSpread
-from holdfast.runs.told import (
+from holdfast.runs.pages.diagrams import Reliability, Scale
+from holdfast.runs.pages.report import as_json, card, crossval_page, report
+from holdfast.runs.pages.told import (
     Baseline,
     Confidence,
     CrossvalFacts,
@@ -39,6 +38,7 @@ from holdfast.runs.told import (
     PartFacts,
     Picture,
 )
+from holdfast.runs.seeds import SeedSpread
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

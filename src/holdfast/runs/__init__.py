@@ -5,10 +5,10 @@ from .crossval import CrossValidation, cross_validate
 from .curve import LearningCurve, learning_curve
 from .job import resume, train
 from .labels import LabelReview, review_labels
+from .pages.report import card, report
+from .pages.told import Facts
 from .record import Record, Settings
-from .report import card, report
 from .run import Run, evaluate
-from .told import Facts
 from .twin import train_twin
 
 __all__ = [

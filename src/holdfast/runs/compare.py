@@ -14,9 +14,9 @@ from ..evaluate import Chosen, Comparison, Report, Score, bbc, compare
 from ..evaluate.score import PartName
 from ..models import BaseModel, from_config, pick_device
 from . import lines
-from .compare_page import Shown, page
 from .crossval import OUT_OF_FOLD
 from .formats import duration
+from .pages.compare import Shown, page
 from .predictions import Predictions
 from .record import Record
 from .run import TEST, VALIDATION, check_finished, ledger_of, values_of

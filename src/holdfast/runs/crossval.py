@@ -19,10 +19,10 @@ from .folder import recorded
 from .folds import Fold, folds_of
 from .formats import duration
 from .loading import load_shown
+from .pages.report import crossval_page
 from .plan import How, ModelChoice, check_settings, fitted, plan
 from .predictions import Predictions
 from .record import Record
-from .report import crossval_page
 from .run import MODEL, REPORT, values_of
 from .write import write_text
 

@@ -16,11 +16,11 @@ from ..data import Dataset, Part
 from ..evaluate import Ledger, Score
 from ..models.arrays import check_number
 from . import lines
-from .curve_page import page, things_of
 from .folder import recorded
 from .formats import duration, percent
 from .growth import A_SHARE, Forecast, Gain, forecast, gain, interval_over, said_of_data, said_of_model, shares_of
 from .loading import load_shown
+from .pages.curve import page, things_of
 from .plan import How, ModelChoice, check_settings, fitted, plan
 from .record import Record
 from .run import REPORT

@@ -15,9 +15,9 @@ from ..models import BaseModel, Unknown
 from ..training import get_optimizer
 from .again import command_of, crossval_command, crossval_python, python_of
 from .lines import recipe_line
+from .pages.told import Baseline, Confidence, CrossvalFacts, DataFacts, Facts, Making, ModelFacts, PartFacts, Picture
 from .record import Record, Settings
 from .seeds import SeedSpread
-from .told import Baseline, Confidence, CrossvalFacts, DataFacts, Facts, Making, ModelFacts, PartFacts, Picture
 
 if TYPE_CHECKING:
     from .crossval import CrossValidation

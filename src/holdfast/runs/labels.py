@@ -14,9 +14,9 @@ from . import lines
 from .crossval import CrossValidation, cross_validate
 from .formats import percent
 from .loading import load_shown
+from .pages.report import templates
+from .pages.told import Picture
 from .plan import How, ModelChoice
-from .report import templates
-from .told import Picture
 from .write import write_text
 
 SHEET, TABLE = "labels.html", "labels.csv"

@@ -17,9 +17,9 @@ from ..models import BaseModel, load_keras, pick_device
 from .facts import facts_of
 from .lines import quoted, sealed_line
 from .loading import load_shown
+from .pages.report import as_json, card, report
 from .predictions import Predictions
 from .record import Record
-from .report import as_json, card, report
 from .write import write_history, write_text
 
 MODEL, REPORT, CARD, HISTORY, LEDGER = "model.keras", "report.html", "card.md", "history.csv", "ledger.db"

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from ..evaluate import Calibration
-from ..evaluate.interval import Interval
+from ...evaluate import Calibration
+from ...evaluate.interval import Interval
+from ..formats import interval, percent
 from .drawing import round_ticks
-from .formats import interval, percent
 
 SIDE, STRIP, GAP = 300, 48, 10  # of the reliability diagram, of the counts below it, and between them, in SVG's units
 LEAST = 0.05  # of a score's axis: no drama in a tenth of a point

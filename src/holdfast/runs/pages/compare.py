@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..formats import decimals, percent
+from ..predictions import Predictions
 from .drawing import epoch_ticks, round_ticks
-from .formats import decimals, percent
 from .overlay import COLOURS, LABELLED, Overlay, Values, overlay
-from .predictions import Predictions
 from .report import rendered
 
 if TYPE_CHECKING:
-    from .compare import Compared
+    from ..compare import Compared
 
 CLASSES_SHOWN = 20
 

@@ -12,8 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..evaluate import Report
-from . import diagrams, drawing, formats
+from ...evaluate import Report
+from .. import formats
+from . import diagrams, drawing
 from .plain import plain
 from .told import Confidence, CrossvalFacts, Facts
 from .words import flatters, looks_out_of_fold, run_words, shared_words

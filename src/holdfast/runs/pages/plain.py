@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluate import Report, Score
+from ...evaluate import Report, Score
 from .told import Confidence, DataFacts, Facts, Making, ModelFacts, Picture
 
 SCHEMA = 1

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .formats import decimals, percent
+from ..formats import decimals, percent
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 480, 250, 46, 90, 14, 30  # of a chart and its margins, in SVG's units
 

@@ -5,10 +5,10 @@ import shlex
 
 import numpy as np
 
-from ..data import Facts as Found
-from ..evaluate import Report, Score
-from . import formats
-from .seeds import SeedSpread
+from ...data import Facts as Found
+from ...evaluate import Report, Score
+from .. import formats
+from ..seeds import SeedSpread
 from .told import Confidence, DataFacts, Facts
 
 

@@ -3,14 +3,14 @@
 from math import log2
 from typing import TYPE_CHECKING
 
-from . import lines
-from .formats import percent
+from .. import lines
+from ..formats import percent
+from ..record import Record
 from .overlay import LABELLED, Overlay, Values, overlay
-from .record import Record
 from .report import rendered
 
 if TYPE_CHECKING:
-    from .curve import LearningCurve
+    from ..curve import LearningCurve
 
 
 def page(curve: "LearningCurve", seconds: float) -> str:

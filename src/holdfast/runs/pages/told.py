@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from ..data import Facts as Found
-from ..evaluate import Calibration, Report, Score, Verdict
-from .seeds import SeedSpread
+from ...data import Facts as Found
+from ...evaluate import Calibration, Report, Score, Verdict
+from ..seeds import SeedSpread
 
 if TYPE_CHECKING:
-    from .crossval import FoldScore
+    from ..crossval import FoldScore
 
 
 @dataclass(frozen=True)
