@@ -14,7 +14,7 @@ from . import lines
 from .crossval import CrossValidation, cross_validate
 from .formats import percent
 from .loading import load_shown
-from .pages.report import templates
+from .pages.report import rendered
 from .pages.told import Picture
 from .plan import How, ModelChoice
 from .write import write_text
@@ -139,5 +139,4 @@ def page(found: LabelErrors, crossval: CrossValidation, pool: Part, data: Datase
         "folder": str(crossval.folder),
         "weakness": weak(crossval),
     }
-    text = templates(html=True).get_template("labels.html.j2").render(values)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # as the report does
+    return rendered("labels.html.j2", values, html=True)
