@@ -12,7 +12,7 @@ class Case:
     """One layer with its settings and the shapes it is called on.
 
     Args:
-        name: unique; the id of the test and the key in `golden/layers.npz`.
+        name: unique; the id of the test and the key in its golden file.
         layer: the class, the same in both worlds.
         settings: its keyword arguments, JSON values only, the same in both worlds.
         shapes: one input shape for each input, channels-last, without the batch axis.
@@ -188,4 +188,110 @@ MERGING = (
     case("concatenate_width", "Concatenate", (3, 4, 2), (3, 1, 2), axis=2),
 )
 
-CASES: tuple[Case, ...] = (*DENSE, *CONV2D, *POOLING, *SHAPES, *RANDOM, *ELEMENTWISE, *NORMALIZATION, *MERGING)
+MAX_NORM = {"class_name": "MaxNorm", "config": {"max_value": 0.6, "axis": 0}}
+OF_FILTERS = {"class_name": "UnitNorm", "config": {"axis": [0, 1, 2]}}
+
+MORE = (
+    case("leaky_re_lu", "LeakyReLU", (12,)),
+    case("leaky_re_lu_slope", "LeakyReLU", (3, 4, 2), negative_slope=0.1),
+    case("elu", "ELU", (12,)),
+    case("elu_alpha", "ELU", (3, 4, 2), alpha=0.5),
+    case("p_re_lu", "PReLU", (7,)),
+    case("p_re_lu_rank2", "PReLU", (3, 4), alpha_regularizer=L2),
+    case("p_re_lu_rank3", "PReLU", (3, 4, 2), alpha_initializer="ones"),
+    case("p_re_lu_channels", "PReLU", (3, 4, 2), shared_axes=[1, 2]),
+    case("p_re_lu_columns", "PReLU", (3, 4, 2), shared_axes=[1, 3]),
+    case("p_re_lu_one", "PReLU", (3, 4, 2), shared_axes=[1, 2, 3]),
+    case("p_re_lu_constraint", "PReLU", (7,), alpha_constraint="non_neg"),
+    case("add_gate", "Add", (3, 4, 2), (2,)),
+    case("subtract", "Subtract", (5,), (5,)),
+    case("subtract_rank3", "Subtract", (3, 4, 2), (3, 1, 2)),
+    case("multiply", "Multiply", (5,), (5,), (5,)),
+    case("multiply_gate", "Multiply", (3, 4, 2), (2,)),
+    case("multiply_gate_rank3", "Multiply", (3, 4, 2), (1, 1, 2)),
+    case("multiply_ranks", "Multiply", (4, 2), (3, 4, 2)),
+    case("average", "Average", (5,), (5,), (5,)),
+    case("average_rank3", "Average", (3, 4, 2), (3, 4, 2)),
+    case("maximum", "Maximum", (5,), (5,)),
+    case("maximum_rank3", "Maximum", (3, 4, 2), (3, 4, 2), (3, 4, 2)),
+    case("minimum", "Minimum", (5,), (5,)),
+    case("minimum_rank2", "Minimum", (4, 3), (4, 3)),
+    case("dot", "Dot", (5,), (5,), axes=1),
+    case("dot_cosine", "Dot", (5,), (5,), axes=-1, normalize=True),
+    case("dot_rank2", "Dot", (3, 5), (10, 3), axes=[1, 2]),
+    case("dot_rank2_negative", "Dot", (3, 5), (4, 5), axes=-1),
+    case("dot_ranks", "Dot", (4,), (3, 4), axes=[1, 2]),
+    case("dot_ranks_cosine", "Dot", (3, 4), (4,), axes=[2, 1], normalize=True),
+    case("dot_rank3", "Dot", (2, 3, 4), (3, 5), axes=[2, 1]),
+    case("dot_rank3_rank3", "Dot", (2, 3, 4), (4, 2, 2), axes=[3, 1]),
+    case("permute", "Permute", (3, 4), dims=[2, 1]),
+    case("permute_rank1", "Permute", (3,), dims=[1]),
+    case("permute_rank3", "Permute", (3, 4, 2), dims=[3, 1, 2]),
+    case("permute_rank3_turned", "Permute", (3, 4, 2), dims=[2, 1, 3]),
+    case("repeat_vector", "RepeatVector", (5,), n=3),
+    case("group_normalization", "GroupNormalization", (6,), groups=3),
+    case("group_normalization_rank2", "GroupNormalization", (5, 4), groups=2),
+    case("group_normalization_rank3", "GroupNormalization", (3, 4, 6), groups=2),
+    case("group_normalization_one", "GroupNormalization", (3, 4, 2), groups=1, epsilon=0.1),
+    case("group_normalization_instance", "GroupNormalization", (3, 4, 2), groups=-1, center=False),
+    case("group_normalization_no_scale", "GroupNormalization", (3, 4, 4), groups=2, scale=False),
+    case("unit_normalization", "UnitNormalization", (5,)),
+    case("unit_normalization_rank3", "UnitNormalization", (3, 4, 2)),
+    case("unit_normalization_axis1", "UnitNormalization", (3, 4, 2), axis=1),
+    case("unit_normalization_axes", "UnitNormalization", (3, 4, 2), axis=[1, 2, -1]),
+    case("gaussian_noise", "GaussianNoise", (12,), stddev=0.3, random=True),
+    case("gaussian_dropout", "GaussianDropout", (4, 4, 3), rate=0.4, random=True),
+    case("alpha_dropout", "AlphaDropout", (12,), rate=0.4, random=True),
+    case("embedding", "Embedding", (3,), input_dim=7, output_dim=4),
+    case("embedding_rank2", "Embedding", (3, 2), input_dim=5, output_dim=4, embeddings_regularizer=L1),
+    case("embedding_constraint", "Embedding", (3,), input_dim=5, output_dim=2, embeddings_constraint=MAX_NORM),
+    case("embedding_activity_regularizer", "Embedding", (3,), input_dim=5, output_dim=2, activity_regularizer=L2),
+    case("resizing", "Resizing", (4, 6, 2), height=7, width=3),
+    case("resizing_nearest", "Resizing", (4, 6, 2), height=7, width=3, interpolation="nearest"),
+    case("resizing_bicubic", "Resizing", (5, 4, 1), height=8, width=6, interpolation="bicubic"),
+    case("resizing_antialias", "Resizing", (9, 8, 2), height=4, width=3, antialias=True),
+    case("resizing_crop", "Resizing", (6, 9, 2), height=4, width=4, crop_to_aspect_ratio=True),
+    case("resizing_pad", "Resizing", (4, 8, 2), height=6, width=6, pad_to_aspect_ratio=True, fill_value=0.5),
+    case("resizing_pad_odd", "Resizing", (8, 5, 1), height=6, width=6, pad_to_aspect_ratio=True),
+    case("center_crop", "CenterCrop", (7, 6, 2), height=4, width=3),
+    case("center_crop_larger", "CenterCrop", (5, 4, 2), height=6, width=3),
+    case("mel_spectrogram", "MelSpectrogram", (100,), fft_length=32, sequence_stride=16, num_mel_bins=5),
+    case(
+        "mel_spectrogram_settings",
+        "MelSpectrogram",
+        (80,),
+        fft_length=32,
+        sequence_stride=10,
+        sequence_length=20,
+        window="hamming",
+        sampling_rate=8000,
+        num_mel_bins=4,
+        min_freq=300.0,
+        max_freq=3000.0,
+        top_db=200.0,
+        mag_exp=1.0,
+        min_power=1e-6,
+        ref_power=0.5,
+    ),
+    case(
+        "mel_spectrogram_plain",
+        "MelSpectrogram",
+        (70,),
+        fft_length=24,
+        sequence_stride=12,
+        window=None,
+        num_mel_bins=4,
+        power_to_db=False,
+    ),
+    case("dense_max_norm", "Dense", (5,), units=4, kernel_constraint=MAX_NORM),
+    case("dense_non_neg", "Dense", (5,), units=4, kernel_constraint="non_neg", bias_constraint="non_neg"),
+    case("dense_unit_norm", "Dense", (5,), units=4, kernel_constraint="unit_norm"),
+    case("conv2d_unit_norm", "Conv2D", (5, 5, 2), filters=3, kernel_size=3, kernel_constraint=OF_FILTERS),
+    case("batch_normalization_max_norm", "BatchNormalization", (5,), gamma_constraint=MAX_NORM),
+)
+
+FILES: dict[str, tuple[Case, ...]] = {  # the golden files, each with its cases
+    "layers": (*DENSE, *CONV2D, *POOLING, *SHAPES, *RANDOM, *ELEMENTWISE, *NORMALIZATION, *MERGING),
+    "layers_more": MORE,
+}
+CASES: tuple[Case, ...] = tuple(case for cases in FILES.values() for case in cases)

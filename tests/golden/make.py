@@ -4,6 +4,7 @@ import json
 import platform
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import numpy as np
 from making import fit, fit_options, initializers, layers, losses, metrics, optimizers
 from making.common import Arrays, keras, torch
 
+from cases import FILES
+
 HERE = Path(__file__).parent
 
 MAKERS: dict[str, Callable[[], Arrays]] = {
-    "layers.npz": layers.make,
+    **{f"{name}.npz": partial(layers.make, name) for name in FILES},
     "layers_adapt.npz": layers.make_adapt,
     "losses.npz": losses.make,
     "optimizers.npz": optimizers.make,

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cases import CASES, Case
+from cases import CASES, FILES, Case
 
 HERE = Path(__file__).parent
-ARRAYS = ["layers", "layers_adapt", "losses", "optimizers", "metrics", "fit", "fit_options"]
+ARRAYS = [*FILES, "layers_adapt", "losses", "optimizers", "metrics", "fit", "fit_options"]
 TEXTS = ["losses", "optimizers", "metrics", "initializers", "fit_options", "versions"]
 SIZE_LIMIT = 3_000_000  # bytes, of all golden files
 
@@ -30,8 +30,8 @@ def tops(found: set[str]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def layers() -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-    with np.load(HERE / "layers.npz", allow_pickle=False) as file:
-        return {key: file[key] for key in file.files}
+    files = [np.load(HERE / f"{name}.npz", allow_pickle=False) for name in FILES]
+    return {key: file[key] for file in files for key in file.files}
 
 
 @pytest.mark.parametrize("name", ARRAYS)
@@ -68,8 +68,9 @@ def test_cases_have_names_of_their_own_and_json_settings() -> None:
         assert json.loads(json.dumps(case.settings)) == case.settings, case
 
 
-def test_every_case_has_golden_numbers_and_no_number_lacks_a_case(layers: dict[str, Any]) -> None:
-    assert tops(set(layers)) == {case.name for case in CASES}, "run tests/golden/make.py layers.npz"
+@pytest.mark.parametrize("name", FILES)
+def test_every_case_has_golden_numbers_and_no_number_lacks_a_case(name: str) -> None:
+    assert tops(keys(name)) == {case.name for case in FILES[name]}, f"run tests/golden/make.py {name}.npz"
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import Case
+from cases import FILES, Case
 from holdfast import layers
 from holdfast.layers import Input, Layer, Symbol
 from holdfast.models import Model
@@ -19,9 +19,9 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 @cache
 def golden(name: str) -> Mapping[str, Array]:
-    """All arrays of a golden file."""
-    with np.load(GOLDEN / f"{name}.npz", allow_pickle=False) as file:
-        return {key: file[key] for key in file.files}
+    """All arrays of a golden file; "layers" stands for all that have layers of the table."""
+    files = [np.load(GOLDEN / f"{one}.npz", allow_pickle=False) for one in (FILES if name == "layers" else [name])]
+    return {key: file[key] for file in files for key in file.files}
 
 
 @cache

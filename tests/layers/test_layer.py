@@ -15,24 +15,34 @@ from holdfast.layers import (
     Add,
     AveragePooling2D,
     BatchNormalization,
+    CenterCrop,
     Concatenate,
     Conv2D,
     Dense,
+    Dot,
     Dropout,
     Flatten,
     GlobalMaxPooling2D,
+    GroupNormalization,
     Input,
     Layer,
     LayerNormalization,
     MaxPooling2D,
+    MelSpectrogram,
     Normalization,
+    Permute,
+    PReLU,
     ReLU,
+    RepeatVector,
     Rescaling,
     Reshape,
+    Resizing,
     Shape,
     Softmax,
     SpatialDropout2D,
+    Subtract,
     Symbol,
+    UnitNormalization,
     ZeroPadding2D,
 )
 from holdfast.layers.layer import integer, positive, setting
@@ -98,6 +108,21 @@ WRONG_VALUES: list[tuple[Callable[[], Any], str]] = [  # Any: a layer or a symbo
     (lambda: ZeroPadding2D(-1), "ZeroPadding2D(padding=-1): must not be negative."),
     (lambda: Input((None, 3)), "InputLayer(shape=(None, 3)): must be a whole number."),  # type: ignore[arg-type]  # the point
     (lambda: Input(()), "InputLayer(shape=()): every side must be positive, without the batch axis."),
+    (lambda: Dot((1, 2, 3)), "Dot(axes=(1, 2, 3)): must be one axis, or one for each of the two inputs."),
+    (lambda: Permute((1, 3)), "Permute(dims=(1, 3)): must have every axis from 1 on, once."),
+    (
+        lambda: GroupNormalization(0),
+        "GroupNormalization(groups=0): must be positive, or -1 for as many as there are channels.",
+    ),
+    (
+        lambda: Resizing(3, 3, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True),
+        "Resizing: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other.",
+    ),
+    (lambda: Resizing(3, 3, "cubic"), "Resizing(interpolation='cubic'): must be 'bilinear' or 'nearest' or 'bicubic'."),
+    (
+        lambda: MelSpectrogram(fft_length=64, sequence_length=65),
+        "MelSpectrogram: sequence_length=65 must not exceed fft_length=64.",
+    ),
 ]
 
 WRONG_SHAPES: list[tuple[Callable[[], Symbol], str]] = [
@@ -126,7 +151,29 @@ WRONG_SHAPES: list[tuple[Callable[[], Symbol], str]] = [
     (lambda: ZeroPadding2D()(Input(3)), "ZeroPadding2D: takes (H, W, C), got (3,)."),
     (lambda: Dense(2)([Input(3), Input(3)]), "Dense: takes one input, got 2."),
     (lambda: Add()([Input(3)]), "Add: takes at least 2 inputs, got 1."),
-    (lambda: Add()([Input(3), Input(4)]), "Add: takes inputs of one shape, got (3,) and (4,)."),
+    (
+        lambda: Add()([Input(3), Input(4)]),
+        "Add: takes inputs of one shape, in which sides may be 1, got (3,) and (4,).",
+    ),
+    (lambda: Subtract()([Input(3)] * 3), "Subtract: takes two inputs, got 3."),
+    (lambda: Dot(1)([Input((3, 4)), Input((4, 3))]), "Dot: vectors of 3 and 4 numbers, of (3, 4) and (4, 3)."),
+    (lambda: Dot(0)([Input(3), Input(3)]), "Dot: axis 0 is not one of the axes 1 to 1 of an input (3,)."),
+    (lambda: Permute((2, 1))(Input(3)), "Permute: dims=(2, 1) orders 2 axes, got (3,)."),
+    (lambda: RepeatVector(2)(Input((3, 4))), "RepeatVector: takes (C,), got (3, 4)."),
+    (lambda: PReLU(shared_axes=3)(Input((3, 4))), "PReLU: shared axis 3 is not one of the axes 1 to 2 of (3, 4)."),
+    (
+        lambda: GroupNormalization(4)(Input((3, 6))),
+        "GroupNormalization: the input's 6 channels are no multiple of groups=4.",
+    ),
+    (
+        lambda: UnitNormalization(axis=(1, 3))(Input((3, 6))),
+        "UnitNormalization: axis 3 is not one of the axes 1 to 2 of an input (3, 6).",
+    ),
+    (lambda: CenterCrop(3, 3)(Input((3, 6))), "CenterCrop: takes (H, W, C), got (3, 6)."),
+    (
+        lambda: MelSpectrogram()(Input(1000)),
+        "MelSpectrogram: 1000 samples are too few for fft_length=2048; it takes at least 1025.",
+    ),
     (
         lambda: Concatenate()([Input((3, 4)), Input((2, 4))]),
         "Concatenate: inputs may differ along axis -1 only, got (3, 4) and (2, 4).",

@@ -128,12 +128,60 @@ def pictures_of_bytes() -> Model:
     return keras.Sequential([keras.Input((3, 3, 1), dtype="uint8"), L.Rescaling(1 / 255), L.Flatten(), L.Dense(2)])
 
 
+def gates() -> Model:
+    """Every way to bring two inputs together, and every activation that is a layer of its own."""
+    a, b = keras.Input((6, 5, 4)), keras.Input((6, 5, 4))
+    summed = L.Subtract()([L.PReLU(shared_axes=[1, 2])(a), L.ELU(alpha=0.7)(b)])
+    gate = L.RepeatVector(1)(L.GlobalAveragePooling2D()(L.LeakyReLU(negative_slope=0.2)(summed)))
+    gated = L.Multiply()([summed, L.Reshape((1, 1, 4))(gate)])
+    small = L.Average()([L.Maximum()([gated, a]), L.Minimum()([gated, b])])
+    normed = L.UnitNormalization(axis=[1, 2])(L.GroupNormalization(groups=2)(small))
+    turned = L.Permute((3, 1, 2))(L.Resizing(5, 4, interpolation="nearest")(L.CenterCrop(4, 4)(normed)))
+    rows = L.Reshape((4, 20))(turned)
+    noisy = L.AlphaDropout(0.2)(L.GaussianDropout(0.1)(L.GaussianNoise(0.1, seed=3)(rows)))
+    return keras.Model([a, b], L.Dot(axes=(2, -1), normalize=True)([noisy, rows]))
+
+
+def words() -> Model:
+    """Whole numbers that become vectors."""
+    x = keras.Input((6,), dtype="int32")
+    vectors = L.Embedding(9, 4, embeddings_constraint="max_norm", embeddings_regularizer="l2")(x)
+    return keras.Model(x, L.Dense(2)(L.Flatten()(vectors)))
+
+
+def sounds() -> Model:
+    """A spectrogram, and a convnet behind it."""
+    return keras.Sequential(
+        [
+            keras.Input((400,)),
+            L.MelSpectrogram(fft_length=64, sequence_stride=32, sampling_rate=8000, num_mel_bins=8),
+            L.Reshape((8, 13, 1)),
+            L.Conv2D(2, 3),
+            L.Flatten(),
+            L.Dense(2),
+        ]
+    )
+
+
+def kept_in_bounds() -> Model:
+    """Weight constraints."""
+    return keras.Sequential(
+        [
+            keras.Input((5, 5, 2)),
+            L.Conv2D(3, 3, kernel_constraint=keras.constraints.MaxNorm(1.5, axis=[0, 1, 2]), bias_constraint="non_neg"),
+            L.BatchNormalization(gamma_constraint="non_neg"),
+            L.Flatten(),
+            L.Dense(2, kernel_constraint=keras.constraints.UnitNorm()),
+        ]
+    )
+
+
 def foreign_layer() -> Model:
     return keras.Sequential([keras.Input((3, 2)), L.LSTM(4)])
 
 
 def foreign_setting() -> Model:
-    return keras.Sequential([keras.Input((3,)), L.Dense(4, kernel_constraint="non_neg", name="kept")])
+    return keras.Sequential([keras.Input((3,)), L.Embedding(4, 2, mask_zero=True, name="kept")])
 
 
 def foreign_precision() -> Model:
@@ -153,6 +201,10 @@ MODELS: list[Callable[[], Model]] = [
     arrays,
     without_input,
     pictures_of_bytes,
+    gates,
+    words,
+    sounds,
+    kept_in_bounds,
     foreign_layer,
     foreign_setting,
     foreign_precision,
@@ -168,6 +220,8 @@ def inputs_of(model: Model, name: str) -> list[Array]:
     return [
         rng.integers(0, 256, (3, *shape), np.uint8)
         if kind == "uint8"
+        else rng.integers(0, 9, (3, *shape), np.int32)
+        if kind == "int32"
         else rng.normal(size=(3, *shape)).astype(np.float32)
         for shape, kind in zip(shapes, kinds, strict=True)
     ]

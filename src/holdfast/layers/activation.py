@@ -1,12 +1,33 @@
 """Layers that apply an activation."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..core import BadShape
 from .activations import activation_module, activation_name
-from .layer import REQUIRED, ActivationSetting, Layer, Shape, axis_of, integer, optional, setting
+from .constraints import get_constraint
+from .initializers import get_initializer
+from .layer import (
+    REQUIRED,
+    ActivationSetting,
+    ConstraintSetting,
+    InitializerSetting,
+    Layer,
+    RegularizerSetting,
+    Setting,
+    Shape,
+    Weight,
+    axis_of,
+    integer,
+    optional,
+    setting,
+)
+from .regularizers import get_regularizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,3 +91,80 @@ class Softmax(Layer):
 
     def build(self, *shapes: Shape) -> nn.Module:
         return nn.Softmax(dim=axis_of(self, self.axis, shapes[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class LeakyReLU(Layer):
+    """x where x >= 0, else negative_slope * x."""
+
+    negative_slope: float = setting(0.3, convert=float, check=_not_negative)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        return shapes[0]
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        return nn.LeakyReLU(self.negative_slope)
+
+
+@dataclass(frozen=True, eq=False)
+class ELU(Layer):
+    """x where x >= 0, else alpha * (exp(x) - 1)."""
+
+    alpha: float = setting(1.0, convert=float)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        return shapes[0]
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        return nn.ELU(self.alpha)
+
+
+def _axes(value: object) -> tuple[int, ...]:
+    return tuple(map(integer, value)) if isinstance(value, (list, tuple)) else (integer(value),)
+
+
+@dataclass(frozen=True, eq=False)
+class PReLU(Layer):
+    """x where x >= 0, else alpha * x, with an alpha that is learned for each value.
+
+    Args:
+        shared_axes: axes along which one alpha serves all, counted as in Keras with the batch axis as 0: (1, 2) gives
+            each channel of an image one alpha.
+    """
+
+    alpha_initializer: InitializerSetting = setting("zeros", convert=get_initializer)
+    alpha_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+    alpha_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
+    shared_axes: Setting[int | Sequence[int] | None, tuple[int, ...] | None] = setting(None, convert=optional(_axes))
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        for axis in self.shared_axes or ():
+            if not 0 < axis <= len(shapes[0]):
+                raise BadShape(
+                    f"{self.label}: shared axis {axis} is not one of the axes 1 to {len(shapes[0])} of {shapes[0]}."
+                )
+        return shapes[0]
+
+    def weights(self) -> tuple[Weight, ...]:
+        alpha = self.alpha_initializer, self.alpha_regularizer, self.alpha_constraint
+        return (Weight("alpha", "alpha", "", *alpha),)
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        shared = self.shared_axes or ()
+        return ParametricReLU(tuple(1 if axis in shared else side for axis, side in enumerate(shapes[0], start=1)))
+
+    def flops(self, *shapes: Shape) -> int:
+        return 2 * math.prod(shapes[0])
+
+
+class ParametricReLU(nn.Module):
+    """x where x >= 0, else alpha * x; alpha has the shape of an input or 1 for its sides, channels last."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.empty(shape, dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.alpha.numel() == self.alpha.shape[-1]:  # one a channel, or one in all: torch's own
+            return F.prelu(x, self.alpha.flatten())
+        return torch.where(x >= 0, x, self.alpha.movedim(-1, 0) * x)

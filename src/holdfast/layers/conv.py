@@ -9,10 +9,12 @@ from torch import nn
 
 from ..core import BadShape, BadValue
 from .activations import activation_module, activation_name
+from .constraints import get_constraint
 from .initializers import get_initializer
 from .layer import (
     REQUIRED,
     ActivationSetting,
+    ConstraintSetting,
     InitializerSetting,
     Layer,
     PairSetting,
@@ -104,6 +106,8 @@ class Conv2D(Layer):
     kernel_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
     bias_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
     activity_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+    kernel_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
+    bias_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
 
     def validate(self) -> None:
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
@@ -122,8 +126,9 @@ class Conv2D(Layer):
         return (*side, self.filters)
 
     def weights(self) -> tuple[Weight, ...]:
-        kernel = Weight("kernel", "weight", "HWIO->OIHW", self.kernel_initializer, self.kernel_regularizer)
-        bias = Weight("bias", "bias", "", self.bias_initializer, self.bias_regularizer)
+        of_kernel = self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint
+        of_bias = self.bias_initializer, self.bias_regularizer, self.bias_constraint
+        kernel, bias = Weight("kernel", "weight", "HWIO->OIHW", *of_kernel), Weight("bias", "bias", "", *of_bias)
         return (kernel, bias) if self.use_bias else (kernel,)
 
     def build(self, *shapes: Shape) -> nn.Module:

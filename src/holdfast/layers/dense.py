@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from torch import nn
 
 from .activations import activation_module, activation_name
+from .constraints import get_constraint
 from .initializers import get_initializer
 from .layer import (
     REQUIRED,
     ActivationSetting,
+    ConstraintSetting,
     InitializerSetting,
     Layer,
     RegularizerSetting,
@@ -38,13 +40,16 @@ class Dense(Layer):
     kernel_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
     bias_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
     activity_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+    kernel_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
+    bias_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
 
     def out_shape(self, *shapes: Shape) -> Shape:
         return (*shapes[0][:-1], self.units)
 
     def weights(self) -> tuple[Weight, ...]:
-        kernel = Weight("kernel", "weight", "IO->OI", self.kernel_initializer, self.kernel_regularizer)
-        bias = Weight("bias", "bias", "", self.bias_initializer, self.bias_regularizer)
+        of_kernel = self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint
+        of_bias = self.bias_initializer, self.bias_regularizer, self.bias_constraint
+        kernel, bias = Weight("kernel", "weight", "IO->OI", *of_kernel), Weight("bias", "bias", "", *of_bias)
         return (kernel, bias) if self.use_bias else (kernel,)
 
     def build(self, *shapes: Shape) -> nn.Module:

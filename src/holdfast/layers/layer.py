@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from ..core import BadShape, BadValue, HoldfastError, generator
+from .constraints import Constraint
 from .initializers import Initializer, Zeros
 from .regularizers import Regularizer
 
@@ -45,6 +46,7 @@ PairSetting: TypeAlias = Setting[int | Sequence[int], tuple[int, int]]
 ShapeSetting: TypeAlias = Setting[int | Sequence[int], Shape]
 ActivationSetting: TypeAlias = Setting[str | None, str]
 InitializerSetting: TypeAlias = Setting[object, Initializer]  # a name, Keras's JSON form, an array or an Initializer
+ConstraintSetting: TypeAlias = Setting[object, Constraint | None]  # a name, Keras's JSON form or a Constraint
 RegularizerSetting: TypeAlias = Setting[object, Regularizer | None]  # a name, Keras's JSON form or a Regularizer
 
 
@@ -107,6 +109,7 @@ class Weight:
     layout: str = ""  # "HWIO->OIHW"; "" where the two agree
     initializer: Initializer = Zeros()
     regularizer: Regularizer | None = None
+    constraint: Constraint | None = None
 
     def to_torch(self, tensor: torch.Tensor) -> torch.Tensor:
         """From Keras's layout to torch's; a view."""
@@ -179,6 +182,10 @@ class Layer(ABC):
         """The weights of the module, in Keras's order."""
         return ()
 
+    def weights_in(self, main: nn.Module) -> list[tuple[Weight, torch.Tensor]]:
+        """The weights as the main module that `build` made has them, in Keras's order."""
+        return [(weight, getattr(main, weight.parameter)) for weight in self.weights()]
+
     def init(self, main: nn.Module, *, seed: int) -> None:
         """Fills the weights of the main module that `build` made; each value follows from `seed`."""
         for weight in self.weights():
@@ -205,7 +212,7 @@ class Layer(ABC):
                 )
         least, most = self.inputs_accepted
         if len(symbols) < least or (most is not None and len(symbols) > most):
-            wanted = f"at least {least} inputs" if most is None else "one input" if least else "no inputs"
+            wanted = f"at least {least} inputs" if most is None else ("no inputs", "one input", "two inputs")[least]
             raise BadShape(f"{self.label}: takes {wanted}, got {len(symbols)}.")
         return Symbol(self.out_shape(*(symbol.shape for symbol in symbols)), Call(self, symbols))
 

@@ -1,6 +1,7 @@
 """Normalization: of a batch, of a layer, and of the data as it comes in."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -10,15 +11,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..core import BadData, BadShape, BadValue, NotReady
+from .constraints import get_constraint
 from .initializers import get_initializer
 from .layer import (
     REQUIRED,
+    ConstraintSetting,
     InitializerSetting,
     Layer,
     RegularizerSetting,
     Setting,
     Shape,
     Weight,
+    axis_of,
     chain,
     integer,
     last,
@@ -56,14 +60,16 @@ class BatchNormalization(Layer):
     moving_variance_initializer: InitializerSetting = setting("ones", convert=get_initializer)
     beta_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
     gamma_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+    beta_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
+    gamma_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
 
     def out_shape(self, *shapes: Shape) -> Shape:
         _last_axis_only(self, self.axis, shapes[0])
         return shapes[0]
 
     def weights(self) -> tuple[Weight, ...]:
-        gamma = Weight("gamma", "weight", "", self.gamma_initializer, self.gamma_regularizer)
-        beta = Weight("beta", "bias", "", self.beta_initializer, self.beta_regularizer)
+        gamma = Weight("gamma", "weight", "", self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
+        beta = Weight("beta", "bias", "", self.beta_initializer, self.beta_regularizer, self.beta_constraint)
         mean = Weight("moving_mean", "running_mean", "", self.moving_mean_initializer)
         variance = Weight("moving_variance", "running_var", "", self.moving_variance_initializer)
         return (*((gamma,) if self.scale else ()), *((beta,) if self.center else ()), mean, variance)
@@ -126,14 +132,16 @@ class LayerNormalization(Layer):
     gamma_initializer: InitializerSetting = setting("ones", convert=get_initializer)
     beta_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
     gamma_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+    beta_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
+    gamma_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
 
     def out_shape(self, *shapes: Shape) -> Shape:
         _last_axis_only(self, self.axis, shapes[0])
         return shapes[0]
 
     def weights(self) -> tuple[Weight, ...]:
-        gamma = Weight("gamma", "weight", "", self.gamma_initializer, self.gamma_regularizer)
-        beta = Weight("beta", "bias", "", self.beta_initializer, self.beta_regularizer)
+        gamma = Weight("gamma", "weight", "", self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
+        beta = Weight("beta", "bias", "", self.beta_initializer, self.beta_regularizer, self.beta_constraint)
         return (*((gamma,) if self.scale else ()), *((beta,) if self.center else ()))
 
     def build(self, *shapes: Shape) -> nn.Module:
@@ -146,6 +154,100 @@ class LayerNormalization(Layer):
 
     def flops(self, *shapes: Shape) -> int:
         return 7 * math.prod(shapes[0])
+
+
+def _groups(value: int) -> str | None:
+    return None if value > 0 or value == -1 else "must be positive, or -1 for as many as there are channels"
+
+
+@dataclass(frozen=True, eq=False)
+class GroupNormalization(Layer):
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta; mean and variance of each group of channels of a sample.
+
+    Args:
+        groups: how many; -1 gives each channel its own.
+    """
+
+    groups: int = setting(32, convert=integer, check=_groups)
+    axis: int = setting(-1, convert=integer)
+    epsilon: float = setting(1e-3, convert=float, check=positive)
+    center: bool = setting(True, convert=bool)
+    scale: bool = setting(True, convert=bool)
+    beta_initializer: InitializerSetting = setting("zeros", convert=get_initializer)
+    gamma_initializer: InitializerSetting = setting("ones", convert=get_initializer)
+    beta_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+    gamma_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+    beta_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
+    gamma_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        _last_axis_only(self, self.axis, shapes[0])
+        if shapes[0][-1] % self.groups:
+            raise BadShape(
+                f"{self.label}: the input's {shapes[0][-1]} channels are no multiple of groups={self.groups}."
+            )
+        return shapes[0]
+
+    def weights(self) -> tuple[Weight, ...]:
+        gamma = Weight("gamma", "weight", "", self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
+        beta = Weight("beta", "bias", "", self.beta_initializer, self.beta_regularizer, self.beta_constraint)
+        return (*((gamma,) if self.scale else ()), *((beta,) if self.center else ()))
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        channels = shapes[0][-1]
+        groups = channels if self.groups == -1 else self.groups
+        module = nn.GroupNorm(groups, channels, eps=self.epsilon, dtype=torch.float32)
+        if not self.scale:
+            module.register_parameter("weight", None)
+        if not self.center:
+            module.register_parameter("bias", None)
+        return module
+
+    def flops(self, *shapes: Shape) -> int:
+        return 7 * math.prod(shapes[0])
+
+
+def _axes(value: object) -> int | tuple[int, ...]:
+    if not isinstance(value, (list, tuple)):
+        return integer(value)
+    if not value:
+        raise ValueError("must be one axis or several")
+    return tuple(map(integer, value))
+
+
+@dataclass(frozen=True, eq=False)
+class UnitNormalization(Layer):
+    """x divided by its length along `axis`.
+
+    Args:
+        axis: one or several, counted as in Keras with the batch axis as 0.
+    """
+
+    axis: Setting[int | Sequence[int], int | tuple[int, ...]] = setting(-1, convert=_axes)
+
+    def _places(self, shape: Shape) -> tuple[int, ...]:
+        return tuple(axis_of(self, axis, shape) for axis in ((self.axis,) if isinstance(self.axis, int) else self.axis))
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        self._places(shapes[0])
+        return shapes[0]
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        return UnitLength(self._places(shapes[0]))
+
+    def flops(self, *shapes: Shape) -> int:
+        return 3 * math.prod(shapes[0])
+
+
+class UnitLength(nn.Module):
+    """x / |x|, or next to it where |x| is 0."""
+
+    def __init__(self, dims: tuple[int, ...]) -> None:
+        super().__init__()
+        self.dims = dims
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / torch.linalg.vector_norm(x, dim=self.dims, keepdim=True).clamp(min=1e-12)
 
 
 def _last_axis_only(layer: Layer, axis: int, shape: Shape) -> None:

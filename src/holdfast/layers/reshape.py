@@ -1,12 +1,27 @@
 """Layers that only arrange values anew.  They see channels-last tensors, so the order is Keras's."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from ..core import BadShape
-from .layer import REQUIRED, Layer, Shape, ShapeSetting, ToFirst, ToLast, chain, integer, setting
+from .layer import (
+    REQUIRED,
+    Layer,
+    Setting,
+    Shape,
+    ShapeSetting,
+    ToFirst,
+    ToLast,
+    axis_of,
+    chain,
+    integer,
+    positive,
+    require_rank,
+    setting,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,3 +78,72 @@ class View(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.reshape(x.shape[0], *self.shape)
+
+
+def _order(value: object) -> tuple[int, ...]:
+    dims = tuple(map(integer, value)) if isinstance(value, (list, tuple)) else (integer(value),)
+    if sorted(dims) != list(range(1, len(dims) + 1)):
+        raise ValueError("must have every axis from 1 on, once")
+    return dims
+
+
+@dataclass(frozen=True, eq=False)
+class Permute(Layer):
+    """The axes in another order: (2, 1) takes (T, C) to (C, T).
+
+    Args:
+        dims: which axis comes first, which second, ...; counted from 1, as the batch axis is 0.
+    """
+
+    dims: Setting[int | Sequence[int], tuple[int, ...]] = setting(REQUIRED, convert=_order)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) != len(self.dims):
+            raise BadShape(f"{self.label}: dims={self.dims} orders {len(self.dims)} axes, got {shapes[0]}.")
+        return tuple(shapes[0][dim - 1] for dim in self.dims)
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        *others, channels = (axis_of(self, dim, shapes[0]) for dim in self.dims)
+        return Transpose((0, channels, *others))
+
+    def flops(self, *shapes: Shape) -> int:
+        return 0
+
+
+class Transpose(nn.Module):
+    """The axes in another order; a view."""
+
+    def __init__(self, order: tuple[int, ...]) -> None:
+        super().__init__()
+        self.order = order
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.permute(self.order)
+
+
+@dataclass(frozen=True, eq=False)
+class RepeatVector(Layer):
+    """The same vector `n` times.  (C,) -> (n, C)."""
+
+    n: int = setting(REQUIRED, convert=integer, check=positive)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        require_rank(self, shapes[0], 1, form="(C,)")
+        return (self.n, *shapes[0])
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        return Repeat(self.n)
+
+    def flops(self, *shapes: Shape) -> int:
+        return 0
+
+
+class Repeat(nn.Module):
+    """(N, C) -> (N, C, n)."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.n = n
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.unsqueeze(2).expand(-1, -1, self.n)

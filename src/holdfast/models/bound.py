@@ -87,7 +87,7 @@ class BoundLayer:
         if not isinstance(self.layer, Layer):
             inner: Lowered = self.layer.lowered  # type: ignore[attr-defined]  # a model, see lower.Submodel
             return once(pair for layer in inner.names for pair in BoundLayer(layer, inner).tensors())
-        return [(weight, getattr(self.module, weight.parameter)) for weight in self.layer.weights()]
+        return self.layer.weights_in(self.module)
 
     def get_weights(self) -> list[NDArray[Any]]:  # Any: of the weights' own dtype
         """Copies, in Keras's order and layout."""

@@ -1,7 +1,7 @@
 """What `compile` was told, and the program that follows from it once the first targets are seen."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -132,7 +132,7 @@ def program_for(
         )
     optimizer = settings.optimizer or recipe_optimizer(recipe_rate(model, batch_size))
     precision = "float32" if settings.precision == "auto" else settings.precision  # until the batches are known
-    program = Program(optimizer, tuple(heads), precision, penalty_of(lowered), model.seed)
+    program = Program(optimizer, tuple(heads), precision, penalty_of(lowered), model.seed, constraint_of(lowered))
     return for_training(lowered.module, fuse), program
 
 
@@ -216,3 +216,18 @@ def penalty_of(lowered: Lowered) -> Penalty | None:
     """The regularization of a model; None when it has none."""
     penalty = Penalty(lowered)
     return penalty if penalty.weights or penalty.activities else None
+
+
+def constraint_of(lowered: Lowered) -> Callable[[], None] | None:
+    """What brings the weights of a model back after each step; None when none is constrained."""
+    # A sub-model may be met in several ways.
+    constrained = {(id(module), weight.parameter): (module, weight) for module, weight in lowered.constrained}.values()
+
+    @torch.no_grad()
+    def constrain() -> None:
+        for module, weight in constrained:
+            assert weight.constraint is not None
+            tensor = weight.to_keras(getattr(module, weight.parameter))
+            tensor.copy_(weight.constraint(tensor))
+
+    return constrain if constrained else None

@@ -8,7 +8,7 @@ import torch
 
 from .. import layers
 from ..core import BadValue, suggestion
-from ..layers import Call, FromArray, Initializer, InputLayer, Layer, Regularizer, Source, Symbol
+from ..layers import Call, Constraint, FromArray, Initializer, InputLayer, Layer, Regularizer, Source, Symbol
 from .graph import calls_of
 from .model import BaseModel, Model, Sequential
 
@@ -32,8 +32,7 @@ class Row:
 
 LAST = {"data_format": ("channels_last", None)}
 INTEGERS = ("uint8", "int8", "int16", "int32", "int64", "bool")  # inputs of any number type are taken
-FREE_KERNEL = {"kernel_constraint": (None,), "bias_constraint": (None,)}
-FREE_SCALE = {"beta_constraint": (None,), "gamma_constraint": (None,)}
+KINDS: dict[type, str] = {Constraint: "constraints", Initializer: "initializers", Regularizer: "regularizers"}
 ROWS = {
     row.layer.__name__: row
     for row in (
@@ -43,7 +42,6 @@ ROWS = {
         Row(
             layers.BatchNormalization,
             {
-                **FREE_SCALE,
                 "synchronized": (False,),
                 "renorm": (False,),
                 "renorm_clipping": (None,),
@@ -51,14 +49,14 @@ ROWS = {
             },
         ),
         Row(layers.Concatenate),
-        Row(layers.Conv2D, {**LAST, **FREE_KERNEL}),
-        Row(layers.Dense, {**FREE_KERNEL, "quantization_config": (None,), "lora_rank": (None,)}),
+        Row(layers.Conv2D, LAST),
+        Row(layers.Dense, {"quantization_config": (None,), "lora_rank": (None,)}),
         Row(layers.Dropout, {"noise_shape": (None,)}),
         Row(layers.Flatten, LAST),
         Row(layers.GlobalAveragePooling2D, LAST),
         Row(layers.GlobalMaxPooling2D, LAST),
         Row(InputLayer, {"sparse": (False,), "ragged": (False,), "optional": (False,)}, ("trainable",)),
-        Row(layers.LayerNormalization, {**FREE_SCALE, "rms_scaling": (False,)}),
+        Row(layers.LayerNormalization, {"rms_scaling": (False,)}),
         Row(layers.MaxPooling2D, LAST),
         Row(layers.Normalization),
         Row(layers.ReLU),
@@ -67,6 +65,29 @@ ROWS = {
         Row(layers.Softmax),
         Row(layers.SpatialDropout2D, {**LAST, "noise_shape": (None,)}, ("trainable",)),
         Row(layers.ZeroPadding2D, LAST),
+        Row(layers.AlphaDropout, {"noise_shape": (None,)}),
+        Row(layers.Average),
+        Row(layers.CenterCrop, LAST),
+        Row(layers.Dot),
+        Row(layers.ELU),
+        Row(
+            layers.Embedding,
+            {"mask_zero": (False,), "lora_rank": (None,), "lora_alpha": (None,), "quantization_config": (None,)},
+        ),
+        Row(layers.GaussianDropout),
+        Row(layers.GaussianNoise),
+        Row(layers.GroupNormalization),
+        Row(layers.LeakyReLU),
+        Row(layers.Maximum),
+        Row(layers.MelSpectrogram),
+        Row(layers.Minimum),
+        Row(layers.Multiply),
+        Row(layers.PReLU),
+        Row(layers.Permute),
+        Row(layers.RepeatVector),
+        Row(layers.Resizing, LAST),
+        Row(layers.Subtract),
+        Row(layers.UnitNormalization),
     )
 }
 
@@ -148,8 +169,8 @@ def to_json(value: Json) -> Json:
     if isinstance(value, FromArray):
         array = {"class_name": "__numpy__", "config": {"value": value.value.tolist(), "dtype": "float32"}}
         return {"module": "keras.initializers", "class_name": "Constant", "config": {"value": array}}
-    if isinstance(value, (Initializer, Regularizer)):
-        module = "keras.initializers" if isinstance(value, Initializer) else "keras.regularizers"
+    if isinstance(value, (Constraint, Initializer, Regularizer)):
+        module = f"keras.{next(word for kind, word in KINDS.items() if isinstance(value, kind))}"
         config = {item.name: to_json(getattr(value, item.name)) for item in fields(value)}
         return {"module": module, "class_name": type(value).__name__, "config": config, "registered_name": None}
     return [to_json(item) for item in value] if isinstance(value, tuple) else value

@@ -17,7 +17,7 @@ import torch
 from torch import fx, nn
 
 from ..core import BadShape, derive
-from ..layers import ActivityPenalty, Call, Layer, Regularizer, Shape, Source, Symbol
+from ..layers import ActivityPenalty, Call, Layer, Regularizer, Shape, Source, Symbol, Weight
 from ..training.passes import fused
 from .graph import calls_of, layers_of, names_of
 
@@ -53,6 +53,7 @@ class Lowered:
         mains: for each layer the module that holds its weights.
         steps: the calls, in order.
         penalties: module, name of the parameter in it, and what its size costs.
+        constrained: weights that are brought back after each step, and the modules that hold them.
     """
 
     module: fx.GraphModule
@@ -60,6 +61,7 @@ class Lowered:
     mains: dict[Source, nn.Module] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     penalties: list[tuple[nn.Module, str, Regularizer]] = field(default_factory=list)
+    constrained: list[tuple[nn.Module, Weight]] = field(default_factory=list)
     _fused: tuple[list[nn.Module], nn.Module] | None = field(default=None, init=False, repr=False)  # of these parts
 
     @property
@@ -150,6 +152,7 @@ def _attach(
         inner = cast(Submodel, layer).settle(derive(seed, "model", lowered.names[layer]))
         root.add_module(target, inner.module)
         lowered.penalties += inner.penalties
+        lowered.constrained += inner.constrained
         lowered.mains[layer] = inner.module
         return [target]
     assert module is not None
@@ -164,6 +167,7 @@ def _attach(
         parameter.requires_grad_(layer.trainable)
     if layer.trainable:  # as in Keras, what cannot change costs nothing
         lowered.penalties += [(main, w.parameter, w.regularizer) for w in layer.weights() if w.regularizer is not None]
+        lowered.constrained += [(main, weight) for weight in layer.weights() if weight.constraint is not None]
     return list(parts)
 
 

@@ -213,6 +213,8 @@ def update(
     if parameters:
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
         program.optimizer.apply(parameters, gradients, state.slots, numbers)
+        if program.constrain is not None:
+            program.constrain()
 
 
 def accumulators(program: Program) -> dict[str, Metric]:

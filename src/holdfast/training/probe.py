@@ -118,7 +118,9 @@ def faster(state: State, program: Program, batch: Batch) -> Precision:
     """The precision in which a copy of the model takes its steps faster, in turns, by the best of each."""
     model = without_hooks(state.model).train()
     module, parameters = fused(model), [parameter for parameter in model.parameters() if parameter.requires_grad]
-    programs = {name: replace(program, precision=name, penalty=None) for name in ("float32", "bfloat16")}
+    programs = {
+        name: replace(program, precision=name, penalty=None, constrain=None) for name in ("float32", "bfloat16")
+    }
     best = dict.fromkeys(programs, float("inf"))
     began, turns = time.perf_counter(), 0
     while turns < 2 or time.perf_counter() - began < SECONDS:

@@ -74,6 +74,7 @@ class Program:
         precision: "bfloat16" computes under autocast; weights and losses stay float32.
         penalty: regularization, from the model to a tensor of no axes; None without any.
         seed: of dropout; the order of samples is the batches'.
+        constrain: brings weights back to what is allowed after each step; None where all is.
     """
 
     optimizer: Optimizer
@@ -81,6 +82,7 @@ class Program:
     precision: Literal["float32", "bfloat16"] = "float32"
     penalty: Callable[[nn.Module], Tensor] | None = field(default=None, compare=False)
     seed: int = 0
+    constrain: Callable[[], None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.precision not in ("float32", "bfloat16"):

@@ -1,4 +1,4 @@
-"""layers.npz: each layer of the table alone: its output, ten steps of SGD, or the gradient of its input.
+"""layers.npz and the other `cases.FILES`: each layer alone: its output, ten steps of SGD, or the input's gradient.
 
 layers_adapt.npz: what `Normalization.adapt` finds in data.
 """
@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from cases import CASES, Case
+from cases import FILES, Case
 
 from .common import Array, Arrays, Model, generator, get_weights, keras, listed, set_weights, steps, tensor, torch
 
 BATCH = 4
 
 
-def make() -> Arrays:
-    """All cases, each under its name."""
-    return {f"{case.name}/{key}": value for case in CASES for key, value in of_case(case).items()}
+def make(file: str) -> Arrays:
+    """All cases of a file, each under its name."""
+    return {f"{case.name}/{key}": value for case in FILES[file] for key, value in of_case(case).items()}
 
 
 def of_case(case: Case) -> Arrays:
@@ -24,6 +24,8 @@ def of_case(case: Case) -> Arrays:
     rng = generator(case.name)
     spread = 4.0 if case.layer in ("Activation", "ReLU") else 1.0  # far enough out to meet every limit
     inputs = [(spread * rng.standard_normal((BATCH, *shape))).astype(np.float32) for shape in case.shapes]
+    if case.layer == "Embedding":
+        inputs = [rng.uniform(0, case.settings["input_dim"], array.shape).astype(np.float32) for array in inputs]
     model, layer = build(case)
     weights = [values(rng, weight) for weight in layer.weights]
     set_weights(model, weights)
