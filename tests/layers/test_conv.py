@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from holdfast.layers import Conv2D, Input, ZeroPadding2D
-from holdfast.layers.conv import same_padding, windows
+from holdfast.layers.spatial import same_padding, windows
 from holdfast.models import Sequential
 
 GRID = list(itertools.product(range(1, 12), range(1, 6), range(1, 5), range(1, 4)))  # size, kernel, stride, dilation

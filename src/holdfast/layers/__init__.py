@@ -2,9 +2,9 @@
 
 from .activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from .constraints import Constraint, MaxNorm, NonNeg, UnitNorm, get_constraint
-from .conv import Conv2D, ZeroPadding2D
+from .conv import Conv1D, Conv2D, Conv3D
 from .dense import Dense
-from .dropout import Dropout, RandomModule, SpatialDropout2D
+from .dropout import Dropout, RandomModule, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from .embedding import Embedding
 from .initializers import (
     Constant,
@@ -37,12 +37,29 @@ from .norm import (
     Rescaling,
     UnitNormalization,
 )
-from .pool import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from .pad import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
+from .pool import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+)
 from .regularizers import L1, L1L2, L2, ActivityPenalty, Regularizer, get_regularizer
 from .reshape import Flatten, Permute, RepeatVector, Reshape
 from .resize import CenterCrop, Resizing
+from .separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from .spectrogram import MelSpectrogram
 from .torch_layer import Torch
+from .transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
+from .upsample import UpSampling1D, UpSampling2D, UpSampling3D
 
 __all__ = [
     "ELU",
@@ -54,15 +71,27 @@ __all__ = [
     "Add",
     "AlphaDropout",
     "Average",
+    "AveragePooling1D",
     "AveragePooling2D",
+    "AveragePooling3D",
     "BatchNormalization",
     "Call",
     "CenterCrop",
     "Concatenate",
     "Constant",
     "Constraint",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dot",
     "Dropout",
     "Embedding",
@@ -70,8 +99,12 @@ __all__ = [
     "FromArray",
     "GaussianDropout",
     "GaussianNoise",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
     "GlorotNormal",
     "GlorotUniform",
     "GroupNormalization",
@@ -86,7 +119,9 @@ __all__ = [
     "LecunNormal",
     "LecunUniform",
     "MaxNorm",
+    "MaxPooling1D",
     "MaxPooling2D",
+    "MaxPooling3D",
     "Maximum",
     "MelSpectrogram",
     "Minimum",
@@ -106,19 +141,28 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "SeparableConv1D",
+    "SeparableConv2D",
     "Shape",
     "Softmax",
     "Source",
+    "SpatialDropout1D",
     "SpatialDropout2D",
+    "SpatialDropout3D",
     "Subtract",
     "Symbol",
     "Torch",
     "TruncatedNormal",
     "UnitNorm",
     "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
     "VarianceScaling",
     "Weight",
+    "ZeroPadding1D",
     "ZeroPadding2D",
+    "ZeroPadding3D",
     "Zeros",
     "get_constraint",
     "get_initializer",

@@ -1,9 +1,9 @@
-"""Convolutions, zero padding, and the arithmetic of Keras's padding."""
+"""Convolutions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal
 
 from torch import nn
 
@@ -16,10 +16,7 @@ from .layer import (
     ActivationSetting,
     ConstraintSetting,
     InitializerSetting,
-    Layer,
-    PairSetting,
     RegularizerSetting,
-    Setting,
     Shape,
     Weight,
     blank,
@@ -27,77 +24,24 @@ from .layer import (
     integer,
     one_of,
     optional,
-    pair,
     positive,
-    require_rank,
     setting,
 )
 from .regularizers import ActivityPenalty, get_regularizer
+from .spatial import AXES, SizesSetting, Spatial, Window, axes_setting, zeros
 
-Sides: TypeAlias = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
-
-
-def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """Zeros before and after one axis for padding="same"; the odd one goes to the end, as in Keras.
-
-    Example:
-        >>> same_padding(28, kernel=3, stride=2)
-        (0, 1)
-    """
-    total = max((math.ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
-    return total // 2, total - total // 2
-
-
-def windows(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
-    """How many places a window takes along one axis; 0 or less when it does not fit."""
-    if padding == "same":
-        return math.ceil(size / stride)
-    return (size - (kernel - 1) * dilation - 1) // stride + 1
-
-
-def window_shape(
-    layer: Layer,
-    shape: Shape,
-    kernel: tuple[int, int],
-    strides: tuple[int, int],
-    dilation: tuple[int, int],
-    padding: str,
-) -> tuple[int, int]:
-    """(H', W') of a layer that moves a window over (H, W, C).
-
-    Raises:
-        BadShape: the input has another rank, or the window does not fit into it.
-    """
-    require_rank(layer, shape, 3, form="(H, W, C)")
-    height, width = (
-        windows(size, k, s, d, padding) for size, k, s, d in zip(shape, kernel, strides, dilation, strict=False)
-    )
-    if height < 1 or width < 1:
-        reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
-        raise BadShape(
-            f"{layer.label}: a window of {reach} does not fit into {shape}; "
-            'take padding="same", a smaller window or fewer layers before it.'
-        )
-    return height, width
-
-
-def pads(shape: Shape, kernel: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int]) -> Sides:
-    """Zeros around (H, W, C) for padding="same"."""
-    rows, columns = (
-        same_padding(size, k, s, d) for size, k, s, d in zip(shape, kernel, strides, dilation, strict=False)
-    )
-    return rows, columns
+CONVS: dict[int, Callable[..., nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 @dataclass(frozen=True, eq=False)
-class Conv2D(Layer):
-    """Slides `filters` kernels over an image.  (H, W, C) -> (H', W', filters)."""
+class Conv(Spatial):
+    """Base of the convolutions."""
 
     filters: int = setting(REQUIRED, convert=integer, check=positive)
-    kernel_size: PairSetting = setting(REQUIRED, convert=pair, check=positive)
-    strides: PairSetting = setting((1, 1), convert=pair, check=positive)
+    kernel_size: SizesSetting = axes_setting(REQUIRED)
+    strides: SizesSetting = axes_setting(1)
     padding: Literal["valid", "same"] = setting("valid", check=one_of("valid", "same"))
-    dilation_rate: PairSetting = setting((1, 1), convert=pair, check=positive)
+    dilation_rate: SizesSetting = axes_setting(1)
     groups: int = setting(1, convert=integer, check=positive)
     activation: ActivationSetting = setting("linear", convert=activation_name)
     use_bias: bool = setting(True, convert=bool)
@@ -110,46 +54,33 @@ class Conv2D(Layer):
     bias_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
 
     def validate(self) -> None:
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise BadValue(
-                f"{self.label}: strides={self.strides} and dilation_rate={self.dilation_rate} cannot both exceed 1."
-            )
+        one_only(self, self.strides, self.dilation_rate)
         if self.filters % self.groups:
             raise BadValue(f"{self.label}: filters={self.filters} must be a multiple of groups={self.groups}.")
 
+    @property
+    def window(self) -> Window:
+        return Window(self.kernel_size, self.strides, self.dilation_rate, self.padding)
+
     def out_shape(self, *shapes: Shape) -> Shape:
-        side = window_shape(self, shapes[0], self.kernel_size, self.strides, self.dilation_rate, self.padding)
+        places = self.window.places(self, shapes[0])
         if shapes[0][-1] % self.groups:
             raise BadShape(
                 f"{self.label}: the input's {shapes[0][-1]} channels are no multiple of groups={self.groups}."
             )
-        return (*side, self.filters)
+        return (*places, self.filters)
 
     def weights(self) -> tuple[Weight, ...]:
+        axes = AXES[self.rank]
         of_kernel = self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint
         of_bias = self.bias_initializer, self.bias_regularizer, self.bias_constraint
-        kernel, bias = Weight("kernel", "weight", "HWIO->OIHW", *of_kernel), Weight("bias", "bias", "", *of_bias)
-        return (kernel, bias) if self.use_bias else (kernel,)
+        kernel = Weight("kernel", "weight", f"{axes}IO->OI{axes}", *of_kernel)
+        return (kernel, Weight("bias", "bias", "", *of_bias)) if self.use_bias else (kernel,)
 
     def build(self, *shapes: Shape) -> nn.Module:
-        rows, columns = (0, 0), (0, 0)
-        if self.padding == "same":
-            rows, columns = pads(shapes[0], self.kernel_size, self.strides, self.dilation_rate)
-        # torch pads both ends alike; Keras's odd zero at the end needs a step of its own.
-        even = rows[0] == rows[1] and columns[0] == columns[1]
-        conv = blank(
-            nn.Conv2d,
-            shapes[0][-1],
-            self.filters,
-            self.kernel_size,
-            stride=self.strides,
-            padding=(rows[0], columns[0]) if even else 0,
-            dilation=self.dilation_rate,
-            groups=self.groups,
-            bias=self.use_bias,
-        )
+        pad, conv = convolution(self.window, shapes[0], self.filters, groups=self.groups, bias=self.use_bias)
         return chain(
-            pad=None if even else nn.ZeroPad2d((*columns, *rows)),
+            pad=pad,
             main=conv,
             activation=activation_module(self.activation),
             penalty=ActivityPenalty.wanted(self.activity_regularizer),
@@ -160,35 +91,55 @@ class Conv2D(Layer):
         return math.prod(self.out_shape(*shapes)) * (2 * multiplications + self.use_bias)
 
 
-def _sides(value: Any) -> Sides:  # Any: whatever the user wrote
-    """`1` -> `((1, 1), (1, 1))`; `(1, 2)` -> `((1, 1), (2, 2))`; `((1, 2), (3, 4))` as it is."""
-    if isinstance(value, (list, tuple)):
-        if len(value) != 2:
-            raise ValueError("must be one number, two, or ((top, bottom), (left, right))")
-        return pair(value[0]), pair(value[1])
-    return pair(value), pair(value)
+@dataclass(frozen=True, eq=False)
+class Conv1D(Conv):
+    """Slides `filters` kernels along a series.  (T, C) -> (T', filters).
 
+    Args:
+        padding: "valid", "same", or "causal": zeros at the beginning only, so that no place sees later ones.
+    """
 
-def _no_negative_side(value: Sides) -> str | None:
-    return None if min(*value[0], *value[1]) >= 0 else "must not be negative"
+    padding: Literal["valid", "same", "causal"] = setting("valid", check=one_of("valid", "same", "causal"))  # type: ignore[assignment]  # one more word
+
+    rank = 1
 
 
 @dataclass(frozen=True, eq=False)
-class ZeroPadding2D(Layer):
-    """Rows and columns of zeros around an image.  (H, W, C) -> (top + H + bottom, left + W + right, C)."""
+class Conv2D(Conv):
+    """Slides `filters` kernels over an image.  (H, W, C) -> (H', W', filters)."""
 
-    padding: Setting[int | Sequence[int | Sequence[int]], Sides] = setting(
-        ((1, 1), (1, 1)), convert=_sides, check=_no_negative_side
+    rank = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Conv3D(Conv):
+    """Slides `filters` kernels through a volume.  (D, H, W, C) -> (D', H', W', filters)."""
+
+    rank = 3
+
+
+def one_only(layer: Spatial, strides: tuple[int, ...], dilation_rate: tuple[int, ...]) -> None:
+    """Raises BadValue where there are both strides and dilation, as Keras does."""
+    if max(strides) > 1 and max(dilation_rate) > 1:
+        raise BadValue(f"{layer.label}: strides={strides} and dilation_rate={dilation_rate} cannot both exceed 1.")
+
+
+def convolution(
+    window: Window, shape: Shape, filters: int, *, groups: int, bias: bool
+) -> tuple[nn.Module | None, nn.Module]:
+    """What pads an input (..., C) first, where torch's convolution cannot do so itself, and that convolution."""
+    sides = window.pads(shape)
+    # torch pads both ends alike; Keras's odd zero at the end needs a step of its own.
+    even = all(before == after for before, after in sides)
+    conv = blank(
+        CONVS[len(sides)],
+        shape[-1],
+        filters,
+        window.size,
+        stride=window.strides,
+        padding=tuple(before for before, _ in sides) if even else 0,
+        dilation=window.dilation,
+        groups=groups,
+        bias=bias,
     )
-
-    def out_shape(self, *shapes: Shape) -> Shape:
-        require_rank(self, shapes[0], 3, form="(H, W, C)")
-        height, width, channels = shapes[0]
-        return height + sum(self.padding[0]), width + sum(self.padding[1]), channels
-
-    def build(self, *shapes: Shape) -> nn.Module:
-        rows, columns = self.padding
-        return nn.ZeroPad2d((*columns, *rows))
-
-    def flops(self, *shapes: Shape) -> int:
-        return 0
+    return None if even else zeros(sides), conv

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ..core import derive
-from .layer import REQUIRED, Layer, Shape, integer, optional, require_rank, setting, share
+from .layer import REQUIRED, Layer, Shape, integer, optional, setting, share
+from .spatial import Spatial
 
 STEP = 0x9E3779B97F4A7C15  # from one state of SplitMix64 to the next
 
@@ -106,14 +107,38 @@ class Dropout(Layer):
     def build(self, *shapes: Shape) -> nn.Module:
         return DropoutModule(self.rate, own=self.seed)
 
+    def kept(self, *shapes: Shape) -> int:
+        return 2 * math.prod(shapes[0])  # with what it multiplied by
+
 
 @dataclass(frozen=True, eq=False)
-class SpatialDropout2D(Dropout):
-    """Dropout of whole channels.  (H, W, C) -> (H, W, C)."""
+class SpatialDropout(Spatial, Dropout):
+    """Base of the layers that drop whole channels."""
 
     def out_shape(self, *shapes: Shape) -> Shape:
-        require_rank(self, shapes[0], 3, form="(H, W, C)")
+        self.require_rank(shapes[0])
         return shapes[0]
 
     def build(self, *shapes: Shape) -> nn.Module:
-        return DropoutModule(self.rate, shared_axes=(2, 3), own=self.seed)
+        return DropoutModule(self.rate, shared_axes=tuple(range(2, 2 + self.rank)), own=self.seed)
+
+
+@dataclass(frozen=True, eq=False)
+class SpatialDropout1D(SpatialDropout):
+    """Dropout of whole channels of a series.  (T, C) -> (T, C)."""
+
+    rank = 1
+
+
+@dataclass(frozen=True, eq=False)
+class SpatialDropout2D(SpatialDropout):
+    """Dropout of whole channels.  (H, W, C) -> (H, W, C)."""
+
+    rank = 2
+
+
+@dataclass(frozen=True, eq=False)
+class SpatialDropout3D(SpatialDropout):
+    """Dropout of whole channels of a volume.  (D, H, W, C) -> (D, H, W, C)."""
+
+    rank = 3

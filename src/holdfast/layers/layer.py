@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, overload
 
 import torch
@@ -110,14 +110,22 @@ class Weight:
     initializer: Initializer = Zeros()
     regularizer: Regularizer | None = None
     constraint: Constraint | None = None
+    per_channel: int = 0  # kernels of each channel of a depthwise convolution, whose I and O torch has in one axis
 
     def to_torch(self, tensor: torch.Tensor) -> torch.Tensor:
-        """From Keras's layout to torch's; a view."""
-        return _rearrange(tensor, *self.layout.split("->")) if self.layout else tensor
+        """From Keras's layout to torch's."""
+        if not self.layout:
+            return tensor
+        found = _rearrange(tensor, *self.layout.split("->"))
+        return found.flatten(0, 1).unsqueeze(1) if self.per_channel else found
 
     def to_keras(self, tensor: torch.Tensor) -> torch.Tensor:
         """From torch's layout to Keras's; a view."""
-        return _rearrange(tensor, *self.layout.split("->")[::-1]) if self.layout else tensor
+        if not self.layout:
+            return tensor
+        if self.per_channel:
+            tensor = tensor.reshape(-1, self.per_channel, *tensor.shape[2:])
+        return _rearrange(tensor, *self.layout.split("->")[::-1])
 
 
 def _rearrange(tensor: torch.Tensor, before: str, after: str) -> torch.Tensor:
@@ -151,9 +159,9 @@ class Layer(ABC):
             value = getattr(self, item.name)
             if value is REQUIRED:
                 raise BadValue(f"{type(self).__name__}: {item.name} is missing.")
-            convert, check = item.metadata.get("convert"), item.metadata.get("check")
+            check = item.metadata.get("check")
             try:
-                value = convert(value) if convert else value
+                value = self.converted(item, value)
             except HoldfastError as error:  # an unknown name keeps its own words and its own class
                 raise type(error)(f"{type(self).__name__}({item.name}={value!r}): {error}") from error
             except (ValueError, TypeError) as error:
@@ -163,6 +171,11 @@ class Layer(ABC):
                 raise BadValue(f"{type(self).__name__}({item.name}={getattr(self, item.name)!r}): {problem}.")
             object.__setattr__(self, item.name, value)
         self.validate()
+
+    def converted(self, item: "Field[Any]", value: Any) -> Any:  # Any: whatever the user wrote
+        """The canonical value of a setting."""
+        convert = item.metadata.get("convert")
+        return convert(value) if convert else value
 
     def validate(self) -> None:  # noqa: B027  (most layers have nothing to say here)
         """Checks settings against each other; raises BadValue."""
@@ -198,6 +211,10 @@ class Layer(ABC):
         """Floating-point operations for one sample, a multiplication and an addition counted as two."""
         return math.prod(self.out_shape(*shapes))
 
+    def kept(self, *shapes: Shape) -> int:
+        """Numbers that one sample leaves for the backward pass; a layer that only moves numbers leaves none."""
+        return math.prod(self.out_shape(*shapes)) if self.flops(*shapes) else 0
+
     @overload
     def __call__(self, inputs: Symbol) -> Symbol: ...
     @overload
@@ -229,8 +246,7 @@ class Layer(ABC):
         shown = []
         for item in sorted((item for item in fields(self) if item.init), key=lambda item: item.kw_only is True):
             value = getattr(self, item.name)
-            convert = item.metadata.get("convert")
-            if item.default is REQUIRED or not _same(value, convert(item.default) if convert else item.default):
+            if item.default is REQUIRED or not _same(value, self.converted(item, item.default)):
                 shown.append(f"{item.name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 

@@ -88,6 +88,33 @@ ROWS = {
         Row(layers.Resizing, LAST),
         Row(layers.Subtract),
         Row(layers.UnitNormalization),
+        Row(layers.AveragePooling1D, LAST),
+        Row(layers.AveragePooling3D, LAST),
+        Row(layers.Conv1D, LAST),
+        Row(layers.Conv1DTranspose, LAST),
+        Row(layers.Conv2DTranspose, LAST),
+        Row(layers.Conv3D, LAST),
+        Row(layers.Conv3DTranspose, LAST),
+        Row(layers.Cropping1D),
+        Row(layers.Cropping2D, LAST),
+        Row(layers.Cropping3D, LAST),
+        Row(layers.DepthwiseConv1D, LAST),
+        Row(layers.DepthwiseConv2D, LAST),
+        Row(layers.GlobalAveragePooling1D, LAST),
+        Row(layers.GlobalAveragePooling3D, LAST),
+        Row(layers.GlobalMaxPooling1D, LAST),
+        Row(layers.GlobalMaxPooling3D, LAST),
+        Row(layers.MaxPooling1D, LAST),
+        Row(layers.MaxPooling3D, LAST),
+        Row(layers.SeparableConv1D, LAST),
+        Row(layers.SeparableConv2D, LAST),
+        Row(layers.SpatialDropout1D, {"noise_shape": (None,)}, ("trainable",)),
+        Row(layers.SpatialDropout3D, {**LAST, "noise_shape": (None,)}, ("trainable",)),
+        Row(layers.UpSampling1D),
+        Row(layers.UpSampling2D, LAST),
+        Row(layers.UpSampling3D, LAST),
+        Row(layers.ZeroPadding1D, LAST),
+        Row(layers.ZeroPadding3D, LAST),
     )
 }
 
@@ -266,7 +293,8 @@ def _layer(row: Mapping[str, Json]) -> Layer | BaseModel:
     if kind in ("Sequential", "Functional", "Model"):
         return from_config(row)
     if kind not in ROWS:
-        raise BadValue(f"unknown layer {kind!r}{suggestion(str(kind), list(ROWS))}")
+        said = suggestion(str(kind), list(ROWS)) or "; docs/keras.md lists those that there are"
+        raise BadValue(f"unknown layer {kind!r}{said}")
     label = f"{kind}({settings.get('name', '')!r})"
     dtype = settings.pop("dtype", "float32")
     if isinstance(dtype, Mapping):

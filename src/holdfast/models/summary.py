@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from ..layers import Dropout, Layer, MaxPooling2D, Shape
+from ..layers import Layer, Shape
 from .lower import Lowered
 
 BYTES = 4  # of a float32
@@ -84,10 +84,8 @@ def summarize(name: str, lowered: Lowered) -> Summary:
     for step in lowered.steps:
         main = lowered.mains[step.layer]
         if isinstance(step.layer, Layer):
-            flops = step.layer.flops(*step.inputs)
-            size = math.prod(step.outputs[0]) if flops else 0  # what only moves numbers leaves none of its own
-            # Places of the largest values are 8 bytes each; dropout keeps what it multiplied by.
-            kept = size * (3 if isinstance(step.layer, MaxPooling2D) else 2 if isinstance(step.layer, Dropout) else 1)
+            flops, kept = step.layer.flops(*step.inputs), step.layer.kept(*step.inputs)
+            size = math.prod(step.outputs[0]) if kept else 0
         else:
             inner = summarize(step.name, step.layer.lowered)  # type: ignore[attr-defined]  # a model, see lower.Submodel
             flops, kept, size = inner.flops, inner.activations, inner.widest
