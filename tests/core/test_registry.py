@@ -51,6 +51,10 @@ def test_a_wild_guess_is_met_with_all_names() -> None:
         animals()["zebra"]
 
 
+def test_of_many_names_none_is_told_where_none_is_near() -> None:
+    assert suggestion("zebra", [f"animal {number}" for number in range(31)]) == ""
+
+
 def test_nothing_is_suggested_where_nothing_is_known() -> None:
     assert suggestion("zebra", []) == ""
 

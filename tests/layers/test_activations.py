@@ -70,7 +70,7 @@ def test_an_activation_follows_its_formula_over_the_channels(name: str) -> None:
         ("swish", "silu"),
         ("SiLU", "silu"),
         ("leakyReLU", "leaky_relu"),
-        ("hardSigmoid", "hard_sigmoid"),
+        ("HardSigmoid", "hard_sigmoid"),
         ("ReLU", "relu"),
         ("exp", "exponential"),
         ("identity", "linear"),
@@ -79,6 +79,11 @@ def test_an_activation_follows_its_formula_over_the_channels(name: str) -> None:
 )
 def test_aliases_and_the_spelling_of_tfjs_are_taken(alias: str | None, name: str) -> None:
     assert Dense(2, alias).activation == Activation(alias).activation == name
+
+
+def test_hard_sigmoid_in_the_spelling_of_tfjs_is_refused_as_it_is_another_function_there() -> None:
+    with pytest.raises(BadValue, match=r"^Dense\(activation='hardSigmoid'\): is another function in TF\.js, "):
+        Dense(2, "hardSigmoid")
 
 
 def test_a_function_is_no_name() -> None:

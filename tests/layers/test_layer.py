@@ -118,7 +118,10 @@ WRONG_VALUES: list[tuple[Callable[[], Any], str]] = [  # Any: a layer or a symbo
         lambda: Resizing(3, 3, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True),
         "Resizing: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other.",
     ),
-    (lambda: Resizing(3, 3, "cubic"), "Resizing(interpolation='cubic'): must be 'bilinear' or 'nearest' or 'bicubic'."),
+    (
+        lambda: Resizing(3, 3, "cubic"),  # type: ignore[arg-type]  # the point
+        "Resizing(interpolation='cubic'): must be 'bilinear' or 'nearest' or 'bicubic'.",
+    ),
     (
         lambda: MelSpectrogram(fft_length=64, sequence_length=65),
         "MelSpectrogram: sequence_length=65 must not exceed fft_length=64.",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from holdfast.core import BadData
+from holdfast.core import BadData, BadValue
 from holdfast.layers import CenterCrop, Embedding, Input, Resizing
 from holdfast.layers.resize import fitting
 from holdfast.models import Sequential
@@ -44,7 +44,7 @@ def test_what_is_padded_keeps_its_values_in_the_middle() -> None:
     found = Sequential([Input((6, 1, 1)), Resizing(6, 6, pad_to_aspect_ratio=True, fill_value=9)]).predict(ROWS + 1)
 
     assert (found[0, :, 0, 0] == 9).all()
-    assert found[0, :, 2, 0].tolist() == found[0, :, 3, 0].tolist()
+    np.testing.assert_allclose(found[0, :, 2, 0], found[0, :, 3, 0], rtol=1e-5)
 
 
 def test_an_embedding_gives_the_row_of_each_number() -> None:
@@ -60,3 +60,8 @@ def test_an_embedding_names_the_numbers_that_it_has_no_row_for() -> None:
 
     with pytest.raises(BadData, match=r"Embedding: takes whole numbers from 0 to 4, got -1 to 5\."):
         model.predict(np.array([[5, 0, -1]]))
+
+
+def test_an_embedding_says_that_it_makes_no_masks() -> None:
+    with pytest.raises(BadValue, match=r"^Embedding\(mask_zero=True\): is not supported, as no layer here reads masks"):
+        Embedding(5, 2, mask_zero=True)

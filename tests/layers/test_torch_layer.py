@@ -90,6 +90,33 @@ def test_frozen_it_does_not_learn() -> None:
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
 
 
+def test_frozen_its_batch_normalization_keeps_its_statistics() -> None:
+    model = Sequential([Input(3), Torch(lambda shape: nn.BatchNorm1d(shape[0]), trainable=False), Dense(1)])
+    before = model.get_layer(index=0).get_weights()
+    model.compile(SGD(0.1), loss="mse")
+
+    model.fit(np.arange(12).reshape(4, 3), np.ones(4), verbose=0)
+
+    for found, expected in zip(model.get_layer(index=0).get_weights(), before, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def trained(seed: int) -> list[float]:
+    model = Sequential([Input(3), Torch(lambda shape: nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5))), Dense(1)])
+    model.set_weights([np.full_like(weight, 0.1) for weight in model.get_weights()])
+    model.seed = seed
+    model.compile(SGD(0.01), loss="mse")
+    x = np.arange(24).reshape(8, 3)
+    return model.fit(x, np.ones(8), batch_size=4, epochs=2, shuffle=False, verbose=0).history["loss"]
+
+
+def test_its_own_dropout_follows_from_the_model_s_seed_and_leaves_torch_s_generator_alone() -> None:
+    state = torch.random.get_rng_state()
+
+    assert trained(1) == trained(1) != trained(2)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
 class Pair(nn.Module):
     """Gives two tensors."""
 
@@ -99,7 +126,10 @@ class Pair(nn.Module):
 
 BAD = [
     (lambda: Torch(nn.ReLU()), "must be a function that makes a module."),
-    (lambda: Torch(lambda shape: 3)(Input(2)), "Torch: make returned int; it must return a torch module."),
+    (
+        lambda: Torch(lambda shape: 3)(Input(2)),  # type: ignore[arg-type,return-value]  # the point
+        "Torch: make returned int; it must return a torch module.",
+    ),
     (lambda: Torch(lambda shape: nn.Linear(7, 2))(Input(2)), "Torch: its module does not take (2,): "),
     (
         lambda: Torch(lambda shape: Pair())(Input(2)),

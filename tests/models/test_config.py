@@ -19,6 +19,7 @@ from holdfast.layers import (
     Initializer,
     Input,
     Layer,
+    MaxNorm,
     Normalization,
     SpatialDropout2D,
     Torch,
@@ -101,6 +102,14 @@ def test_arrays_and_regularizers_come_back() -> None:
     np.testing.assert_array_equal(again.get_weights()[0], kernel)
 
 
+def test_constraints_come_back() -> None:
+    layer = Dense(4, kernel_constraint=MaxNorm(1.5, axis=[0, 1]), bias_constraint="unitNorm")
+
+    again = went_round(Sequential([Input(3), layer]))
+
+    assert every_layer(again) == [("Dense", {**layer.settings(), "name": "dense"})]
+
+
 def test_a_normalization_without_numbers_comes_back_as_one_that_changes_nothing() -> None:
     again = went_round(Sequential([Input(3), Normalization()]))
 
@@ -148,8 +157,8 @@ def config(**changes: Any) -> dict[str, Any]:  # Any: JSON values
         ({"class_name": "Dens"}, "unknown layer 'Dens'; did you mean 'Dense'?"),
         ({"dtype": "float16"}, "Dense('last'): dtype 'float16' is not supported; it must be 'float32'."),
         (
-            {"kernel_constraint": "non_neg"},
-            "Dense('last'): kernel_constraint='non_neg' is not supported; it must be None.",
+            {"kernel_constraint": "non_negative"},
+            "Dense(kernel_constraint='non_negative'): unknown constraint 'non_negative'; did you mean 'non_neg'?",
         ),
         ({"lora_rank": 4}, "Dense('last'): lora_rank=4 is not supported; it must be None."),
         ({"activatoin": "relu"}, "Dense('last'): has no setting 'activatoin'; did you mean 'activation'?"),

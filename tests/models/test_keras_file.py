@@ -231,7 +231,7 @@ DAMAGED = [
     (
         "another layer",
         edited(lambda config: config["layers"][2].update(class_name="LSTM")),
-        "unknown layer 'LSTM'; known: ",
+        "unknown layer 'LSTM'; docs/keras.md lists those that there are",
     ),
 ]
 

@@ -10,6 +10,8 @@ from .errors import BadValue, UnknownName
 T = TypeVar("T")
 V = TypeVar("V")
 
+FEW = 30  # names that an error message can list
+
 
 def snake_case(name: str) -> str:
     """`leCunNormal` -> `le_cun_normal`, `Conv2D` -> `conv2d`, `MaxPooling2D` -> `max_pooling2d`: Keras's rule."""
@@ -19,11 +21,14 @@ def snake_case(name: str) -> str:
 
 
 def suggestion(name: str, known: list[str]) -> str:
-    """The nearest known names as the end of an error message: "; did you mean 'relu'?", or all of them when few."""
+    """The nearest known names as the end of an error message: "; did you mean 'relu'?", or all of them when few.
+
+    Nothing when they are many.
+    """
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     if near:
         return "; did you mean " + " or ".join(repr(word) for word in near) + "?"
-    return "; known: " + ", ".join(sorted(known)) if known else ""
+    return "; known: " + ", ".join(sorted(known)) if 0 < len(known) <= FEW else ""
 
 
 class Registry(Generic[T]):

@@ -43,6 +43,11 @@ def activation_name(value: object) -> str:
         return "linear"
     if not isinstance(value, str):
         raise BadValue(f"takes the name of an activation, got {type(value).__name__}.")
+    if value == "hardSigmoid":
+        raise BadValue(
+            "is another function in TF.js, clip(0.2 x + 0.5, 0, 1), than in Keras 3, clip(x / 6 + 0.5, 0, 1); for that "
+            "say 'hard_sigmoid', for TF.js's put Rescaling(0.2, 0.5) and ReLU(max_value=1) behind the layer."
+        )
     return activations.canonical(value)
 
 

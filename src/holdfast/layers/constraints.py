@@ -49,7 +49,7 @@ class MaxNorm(Constraint):
 
     Args:
         max_value: positive.
-        axis: of Keras's layout: 0 takes what comes into each unit of a dense layer, (0, 1, 2) each filter of a `Conv2D`.
+        axis: of Keras's layout: 0 takes what comes into each unit of a dense layer, (0, 1, 2) each filter of `Conv2D`.
     """
 
     max_value: float = 2.0

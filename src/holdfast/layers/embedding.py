@@ -26,9 +26,19 @@ from .layer import (
 from .regularizers import ActivityPenalty, get_regularizer
 
 
+def _no_mask(value: bool) -> str | None:
+    return "is not supported, as no layer here reads masks; leave it out" if value else None
+
+
 @dataclass(frozen=True, eq=False)
 class Embedding(Layer):
-    """The vector of each whole number 0 <= i < input_dim.  (T,) -> (T, output_dim)."""
+    """The vector of each whole number 0 <= i < input_dim.  (T,) -> (T, output_dim).
+
+    Args:
+        input_dim: how many numbers there are.
+        output_dim: length of their vectors.
+        mask_zero: as in Keras, but only False: no layer here would read the mask.
+    """
 
     input_dim: int = setting(REQUIRED, convert=integer, check=positive)
     output_dim: int = setting(REQUIRED, convert=integer, check=positive)
@@ -36,6 +46,7 @@ class Embedding(Layer):
     embeddings_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
     embeddings_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
     activity_regularizer: RegularizerSetting = setting(None, convert=optional(get_regularizer))
+    mask_zero: bool = setting(False, convert=bool, check=_no_mask)
 
     def out_shape(self, *shapes: Shape) -> Shape:
         return (*shapes[0], self.output_dim)

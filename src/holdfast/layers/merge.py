@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,12 +19,12 @@ from .layer import REQUIRED, Layer, Setting, Shape, axis_of, integer, setting
 class Merge(Layer):
     """Base of those that work value by value.  A side may be 1, and sides in front may lack, as in Keras."""
 
-    inputs_accepted = (2, None)
+    inputs_accepted: ClassVar[tuple[int, int | None]] = (2, None)
 
     def out_shape(self, *shapes: Shape) -> Shape:
         try:
-            return tuple(torch.broadcast_shapes(*shapes))
-        except RuntimeError:
+            return tuple(np.broadcast_shapes(*shapes))
+        except ValueError:
             raise BadShape(
                 f"{self.label}: takes inputs of one shape, in which sides may be 1, "
                 f"got {' and '.join(map(str, shapes))}."
@@ -163,7 +165,7 @@ class Dot(Layer):
 
 
 class DotProduct(nn.Module):
-    """Sums products over one axis of each of two inputs; the axes, counted with the batch, are of channels-last ones."""
+    """Sums products over one axis of each input; the axes, counted with the batch, are of channels-last ones."""
 
     def __init__(self, first: int, second: int, shape: Shape, *, normalize: bool) -> None:
         super().__init__()

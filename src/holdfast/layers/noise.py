@@ -117,6 +117,6 @@ class AlphaDropoutModule(RandomModule):
         if not self.training or self.rate == 0:
             return x
         least = -SELU_SCALE * SELU_ALPHA
-        a = ((1 - self.rate) * (1 + self.rate * least**2)) ** -0.5
+        a = 1 / math.sqrt((1 - self.rate) * (1 + self.rate * least**2))
         stays = uniforms(self, x) >= self.rate
         return a * torch.where(stays, x, least) - a * least * self.rate

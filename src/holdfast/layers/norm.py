@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from ..core import BadData, BadShape, BadValue, NotReady
 from .constraints import get_constraint
@@ -196,7 +197,7 @@ class GroupNormalization(Layer):
     def build(self, *shapes: Shape) -> nn.Module:
         channels = shapes[0][-1]
         groups = channels if self.groups == -1 else self.groups
-        module = nn.GroupNorm(groups, channels, eps=self.epsilon, dtype=torch.float32)
+        module = GroupNorm(groups, channels, eps=self.epsilon, dtype=torch.float32)
         if not self.scale:
             module.register_parameter("weight", None)
         if not self.center:
@@ -205,6 +206,65 @@ class GroupNormalization(Layer):
 
     def flops(self, *shapes: Shape) -> int:
         return 7 * math.prod(shapes[0])
+
+
+class GroupNorm(nn.GroupNorm):
+    """torch's group norm; on a CPU with a backward pass that does not crash."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.device.type != "cpu" or not torch.is_grad_enabled() or torch.compiler.is_exporting():
+            whole: Tensor = super().forward(input)
+            return whole
+        weight = torch.ones_like(self.bias) if self.weight is None and self.bias is not None else self.weight
+        y: Tensor = GroupNormed.apply(input, weight, self.bias, self.num_groups, self.eps)[0]  # type: ignore[no-untyped-call]  # torch's own lack
+        return y
+
+
+class GroupNormed(torch.autograd.Function):
+    """torch's group norm of x (N, C, ...), of which all gradients are computed, whether they are asked for or not.
+
+    With fewer of them torch 2.13 reads memory that is not there, where x is channels-last or has a bias and no weight.
+    """
+
+    @staticmethod
+    def forward(
+        x: Tensor, weight: Tensor | None, bias: Tensor | None, groups: int, epsilon: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """y, and the mean and 1 / deviation of each group."""
+        return torch.native_group_norm(_compact(x), weight, bias, *_sizes(x), groups, epsilon)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:  # Any: torch's own lack
+        x, weight, bias, ctx.groups, _ = inputs
+        ctx.has_bias = bias is not None
+        ctx.save_for_backward(x, weight, *output[1:])
+        ctx.mark_non_differentiable(*output[1:])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:  # Any: torch's own lack
+        x, weight, mean, inverse = ctx.saved_tensors
+        x, wanted = _compact(x), [True, weight is not None, ctx.has_bias]
+        gradient = gradient.contiguous(memory_format=_format(x))
+        found = torch.ops.aten.native_group_norm_backward(
+            gradient, x, mean, inverse, weight, *_sizes(x), ctx.groups, wanted
+        )
+        return (*found, None, None)
+
+
+def _format(x: Tensor) -> torch.memory_format:
+    """How a picture lies in memory."""
+    last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
+
+
+def _compact(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=_format(x))
+
+
+def _sizes(x: Tensor) -> tuple[int, int, int]:
+    """Samples, channels, and places in each."""
+    return len(x), x.shape[1], math.prod(x.shape[2:])
 
 
 def _axes(value: object) -> int | tuple[int, ...]:
@@ -247,7 +307,8 @@ class UnitLength(nn.Module):
         self.dims = dims
 
     def forward(self, x: Tensor) -> Tensor:
-        return x / torch.linalg.vector_norm(x, dim=self.dims, keepdim=True).clamp(min=1e-12)
+        length: Tensor = torch.linalg.vector_norm(x, dim=self.dims, keepdim=True)
+        return x / length.clamp(min=1e-12)
 
 
 def _last_axis_only(layer: Layer, axis: int, shape: Shape) -> None:

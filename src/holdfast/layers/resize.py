@@ -62,7 +62,7 @@ class Resizing(Layer):
         if not self.pad_to_aspect_ratio:
             return scale
         whole = fitting(size, target, inside=False)
-        # As Keras does it: both ends alike, so that where an odd number of pixels lacks, the proportions are off by one.
+        # As Keras does it: both ends alike; where an odd number of pixels lacks, the proportions are off by one.
         rows, columns = (whole[0] - size[0]) // 2, (whole[1] - size[1]) // 2
         return chain(pad=nn.ConstantPad2d((columns, columns, rows, rows), self.fill_value), main=scale)
 

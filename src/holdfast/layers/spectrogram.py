@@ -1,6 +1,7 @@
 """Sounds as pictures: the mel spectrogram."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,11 @@ from torch import Tensor, nn
 
 from ..core import BadShape, BadValue
 from .layer import Layer, Shape, integer, one_of, optional, positive, require_rank, setting
+
+WINDOWS: dict[str, Callable[[int], Tensor]] = {
+    "hann": lambda length: torch.hann_window(length, dtype=torch.float32),
+    "hamming": lambda length: torch.hamming_window(length, dtype=torch.float32),
+}
 
 
 def _not_negative(value: float) -> str | None:
@@ -28,8 +34,8 @@ class MelSpectrogram(Layer):
         num_mel_bins: pitches, spread evenly over the mel scale between
         min_freq: this frequency in Hz, and
         max_freq: this; None: half the sampling rate.
-        power_to_db: whether to give decibels over `ref_power`, of which at least `min_power` is taken, and nothing that is
-            more than `top_db` below the loudest of its sound.
+        power_to_db: whether to give decibels over `ref_power`, of which at least `min_power` is taken, and nothing that
+            is more than `top_db` below the loudest of its sound.
         mag_exp: of the magnitudes; 2 gives powers.
     """
 
@@ -83,12 +89,6 @@ class MelSpectrogram(Layer):
         return (1 + shapes[0][0] // self.sequence_stride) * (transform + 3 * bins + 2 * bins * self.num_mel_bins)
 
 
-WINDOWS = {
-    "hann": lambda length: torch.hann_window(length, dtype=torch.float32),
-    "hamming": lambda length: torch.hamming_window(length, dtype=torch.float32),
-}
-
-
 def mel_matrix(mels: int, bins: int, rate: int, low: float, high: float) -> Tensor:
     """How much of each frequency each pitch hears, (bins, mels): triangles of height 1 on the mel scale.
 
@@ -120,6 +120,13 @@ class Spectrogram(nn.Module):
         self.register_buffer("mels", mels, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        if not torch.is_autocast_enabled(x.device.type):
+            return self.of(x)
+        with torch.autocast(x.device.type, enabled=False):  # decibels want more digits than bfloat16 has
+            return self.of(x.float())
+
+    def of(self, x: Tensor) -> Tensor:
+        """The spectrogram, in x's precision."""
         its = self.settings
         found = torch.stft(
             x, its.fft_length, its.sequence_stride, its.length, self.window, center=True, return_complex=True

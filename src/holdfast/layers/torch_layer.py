@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core import BadShape, BadValue
+from .dropout import RandomModule
 from .layer import REQUIRED, Layer, Shape, Weight, setting
 
 Make = Callable[..., nn.Module]
@@ -29,9 +30,10 @@ def seeded(seed: int) -> Iterator[None]:
 class Torch(Layer):
     """A module of your own: `Torch(lambda shape: nn.Conv2d(shape[-1], 8, 3))`.
 
-    Shapes are (H, W, C), as everywhere; the module itself sees and gives channels-first tensors (N, C, H, W), as torch's
-    own do; vectors are (N, C).  Its first weights follow from the model's seed.  No model file has a word for it:
-    `get_weights` and checkpoints do.
+    Shapes are (H, W, C), as everywhere; the module itself sees and gives channels-first tensors (N, C, H, W), as
+    torch's own do; vectors are (N, C).  Its first weights, and on a CPU what it draws in training, follow from the
+    model's seed.  No model file has a word for it, as that would take running code from the file: `get_weights`,
+    checkpoints and `ModelCheckpoint("NAME.safetensors")` keep its weights.
 
     Args:
         make: from the shapes of the inputs, without the batch axis, to a new module each time.
@@ -84,14 +86,27 @@ class Torch(Layer):
         main.load_state_dict(Foreign(self, main.shapes, seed=seed).state_dict())
 
 
-class Foreign(nn.Module):
-    """Holds the user's module, in one piece whatever it is."""
+class Foreign(RandomModule):
+    """Holds the user's module, in one piece whatever it is.
+
+    On a CPU its draws in training follow from the seed of the step; on a GPU from torch's own generator.  Frozen, its
+    batch normalizations leave their statistics alone.
+    """
 
     def __init__(self, layer: Torch, shapes: tuple[Shape, ...], *, seed: int = 0) -> None:
         super().__init__()
-        self.shapes = shapes
+        self.shapes, self.frozen = shapes, not layer.trainable
         self.module = layer.made(shapes, seed)
 
+    def train(self, mode: bool = True) -> "Foreign":
+        super().train(mode)
+        for part in self.modules() if self.frozen else ():
+            if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                part.eval()
+        return self
+
     def forward(self, *xs: Tensor) -> Tensor:
-        result: Tensor = self.module(*xs)
-        return result
+        if not self.training or xs[0].device.type != "cpu":
+            return self.module(*xs)  # type: ignore[no-any-return]  # torch's own lack
+        with seeded(self.take(1)):
+            return self.module(*xs)  # type: ignore[no-any-return]  # torch's own lack
