@@ -176,12 +176,64 @@ def kept_in_bounds() -> Model:
     )
 
 
+def series() -> Model:
+    """Everything for series, trained for two epochs."""
+    model = keras.Sequential(
+        [
+            keras.Input((30, 2)),
+            L.ZeroPadding1D((2, 1)),
+            L.Conv1D(6, 3, padding="causal", dilation_rate=2, activation="relu"),
+            L.MaxPooling1D(3, strides=2, padding="same"),
+            L.DepthwiseConv1D(3, depth_multiplier=2, strides=2, padding="same", depthwise_regularizer="l2"),
+            L.BatchNormalization(),
+            L.SpatialDropout1D(0.2, seed=4),
+            L.SeparableConv1D(5, 2, depth_multiplier=3, activation="elu", pointwise_constraint="max_norm"),
+            L.UpSampling1D(3),
+            L.Cropping1D((1, 2)),
+            L.Conv1DTranspose(4, 4, strides=3, padding="same", output_padding=1),
+            L.AveragePooling1D(2),
+            L.Conv1D(4, 5, groups=2),
+            L.GlobalAveragePooling1D(),
+            L.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(generator("series/train").normal(size=(9, 30, 2)), np.arange(9) % 3, epochs=2, verbose=0)
+    return model
+
+
+def volumes() -> Model:
+    """Everything for volumes, in two branches."""
+    x = keras.Input((6, 8, 7, 2))
+    down = L.MaxPooling3D((1, 2, 2), padding="same")(L.Conv3D(4, 3, strides=(2, 1, 1), padding="same")(x))
+    down = L.SpatialDropout3D(0.1)(L.Conv3D(4, 2, groups=2, activation="relu")(L.ZeroPadding3D((1, 0, 2))(down)))
+    up = L.Conv3DTranspose(2, (2, 3, 1), strides=(2, 1, 2), padding="same")(L.UpSampling3D((1, 2, 1))(down))
+    side = L.AveragePooling3D(2, strides=1)(L.Cropping3D(((0, 1), (1, 1), (2, 0)))(x))
+    ends = [L.GlobalMaxPooling3D()(up), L.GlobalAveragePooling3D(keepdims=True)(side)]
+    return keras.Model(x, [L.Dense(2)(L.Concatenate()([ends[0], L.Flatten()(ends[1])])), up])
+
+
+def mobile() -> Model:
+    """Depthwise, separable and transposed convolutions of images, there and back."""
+    x = keras.Input((8, 9, 3))
+    small = L.DepthwiseConv2D(3, strides=2, padding="same", depth_multiplier=2, use_bias=False)(x)
+    small = L.SeparableConv2D(5, (2, 3), padding="same", dilation_rate=2, activation="relu")(small)
+    large = L.Conv2DTranspose(4, 3, strides=2, padding="same", activation="tanh")(small)
+    large = L.Cropping2D(((0, 0), (0, 1)))(L.UpSampling2D(interpolation="bilinear")(large))
+    back = L.DepthwiseConv2D((1, 4), dilation_rate=(1, 2))(L.UpSampling2D((2, 1))(L.Cropping2D(1)(x)))
+    return keras.Model(x, [L.GlobalMaxPooling2D(keepdims=True)(large), back])
+
+
 def foreign_layer() -> Model:
     return keras.Sequential([keras.Input((3, 2)), L.LSTM(4)])
 
 
 def foreign_setting() -> Model:
     return keras.Sequential([keras.Input((3,)), L.Embedding(4, 2, mask_zero=True, name="kept")])
+
+
+def foreign_rounding() -> Model:
+    return keras.Sequential([keras.Input((4, 4, 1), dtype="uint8", name="bytes"), L.Resizing(3, 3, name="scaled")])
 
 
 def foreign_precision() -> Model:
@@ -205,8 +257,12 @@ MODELS: list[Callable[[], Model]] = [
     words,
     sounds,
     kept_in_bounds,
+    series,
+    volumes,
+    mobile,
     foreign_layer,
     foreign_setting,
+    foreign_rounding,
     foreign_precision,
     foreign_axis,
 ]
