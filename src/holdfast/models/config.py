@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import torch
@@ -32,6 +33,7 @@ class Row:
 
 LAST = {"data_format": ("channels_last", None)}
 INTEGERS = ("uint8", "int8", "int16", "int32", "int64", "bool")  # inputs of any number type are taken
+SCALING = (layers.Resizing, layers.CenterCrop)
 KINDS: dict[type, str] = {Constraint: "constraints", Initializer: "initializers", Regularizer: "regularizers"}
 ROWS = {
     row.layer.__name__: row
@@ -228,11 +230,27 @@ def from_config(config: Mapping[str, Json], *, seed: int | None = None) -> BaseM
     kind, inner = config.get("class_name"), config.get("config")
     if not isinstance(inner, Mapping) or not isinstance(inner.get("layers"), list):
         raise BadValue('the model configuration has no "config" with "layers".')
+    _check_whole_numbers(inner["layers"])
     if kind == "Sequential":
         return Sequential([_layer(row) for row in inner["layers"]], inner.get("name"), seed=seed)
     if kind in ("Functional", "Model"):
         return _functional(inner, seed)
     raise BadValue(f"the model configuration is of class {kind!r}; 'Sequential' and 'Functional' are known.")
+
+
+def _check_whole_numbers(rows: Sequence[Mapping[str, Json]]) -> None:
+    """Raises BadValue for pictures of whole numbers that are scaled: Keras rounds them again, here they are floats."""
+    whole = {row["config"]["name"] for row in rows if row["config"].get("dtype") in INTEGERS}
+    for before, row in pairwise(rows):
+        if row.get("class_name") == "Resizing" and row["config"].get("interpolation") != "nearest":
+            nodes = row.get("inbound_nodes")
+            sources = [one[0] for one in _histories(nodes, steady=True)] if nodes else [before["config"]["name"]]
+            source = next((name for name in sources if name in whole), None)
+            if source is not None:
+                raise BadValue(
+                    f"Resizing({row['config'].get('name')!r}): scales the whole numbers of {source!r}, which Keras "
+                    "rounds again; give that input the dtype 'float32'."
+                )
 
 
 def _functional(inner: Mapping[str, Json], seed: int | None) -> Model:
@@ -252,7 +270,7 @@ def _functional(inner: Mapping[str, Json], seed: int | None) -> Model:
     while waiting:
         later: list[tuple[str, Json]] = []
         for name, node in waiting:
-            symbols = [symbol(history) for history in _histories(node)]
+            symbols = [symbol(history) for history in _histories(node, steady=isinstance(made[name], SCALING))]
             earlier = any(other == name for other, _ in later)  # calls of one layer keep their order
             if earlier or any(one is None for one in symbols):
                 later.append((name, node))
@@ -276,13 +294,13 @@ def _ends(ends: Json) -> list[Sequence[Json]]:
     return ends if isinstance(ends[0], list) else [ends]
 
 
-def _histories(node: Json) -> list[Sequence[Json]]:
-    """The (layer, call, output) triples that a node takes, in order."""
+def _histories(node: Json, *, steady: bool = False) -> list[Sequence[Json]]:
+    """The (layer, call, output) triples that a node takes, in order; `steady` layers are the same in training."""
     if isinstance(node, Mapping) and node.get("class_name") == "__keras_tensor__":
         return [node["config"]["keras_history"]]
     if isinstance(node, Mapping):
         for key, value in node.get("kwargs", {}).items():
-            if value is not None and not (key == "training" and value is False):
+            if value is not None and not (key == "training" and (steady or value is False)):
                 raise BadValue(f"the model configuration calls a layer with {key}={value!r}, which is not supported.")
         return _histories(node.get("args", []))
     return [history for item in node for history in _histories(item)] if isinstance(node, list) else []
