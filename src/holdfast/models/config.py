@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 import torch
@@ -139,7 +138,7 @@ def to_config(model: BaseModel) -> dict[str, Json]:
     for layer, name in names.items():
         nodes = [_node(call, names, places) for call in calls if call.layer is layer and call.inputs]
         rows.append({**_layer_config(layer, name), "name": name, "inbound_nodes": nodes})
-    ends = [[[names[s.call.layer], places[s.call], s.index] for s in side] for side in (model.inputs, model.outputs)]
+    ends = [[_end(s, names, places) for s in side] for side in (model.inputs, model.outputs)]
     inner = {
         "name": model.name or "functional",
         "trainable": True,
@@ -221,6 +220,12 @@ def _node(call: Call, names: Mapping[Source, str], places: Mapping[Call, int]) -
     return {"args": [tensors] if takes_list else tensors, "kwargs": {}}
 
 
+def _end(symbol: Symbol, names: Mapping[Source, str], places: Mapping[Call, int]) -> list[Json]:
+    """The (layer, call, output) of an input or output; here, and here only, Keras counts a Model's calls from 1."""
+    layer = symbol.call.layer
+    return [names[layer], places[symbol.call] + isinstance(layer, Model), symbol.index]
+
+
 def from_config(config: Mapping[str, Json], *, seed: int | None = None) -> BaseModel:
     """The model of a configuration written by `to_config` or by Keras 3; weights are fresh.
 
@@ -240,15 +245,16 @@ def from_config(config: Mapping[str, Json], *, seed: int | None = None) -> BaseM
 
 def _check_whole_numbers(rows: Sequence[Mapping[str, Json]]) -> None:
     """Raises BadValue for pictures of whole numbers that are scaled: Keras rounds them again, here they are floats."""
-    whole = {row["config"]["name"] for row in rows if row["config"].get("dtype") in INTEGERS}
-    for before, row in pairwise(rows):
-        if row.get("class_name") == "Resizing" and row["config"].get("interpolation") != "nearest":
-            nodes = row.get("inbound_nodes")
-            sources = [one[0] for one in _histories(nodes, steady=True)] if nodes else [before["config"]["name"]]
+    settings: list[Mapping[str, Json]] = [row.get("config", {}) for row in rows]
+    whole = {one["name"] for one in settings if one.get("dtype") in INTEGERS and "name" in one}
+    for place, (row, one) in enumerate(zip(rows, settings, strict=True)):
+        if row.get("class_name") == "Resizing" and one.get("interpolation") != "nearest":
+            nodes, before = row.get("inbound_nodes"), settings[max(place - 1, 0)]
+            sources = [history[0] for history in _histories(nodes, steady=True)] if nodes else [before.get("name")]
             source = next((name for name in sources if name in whole), None)
             if source is not None:
                 raise BadValue(
-                    f"Resizing({row['config'].get('name')!r}): scales the whole numbers of {source!r}, which Keras "
+                    f"Resizing({one.get('name')!r}): scales the whole numbers of {source!r}, which Keras "
                     "rounds again; give that input the dtype 'float32'."
                 )
 
@@ -281,9 +287,12 @@ def _functional(inner: Mapping[str, Json], seed: int | None) -> Model:
         if len(later) == len(waiting):
             raise BadValue(f"the model configuration has no way to reach the layer {later[0][0]!r}.")
         waiting = later
-    inputs, outputs = (
-        [symbol(history) for history in _ends(inner[side])] for side in ("input_layers", "output_layers")
-    )
+
+    def end(history: Sequence[Json]) -> Symbol | None:
+        name, call, index = history[:3]
+        return symbol([name, call - isinstance(made.get(name), Model), index])  # see _end
+
+    inputs, outputs = ([end(one) for one in _ends(inner[side])] for side in ("input_layers", "output_layers"))
     return Model(inputs, outputs, inner.get("name"), seed=seed)  # type: ignore[arg-type]  # checked by Model
 
 
