@@ -28,7 +28,7 @@ from .layer import (
     setting,
 )
 from .regularizers import ActivityPenalty, get_regularizer
-from .spatial import AXES, SizesSetting, Spatial, Window, axes_setting, zeros
+from .spatial import AXES, SizesSetting, Spatial, Window, axes_setting, padded, zeros
 
 CONVS: dict[int, Callable[..., nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
@@ -90,6 +90,9 @@ class Conv(Spatial):
         multiplications = math.prod(self.kernel_size) * shapes[0][-1] // self.groups
         return math.prod(self.out_shape(*shapes)) * (2 * multiplications + self.use_bias)
 
+    def kept(self, *shapes: Shape) -> int:
+        return copied(self.window, shapes[0]) + math.prod(self.out_shape(*shapes))
+
 
 @dataclass(frozen=True, eq=False)
 class Conv1D(Conv):
@@ -128,9 +131,7 @@ def convolution(
     window: Window, shape: Shape, filters: int, *, groups: int, bias: bool
 ) -> tuple[nn.Module | None, nn.Module]:
     """What pads an input (..., C) first, where torch's convolution cannot do so itself, and that convolution."""
-    sides = window.pads(shape)
-    # torch pads both ends alike; Keras's odd zero at the end needs a step of its own.
-    even = all(before == after for before, after in sides)
+    sides, even = window.pads(shape), not copied(window, shape)
     conv = blank(
         CONVS[len(sides)],
         shape[-1],
@@ -143,3 +144,10 @@ def convolution(
         bias=bias,
     )
     return None if even else zeros(sides), conv
+
+
+def copied(window: Window, shape: Shape) -> int:
+    """Numbers in the padded copy of an input (..., C) that torch's convolution needs; 0 where it pads by itself."""
+    sides = window.pads(shape)
+    # torch pads both ends alike; Keras's odd zero at the end needs a step of its own.
+    return math.prod(padded(shape, sides)) if any(before != after for before, after in sides) else 0

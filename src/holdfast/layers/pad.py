@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..core import BadShape
 from .layer import Setting, Shape, pair
-from .spatial import Sides, Spatial, axes_setting, for_torch, zeros
+from .spatial import Sides, Spatial, axes_setting, for_torch, padded, zeros
 
 # (before, after) of a series; of images and volumes a pair for each axis
 SidesSetting: TypeAlias = Setting[int | Sequence[int | Sequence[int]], tuple[Any, ...]]
@@ -45,8 +45,7 @@ class ZeroPadding(Spatial):
 
     def out_shape(self, *shapes: Shape) -> Shape:
         self.require_rank(shapes[0])
-        *axes, channels = shapes[0]
-        return (*(axis + sum(side) for axis, side in zip(axes, self.sides, strict=True)), channels)
+        return padded(shapes[0], self.sides)
 
     def build(self, *shapes: Shape) -> nn.Module:
         return zeros(self.sides)
@@ -91,11 +90,10 @@ class Cropping(Spatial):
 
     def out_shape(self, *shapes: Shape) -> Shape:
         self.require_rank(shapes[0])
-        *axes, channels = shapes[0]
-        left = tuple(axis - sum(side) for axis, side in zip(axes, self.sides, strict=True))
+        left = padded(shapes[0], tuple((-before, -after) for before, after in self.sides))
         if min(left) < 1:
             raise BadShape(f"{self.label}: cropping={self.cropping} leaves nothing of {shapes[0]}.")
-        return (*left, channels)
+        return left
 
     def build(self, *shapes: Shape) -> nn.Module:
         return Crop(self.sides)

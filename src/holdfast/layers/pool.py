@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .layer import Setting, Shape, chain, one_of, positive, setting
-from .spatial import Sides, SizesSetting, Spatial, Window, axes_setting, for_torch, sizes, zeros
+from .spatial import Sides, SizesSetting, Spatial, Window, axes_setting, for_torch, padded, sizes, zeros
 
 Modules = dict[int, Callable[..., nn.Module]]
 MAXIMA: Modules = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
@@ -43,6 +43,10 @@ class Pooling(Spatial):
         sides = self.window.pads(shapes[0])
         return self.pool(shapes[0], self.window, sides if any(map(any, sides)) else None)
 
+    def kept(self, *shapes: Shape) -> int:
+        sides = self.window.pads(shapes[0])
+        return math.prod(self.out_shape(*shapes)) + (math.prod(padded(shapes[0], sides)) if any(map(any, sides)) else 0)
+
     @abstractmethod
     def pool(self, shape: Shape, window: Window, sides: Sides | None) -> nn.Module:
         """The module for an input (..., C) that is padded by `sides` first."""
@@ -62,7 +66,8 @@ class MaxPooling(Pooling):
         )
 
     def kept(self, *shapes: Shape) -> int:
-        return 3 * math.prod(self.out_shape(*shapes))  # with the places of the largest values, 8 bytes each
+        # With the places of the largest values, 8 bytes each.
+        return super().kept(*shapes) + 2 * math.prod(self.out_shape(*shapes))
 
 
 @dataclass(frozen=True, eq=False)

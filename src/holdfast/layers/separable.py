@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .activations import activation_module, activation_name
 from .constraints import get_constraint
-from .conv import convolution
+from .conv import convolution, copied
 from .initializers import get_initializer
 from .layer import (
     REQUIRED,
@@ -75,6 +75,9 @@ class DepthwiseConv(Spatial):
 
     def flops(self, *shapes: Shape) -> int:
         return math.prod(self.out_shape(*shapes)) * (2 * math.prod(self.kernel_size) + self.use_bias)
+
+    def kept(self, *shapes: Shape) -> int:
+        return copied(self.window, shapes[0]) + math.prod(self.out_shape(*shapes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +158,8 @@ class SeparableConv(Spatial):
         return math.prod(between) * 2 * math.prod(self.kernel_size) + mixing
 
     def kept(self, *shapes: Shape) -> int:
-        return math.prod(self.between(shapes[0])) + math.prod(self.out_shape(*shapes))
+        between = math.prod(self.between(shapes[0]))
+        return copied(self.window, shapes[0]) + between + math.prod(self.out_shape(*shapes))
 
 
 @dataclass(frozen=True, eq=False)

@@ -118,6 +118,11 @@ class Window:
         )
 
 
+def padded(shape: Shape, sides: Sides) -> Shape:
+    """The shape of an input (..., C) with so much before and after each axis."""
+    return (*(axis + before + after for axis, (before, after) in zip(shape, sides, strict=False)), shape[-1])
+
+
 def for_torch(sides: Sides) -> tuple[int, ...]:
     """As torch's padding counts them, from the last axis on: left, right, top, bottom."""
     return tuple(number for side in reversed(sides) for number in side)

@@ -98,8 +98,8 @@ def as_inputs(x: Arrays, shapes: Sequence[Shape], names: Sequence[str]) -> tuple
 
 def _hint(tensor: Tensor, shape: Shape) -> str:
     """What would help, when that can be seen from the shapes."""
-    if tensor.dim() == 4 and tuple(tensor.permute(0, 2, 3, 1).shape[1:]) == shape:
-        return "; channels come last here: x.transpose(0, 2, 3, 1)"
+    if tensor.dim() > 2 and tuple(tensor.movedim(1, -1).shape[1:]) == shape:
+        return f"; channels come last here: x.transpose{(0, *range(2, tensor.dim()), 1)}"
     if tuple(tensor.shape) == shape:
         return "; a single sample needs a batch axis: x[None]"
     if tensor.dim() > 1 and tensor.shape[1:].numel() == math.prod(shape):
