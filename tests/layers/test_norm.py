@@ -1,13 +1,26 @@
 """Normalization: training of batch norms, and what `adapt` finds, against real Keras and by hand."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
 
 from holdfast.core import BadData, BadShape, NotReady
-from holdfast.layers import Add, BatchNormalization, Conv2D, Dense, Input, LayerNormalization, Normalization, Rescaling
+from holdfast.layers import (
+    Add,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Flatten,
+    GroupNormalization,
+    Input,
+    LayerNormalization,
+    Normalization,
+    Rescaling,
+    UnitNormalization,
+)
 from holdfast.models import Model, Sequential, load_keras
 from layers.building import golden, part
 
@@ -192,3 +205,44 @@ def test_adapt_refuses_what_has_no_mean(data: object, kind: type[Exception], tex
         layer.adapt(data)
 
     assert layer.mean is None
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("center", [True, False])
+@pytest.mark.parametrize("scale", [True, False])
+def test_groups_learn_behind_what_does_not(
+    center: bool, scale: bool, precision: Literal["float32", "bfloat16"]
+) -> None:
+    """Here torch's own backward pass used to end the process."""
+    frozen = Conv2D(4, 3, trainable=False)
+    model = Sequential(
+        [Input((5, 5, 2)), frozen, GroupNormalization(2, center=center, scale=scale), Flatten(), Dense(1)]
+    )
+    before = model.get_weights()
+    model.compile("sgd", "mse", precision=precision)
+    x = np.random.default_rng(0).normal(size=(8, 5, 5, 2)).astype(np.float32)
+
+    model.fit(x, x[:, 0, 0, :1], verbose=0)
+
+    changed = [bool((one != other).any()) for one, other in zip(model.get_weights(), before, strict=True)]
+    assert changed == [False, False, *[True] * (center + scale + 2)]
+
+
+def test_the_gradient_of_a_group_s_scale_alone_is_that_of_arithmetic() -> None:
+    module = Sequential([Input((3, 3, 4)), GroupNormalization(2)]).module.double()
+    x = torch.randn(2, 3, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    gamma = next(module.parameters())
+    groups = x.detach().reshape(2, 3, 3, 2, 2)
+    mean = groups.mean((1, 2, 4), keepdim=True)
+    variance = groups.var((1, 2, 4), correction=0, keepdim=True)
+
+    (found,) = torch.autograd.grad(module(x).square().sum(), gamma)
+
+    normal = ((groups - mean) / (variance + 1e-3).sqrt()).flatten(3)
+    torch.testing.assert_close(found, 2 * normal.square().sum((0, 1, 2)))
+
+
+def test_of_nothing_the_unit_is_nothing() -> None:
+    found = Sequential([Input(3), UnitNormalization()]).predict(np.array([[0, 0, 0], [0, 3, 4]]))
+
+    np.testing.assert_allclose(found, [[0.0, 0.0, 0.0], [0.0, 0.6, 0.8]], rtol=1e-6)

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from holdfast.callbacks import ModelCheckpoint
 from holdfast.core import BadShape, BadValue
 from holdfast.layers import Conv2D, Dense, Flatten, Input, Torch
 from holdfast.models import Model, Sequential
@@ -155,3 +157,15 @@ def test_a_model_file_has_no_word_for_it(tmp_path: Path) -> None:
 
     with pytest.raises(BadValue, match=r"layer 'mine': the .keras format has no word for Torch"):
         model.save(tmp_path / "model.keras")
+
+
+def test_its_weights_are_kept_in_training_and_come_back(tmp_path: Path) -> None:
+    one, other = (
+        Sequential([Input((6, 5, 2)), Torch(convolution), Flatten(), Dense(3, "softmax")], seed=seed) for seed in (0, 1)
+    )
+    labels = np.arange(4) % 3
+    one.fit(PIXELS, labels, epochs=2, verbose=0, callbacks=[ModelCheckpoint(tmp_path / "{epoch}.safetensors")])
+
+    other.module.load_state_dict(load_file(tmp_path / "2.safetensors"))
+
+    np.testing.assert_array_equal(other.predict(PIXELS), one.predict(PIXELS))

@@ -6,16 +6,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import holdfast
+from holdfast import Input, Sequential
 from holdfast.callbacks import EarlyStopping, TargetReached
 from holdfast.core import BadData, BadFile, BadValue
 from holdfast.data import RandomShift, load
+from holdfast.layers import (
+    AlphaDropout,
+    Conv2D,
+    Dense,
+    Flatten,
+    GaussianDropout,
+    GaussianNoise,
+    GroupNormalization,
+    MaxNorm,
+    PReLU,
+    Rescaling,
+    UnitNorm,
+)
 from holdfast.runs import Run, job
 from holdfast.runs.watch import Checkpointing, alone
 from holdfast.training import SGD, Callback, CosineDecay, End, EpochEnd, Event, StepEnd
 
-from .small import Break, in_memory, npz, rows, same, train, with_dropout
+from .small import CLASSES, Break, in_memory, npz, rows, same, train, with_dropout
 
 CTRL_C = KeyboardInterrupt()
 LAST = 8  # epoch of the run of `train` with seed 0, which stops early
@@ -60,6 +75,35 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(tmp_path: Path, unbroken: Ru
     assert run.record.status == "finished"
     assert rows(folder.parent, "select name, status from runs") == [("small-001", "finished")]
     assert list((folder / "checkpoints").iterdir()) == []
+
+
+def held_and_noisy() -> Sequential:
+    """A model with constraints, noise of all kinds, a regularizer of activities and more that training changes."""
+    layers = [
+        Rescaling(1 / 255),
+        GaussianNoise(0.1),
+        Conv2D(4, 3, kernel_constraint=UnitNorm(axis=(0, 1, 2)), activity_regularizer="l2"),
+        GroupNormalization(2, gamma_constraint="non_neg"),
+        PReLU(shared_axes=(1, 2)),
+        Flatten(),
+        AlphaDropout(0.1),
+        Dense(16, kernel_constraint=MaxNorm(0.5)),
+        GaussianDropout(0.2),
+    ]
+    return Sequential([Input((6, 6, 1)), *layers, Dense(CLASSES, activation="softmax")])
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_constraints_and_noise_are_resumed_too(tmp_path: Path, precision: str) -> None:
+    settings: dict[str, Any] = {"epochs": 3, "precision": precision}
+    unbroken = train(tmp_path / "unbroken", model=held_and_noisy(), **settings)
+    folder = broken_off(tmp_path / "runs", Break(CTRL_C, epoch=2), model=held_and_noisy(), **settings)
+
+    run = holdfast.resume(folder, verbose=0)
+
+    assert same(run, unbroken)
+    kernel = run.model.get_layer("conv2d").kernel
+    torch.testing.assert_close(kernel.square().sum((0, 1, 2)), torch.ones(4), rtol=1e-5, atol=1e-5)
 
 
 def test_a_run_may_be_interrupted_again_and_again(tmp_path: Path, unbroken: Run) -> None:

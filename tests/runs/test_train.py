@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 
 import holdfast
 from holdfast import Input, Model, Sequential
 from holdfast.core import BadFile, BadShape, BadValue, UnknownName
 from holdfast.data import Dataset, Part, RandomShift, Sealed, from_arrays
 from holdfast.evaluate import optimism
-from holdfast.layers import Add, Dense, Flatten, Rescaling
+from holdfast.layers import Add, Dense, Flatten, Rescaling, Softmax, Torch
 from holdfast.models import to_config
 from holdfast.runs import Run
 from holdfast.runs.folder import new_folder
@@ -36,6 +37,11 @@ def functional(classes: int = CLASSES, shape: tuple[int, ...] = (6, 6, 1), activ
 def two_inputs() -> Model:
     one, other = Input((6, 6, 1)), Input((6, 6, 1))
     return Model([one, other], Dense(CLASSES, activation="softmax")(Flatten()(Add()([one, other]))))
+
+
+def of_one_s_own() -> Sequential:
+    head = Torch(lambda shape: nn.Linear(shape[0], CLASSES), name="mine")
+    return Sequential([Input((6, 6, 1)), Flatten(), head, Softmax()])
 
 
 def write_json(path: Path, model: Model | Sequential) -> Path:
@@ -286,6 +292,11 @@ def test_a_json_configuration_is_built_with_the_seed(tmp_path: Path, make: Calla
             "model model: its outputs are no probabilities; end it",
         ),
         ({"model": functional(activation="linear")}, BadValue, "model model: its outputs are no probabilities; end it"),
+        (
+            {"model": of_one_s_own()},
+            BadValue,
+            "model model: layer 'mine': the .keras format has no word for Torch; .* train this one with its own fit",
+        ),
         ({"model": two_inputs()}, BadShape, "model model: has 2 inputs and 1 outputs; a run takes one of each"),
         ({"optimizer": "adm"}, UnknownName, "unknown optimizer 'adm'; did you mean 'adam'"),
         ({"learning_rate": -1.0}, BadValue, r"Adam\(learning_rate=-1\.0\): must be a finite number of at least 0"),

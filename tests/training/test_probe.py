@@ -54,7 +54,14 @@ def trials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Trials:
 
 
 def model(width: int = 8, *, seed: int = 0) -> Sequential:
-    rows = [Conv2D(width, 3), BatchNormalization(), MaxPooling2D(), Flatten(), Dropout(0.5), Dense(3)]
+    rows = [
+        Conv2D(width, 3),
+        BatchNormalization(),
+        MaxPooling2D(),
+        Flatten(),
+        Dropout(0.5),
+        Dense(3, kernel_constraint="unit_norm"),
+    ]
     made = Sequential([Input((8, 8, 1)), *rows], seed=seed)
     made.compile("adam", "mse")
     return made

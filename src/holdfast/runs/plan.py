@@ -63,6 +63,7 @@ def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseMod
     """The settings, with all filled in that was left to the recipe or the data, and the model, compiled to them."""
     seed, optimizer, learning_rate = how.get("seed", 0), how.get("optimizer"), how.get("learning_rate")
     label, network = model_for(data, model, seed)
+    check_kept(label, network)
     size = how.get("batch_size") or recipe_batch_size(len(data.train))
     chosen = optimizer or compiled_optimizer(network)
     if chosen is None and learning_rate is None:
@@ -188,6 +189,16 @@ def session_for(
         measure_train="never",  # `judge` measures all parts anew, once the weights to keep are known
     )
     return session, stopper
+
+
+def check_kept(label: str, network: BaseModel) -> None:
+    """Raises BadValue for a model that has no configuration, such as one with a `Torch` layer."""
+    try:
+        to_config(network)
+    except BadValue as error:
+        raise BadValue(
+            f"model {label}: {error} A run keeps its model as such a file; train this one with its own fit."
+        ) from error
 
 
 def model_for(data: Dataset, model: ModelChoice, seed: int) -> tuple[str, BaseModel]:
