@@ -1,13 +1,15 @@
 """Convolutions and their padding, by hand."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from holdfast.layers import Conv2D, Input, ZeroPadding2D
+from holdfast.core import BadShape, BadValue
+from holdfast.layers import Conv1D, Conv2D, Conv3D, Input
 from holdfast.layers.spatial import same_padding, windows
 from holdfast.models import Sequential
 
@@ -94,20 +96,81 @@ def test_images_stay_channels_last_in_memory() -> None:
     assert seen[0].data_ptr() == x.data_ptr()
 
 
+def along(kernel: list[float], values: list[float], **settings: object) -> list[float]:
+    """A series under one kernel."""
+    weights = np.array(kernel).reshape(-1, 1, 1)
+    layer = Conv1D(1, len(kernel), kernel_initializer=weights, **settings)  # type: ignore[arg-type]  # a table of settings
+    found: list[float] = (
+        Sequential([Input((len(values), 1)), layer]).predict(np.array([values])[..., None]).ravel().tolist()
+    )
+    return found
+
+
+def test_a_causal_kernel_sees_nothing_that_comes_later() -> None:
+    assert along([1, 10, 100], [1, 2, 3, 4], padding="causal") == [100, 210, 321, 432]
+    assert along([1, 10], [1, 2, 3, 4], padding="causal", dilation_rate=2) == [10, 20, 31, 42]
+    assert along([1, 10, 100], [1, 2, 3, 4, 5], padding="causal", strides=2) == [100, 321, 543]
+
+
+def test_only_series_have_a_direction() -> None:
+    with pytest.raises(BadValue) as caught:
+        Conv2D(1, 3, padding="causal")  # type: ignore[arg-type]  # it is refused
+
+    assert str(caught.value) == "Conv2D(padding='causal'): must be 'valid' or 'same'."
+
+
+def test_a_kernel_of_ones_adds_up_each_cube_of_a_volume() -> None:
+    values = np.arange(27, dtype=np.float32).reshape(1, 3, 3, 3, 1)
+    layer = Conv3D(1, (1, 2, 3), kernel_initializer="ones")
+
+    found = Sequential([Input((3, 3, 3, 1)), layer]).predict(values)
+
+    assert found.shape == (1, 3, 2, 1, 1)
+    assert found[0, :, :, 0, 0].tolist() == [[values[0, d, h : h + 2].sum().item() for h in range(2)] for d in range(3)]
+
+
+@pytest.mark.parametrize(("layer", "sides"), [(Conv1D(4, 5), (5,)), (Conv3D(4, (1, 2, 3)), (1, 2, 3))], ids=str)
+def test_a_setting_has_a_number_for_each_axis(layer: Conv1D | Conv3D, sides: tuple[int, ...]) -> None:
+    assert (layer.kernel_size, layer.strides) == (sides, (1,) * len(sides))
+
+
 @pytest.mark.parametrize(
-    ("padding", "sides"),
-    [(1, ((1, 1), (1, 1))), ((1, 2), ((1, 1), (2, 2))), (((1, 2), (3, 4)), ((1, 2), (3, 4))), (0, ((0, 0), (0, 0)))],
+    ("layer", "text"),
+    [
+        (lambda: Conv1D(1, (2, 3)), "Conv1D(kernel_size=(2, 3)): must be one number."),
+        (lambda: Conv3D(1, (2, 3)), "Conv3D(kernel_size=(2, 3)): must be one number or three."),
+        (lambda: Conv1D(1, 2, strides=0), "Conv1D(strides=0): must be positive."),
+        (
+            lambda: Conv3D(1, 2, strides=2, dilation_rate=2),
+            "Conv3D: strides=(2, 2, 2) and dilation_rate=(2, 2, 2) cannot both exceed 1.",
+        ),
+        (lambda: Conv1D(1, 2).out_shape((5,)), "Conv1D: takes (T, C), got (5,)."),
+        (lambda: Conv3D(1, 2).out_shape((5, 4, 1)), "Conv3D: takes (D, H, W, C), got (5, 4, 1)."),
+        (
+            lambda: Conv1D(1, 3, dilation_rate=2).out_shape((4, 1)),
+            "Conv1D: a window of (5,) does not fit into (4, 1); "
+            'take padding="same", a smaller window or fewer layers before it.',
+        ),
+    ],
     ids=str,
 )
-def test_zero_padding_takes_one_number_two_or_four(padding: int, sides: tuple[tuple[int, int], ...]) -> None:
-    layer = ZeroPadding2D(padding)
-    (top, bottom), (left, right) = sides
+def test_what_does_not_fit_is_named(layer: Callable[[], object], text: str) -> None:
+    with pytest.raises((BadShape, BadValue)) as caught:
+        layer()
 
-    assert layer.padding == sides
-    assert layer.out_shape((5, 6, 2)) == (5 + top + bottom, 6 + left + right, 2)
+    assert str(caught.value) == text
 
 
-def test_zero_padding_puts_top_and_left_first() -> None:
-    found = Sequential([Input((1, 1, 1)), ZeroPadding2D(((1, 0), (2, 1)))]).predict(np.ones((1, 1, 1, 1)))
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_parameters_and_operations_follow_from_the_rank(rank: int) -> None:
+    layer = (Conv1D, Conv2D, Conv3D)[rank - 1](4, 3, padding="same")
 
-    assert found[0, :, :, 0].tolist() == [[0, 0, 0, 0], [0, 0, 1, 0]]
+    summary = Sequential([Input((5,) * rank + (2,)), layer]).summary()
+
+    assert summary.parameters == 3**rank * 2 * 4 + 4
+    assert summary.flops == 5**rank * 4 * (2 * 3**rank * 2 + 1)
+
+
+def test_a_padded_copy_counts_among_what_is_kept() -> None:
+    assert Conv1D(4, 3, padding="same").kept((10, 2)) == 10 * 4  # torch pads both ends alike by itself
+    assert Conv1D(4, 3, padding="causal").kept((10, 2)) == 10 * 4 + 12 * 2
