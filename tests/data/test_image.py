@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from holdfast.core import BadFile, BadShape
+from holdfast.core import BadFile, BadShape, BadValue
 from holdfast.data import read_image
 from holdfast.data.image import read_header
 
@@ -241,3 +241,16 @@ def noise(path: Path) -> Path:
     pixels: Pixels = np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8)
     Image.fromarray(pixels).save(path)
     return path
+
+
+def test_nearest_takes_single_pixels(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 10, 20, 90, 200, 250]], np.uint8)).save(tmp_path / "a.png")
+
+    small = read_image(tmp_path / "a.png", (1, 2, 1), interpolation="nearest")
+
+    assert small[..., 0].tolist() == [[10, 200]]  # the pixels at 1.5 and 4.5
+
+
+def test_an_unknown_interpolation_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match=r"interpolation='wavelet'.*bilinear, nearest"):
+        read_image(tmp_path / "a.png", (1, 2, 1), interpolation="wavelet")

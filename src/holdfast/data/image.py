@@ -13,40 +13,45 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core import BadFile, BadShape, HoldfastError
+from ..core import BadFile, BadShape, BadValue, HoldfastError
 
 if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
+INTERPOLATIONS = ("bilinear", "nearest", "box", "bicubic", "lanczos")  # Pillow's
 SWAPS_SIDES = (5, 6, 7, 8)  # the EXIF orientations that turn a picture by a quarter
 ORIENTATION = 0x0112
 
 
-def read_image(path: Path | str, shape: tuple[int, int, int]) -> Tensor:
+def read_image(path: Path | str, shape: tuple[int, int, int], *, interpolation: str = "bilinear") -> Tensor:
     """The picture in a file, upright and at the size a model takes.
 
     EXIF orientation is applied, transparency is laid on white, 16-bit grey becomes 8-bit, the first frame is taken of
-    an animation.  A picture of another size is stretched (bilinear, antialiased).  Colour profiles are not applied.
+    an animation.  A picture of another size is stretched, antialiased.  Colour profiles are not applied.
 
     Args:
         path: a file in one of `FORMATS`, whatever its name ends in.
         shape: (H, W, C) of the result; C is 1 for grey, 3 for RGB.
+        interpolation: one of `INTERPOLATIONS`; "nearest" is not antialiased.
 
     Returns:
-        (H, W, C) uint8; the same as `load` gives for this file at this shape.
+        (H, W, C) uint8; with "bilinear" the same as `load` gives for this file at this shape.
 
     Raises:
         BadFile: the file is missing, empty, truncated or no picture.
         BadShape: C is neither 1 nor 3.
+        BadValue: no such interpolation.
     """
     height, width, channels = shape
     if channels not in (1, 3):
         raise BadShape(f"read_image(shape={shape}): the last number must be 1 (grey) or 3 (RGB).")
+    if interpolation not in INTERPOLATIONS:
+        raise BadValue(f"read_image(interpolation={interpolation!r}): must be one of {', '.join(INTERPOLATIONS)}.")
     try:
         with quiet():
-            return torch.from_numpy(fitted(decode(Path(path), channels), (height, width)))
+            return torch.from_numpy(fitted(decode(Path(path), channels), (height, width), interpolation))
     except BadFile as error:
         raise BadFile(f"{path}: {error}") from error
 
@@ -86,13 +91,13 @@ def decode(path: Path, channels: int) -> "Image.Image":
         return upright.convert("L" if channels == 1 else "RGB")
 
 
-def fitted(picture: "Image.Image", size: tuple[int, int]) -> NDArray[np.uint8]:
+def fitted(picture: "Image.Image", size: tuple[int, int], interpolation: str = "bilinear") -> NDArray[np.uint8]:
     """A decoded picture stretched to `size` (H, W) if it has another -> (H, W, C) uint8, its own memory."""
     from PIL import Image
 
     height, width = size
     if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+        picture = picture.resize((width, height), Image.Resampling[interpolation.upper()])
     return np.array(picture).reshape(height, width, -1)
 
 

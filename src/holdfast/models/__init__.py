@@ -7,6 +7,7 @@ from .fitting import Fitting, prepare
 from .keras_file import load_keras, save_keras
 from .lower import Lowered, links
 from .model import BaseModel, Model, Sequential
+from .preprocessing import Extras, Pictures, extras, take_extras
 from .ready import convnet, dense, dense_twin, ready_made
 from .summary import Row, Summary, human
 from .temperature import fold_temperature
@@ -16,9 +17,11 @@ __all__ = [
     "BaseModel",
     "BoundLayer",
     "Compiled",
+    "Extras",
     "Fitting",
     "Lowered",
     "Model",
+    "Pictures",
     "Row",
     "Sequential",
     "Summary",
@@ -26,6 +29,7 @@ __all__ = [
     "convnet",
     "dense",
     "dense_twin",
+    "extras",
     "fold_temperature",
     "from_config",
     "human",
@@ -35,5 +39,6 @@ __all__ = [
     "prepare",
     "ready_made",
     "save_keras",
+    "take_extras",
     "to_config",
 ]

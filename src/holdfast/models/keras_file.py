@@ -19,7 +19,7 @@ from .config import from_config, to_config
 from .graph import calls_of, layers_of
 from .lower import Lowered
 from .model import BaseModel, Model
-from .unknown import Unknown
+from .preprocessing import extras, take_extras
 
 KERAS_VERSION = "3.15.1"  # whose format this is
 LARGEST_JSON = 64 * 2**20  # bytes; more is no configuration
@@ -49,13 +49,7 @@ def save_keras(model: BaseModel, path: Path | str) -> None:
     members: dict[str, str | bytes] = {
         "metadata.json": _json({"keras_version": KERAS_VERSION, "date_saved": datetime.now(UTC).isoformat()}),
         "config.json": _json(to_config(model)),
-        "holdfast.json": _json(
-            {
-                "classes": model.classes,
-                "seed": model.seed,
-                "unknown": None if model.unknown is None else model.unknown.to_dict(),
-            }
-        ),
+        "holdfast.json": _json(extras(model)),
         "model.weights.h5": _weights(model.lowered),
     }
     with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
@@ -90,10 +84,7 @@ def _load(path: Path) -> BaseModel:
         extra = _read_json(archive, "holdfast.json") if "holdfast.json" in archive.namelist() else {}
         weights = archive.read("model.weights.h5")
     model = from_config(config, seed=int(extra.get("seed", 0)))
-    classes = extra.get("classes")
-    model.classes = tuple(map(str, classes)) if classes else None
-    unknown = extra.get("unknown")
-    model.unknown = Unknown.from_dict(unknown) if unknown else None
+    take_extras(model, extra)
     with h5py.File(io.BytesIO(weights), "r") as file:
         _adapt(model, file["layers"])
         _read(model, file["layers"])

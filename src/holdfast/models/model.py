@@ -25,6 +25,7 @@ from .bound import BoundLayer, Weights, once, read, write
 from .compiling import Compiled, compiled, default_metrics, program_for
 from .fitting import EVALUATION_BATCH, Busy, check_counts, judge, prepare
 from .lower import Lowered, lower
+from .preprocessing import Pictures, from_files
 from .recipe import recipe_optimizer, recipe_rate
 from .summary import Summary, count_weights, summarize
 from .unknown import Unknown
@@ -44,6 +45,7 @@ class BaseModel(ABC):
         seed: all that is random follows from it: initial weights, the order of samples, dropout; 0 unless given.
         classes: what the outputs stand for, once labels with names were seen.
         unknown: which of its answers are "unknown"; None: none are.  `predict` gives probabilities either way.
+        reads: how picture files become its input; `predict` then takes their paths.  None: it takes arrays only.
         history: of the last `fit`.
         compiled: what `compile` was told.
         busy: held while the model is trained.
@@ -55,6 +57,7 @@ class BaseModel(ABC):
         self._seeded = seed is not None
         self.classes: tuple[str, ...] | None = None
         self.unknown: Unknown | None = None
+        self.reads: Pictures | None = None
         self.history: History | None = None
         self.compiled: Compiled | None = None
         self.busy = Busy()
@@ -301,7 +304,8 @@ class BaseModel(ABC):
         """The outputs in evaluation mode.
 
         Args:
-            x: as in `fit`, of any number of samples; of a Dataset it is the validation part.
+            x: as in `fit`, of any number of samples; of a Dataset it is the validation part.  Or paths of picture
+                files, which are read as `reads` says.
             batch_size: its effect is on speed and memory only.
             verbose: taken because Keras has it; nothing is printed.
 
@@ -313,6 +317,7 @@ class BaseModel(ABC):
             x = x.validation
         if isinstance(x, Part):
             x = x.images
+        x = from_files(self, x)
         results = [result.numpy() for result in self._forward(x, batch_size or EVALUATION_BATCH)]
         return results[0] if len(results) == 1 else results
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadData, BadFile, BadValue
-from ..data import Dataset, read_image
+from ..data import Dataset
 from ..evaluate import Ledger, Report, Revealed, Verdict, score, unseal, verdict, without_optimism
-from ..models import BaseModel, load_keras, pick_device
+from ..models import BaseModel, Pictures, load_keras, pick_device
 from .facts import facts_of
 from .lines import quoted, sealed_line
 from .loading import load_shown
@@ -91,13 +91,14 @@ class Run:
         if isinstance(pictures, np.ndarray):
             result: NDArray[np.float32] = self.model.predict(pictures)
             return result
-        shape = self.model.inputs[0].shape
         if not self.record.pictures:
             raise BadValue(
                 f"{self.folder}: was trained on numbers of its own range, not on picture files; give an array."
             )
-        images = [read_image(path, (shape[0], shape[1], shape[2])).numpy() for path in pictures]
-        return self.predict(np.stack(images))
+        reads = self.model.reads or Pictures.of(self.model)  # models of before do not say
+        if reads is None:
+            raise BadValue(f"{self.folder}: its model takes {self.model.inputs[0].shape}, not pictures; give an array.")
+        return self.predict(reads.read(pictures))
 
     def __str__(self) -> str:
         return f"{self.folder}: {self.validation}"
