@@ -6,6 +6,9 @@ BIN := .venv/bin
 NATIVE := hatch_build.py src/holdfast/training/native/kernels.cpp
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
+# Real TF.js, where there is npm; tests that need it skip without.
+NODE := $(if $(shell command -v npm),web/node_modules/done)
+
 .PHONY: help install demo test lint web peers bench soak
 
 PEERS := keras-tf keras-torch keras-jax
@@ -20,7 +23,7 @@ demo: .venv/core  ## train on the bundled handwritten digits
 	$(BIN)/holdfast train digits
 
 # A thread each: workers that share the cores would spend their time waiting for each other.
-test: .venv/dev .venv-keras/done  ## all tests but the long campaigns
+test: .venv/dev .venv-keras/done $(NODE)  ## all tests but the long campaigns
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not soak" -n auto --maxprocesses 4
 
 lint: .venv/dev  ## format, lint and types
@@ -59,6 +62,11 @@ soak: .venv/dev  ## long campaigns
 .venv-keras/done: tests/golden/requirements.txt
 	$(PYTHON) -m venv .venv-keras || { rm -rf .venv-keras; exit 1; }
 	.venv-keras/bin/python -m pip install --disable-pip-version-check -r tests/golden/requirements.txt
+	@touch $@
+
+# Real TF.js, the judge of what we write for browsers.
+web/node_modules/done: web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
 	@touch $@
 
 # What to measure against, each in an environment of its own.
