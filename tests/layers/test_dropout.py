@@ -7,7 +7,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from holdfast.layers import Dense, Dropout, Input, Layer, RandomModule, SpatialDropout2D
+from holdfast.core import BadShape
+from holdfast.layers import (
+    Dense,
+    Dropout,
+    Input,
+    Layer,
+    RandomModule,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
 from holdfast.models import Sequential
 
 RATE = 0.3
@@ -39,12 +49,24 @@ def test_values_are_dropped_one_by_one() -> None:
     assert float(zeros.mean(1).std()) == pytest.approx(expected / math.sqrt(200), rel=0.2)
 
 
-def test_spatial_dropout_drops_whole_channels() -> None:
-    y = dropped(SpatialDropout2D(RATE), torch.ones(200, 50, 3, 4))
+@pytest.mark.parametrize(
+    ("layer", "sides"),
+    [(SpatialDropout1D(RATE), (6,)), (SpatialDropout2D(RATE), (3, 4)), (SpatialDropout3D(RATE), (2, 3, 2))],
+    ids=str,
+)
+def test_spatial_dropout_drops_whole_channels(layer: Layer, sides: tuple[int, ...]) -> None:
+    y = dropped(layer, torch.ones(200, 50, *sides))
 
     channels = y.flatten(2)
     assert bool((channels == channels[:, :, :1]).all())
     assert float((channels[:, :, 0] == 0).double().mean()) == pytest.approx(RATE, abs=5 * math.sqrt(0.21 / 10_000))
+
+
+def test_spatial_dropout_takes_the_rank_of_its_name() -> None:
+    with pytest.raises(BadShape) as caught:
+        SpatialDropout1D(RATE).out_shape((4, 4, 2))
+
+    assert str(caught.value) == "SpatialDropout1D: takes (T, C), got (4, 4, 2)."
 
 
 @pytest.mark.parametrize("layer", [Dropout(RATE), SpatialDropout2D(RATE), Dropout(0), Dropout(RATE, seed=3)], ids=str)
