@@ -3,7 +3,25 @@
 import pytest
 import torch
 
-from holdfast.layers import BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D
+from holdfast.layers import (
+    BatchNormalization,
+    Conv1D,
+    Conv1DTranspose,
+    Conv2D,
+    Conv3D,
+    Conv3DTranspose,
+    Dense,
+    Flatten,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling3D,
+    Input,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+    Rescaling,
+    SeparableConv1D,
+    UpSampling1D,
+)
 from holdfast.models import Model, Row, Sequential, convnet, dense, human
 
 
@@ -94,8 +112,34 @@ def test_large_numbers_are_short(number: float, text: str) -> None:
     assert human(number, "B") == text
 
 
+def of_series() -> Sequential:
+    layers = [
+        Conv1D(4, 3, activation="relu"),
+        Conv1D(4, 3, padding="causal", activation="relu"),
+        MaxPooling1D(2),
+        SeparableConv1D(6, 3, depth_multiplier=2, activation="relu"),
+        UpSampling1D(2),
+        Conv1DTranspose(3, 3, strides=2, activation="relu"),
+        GlobalAveragePooling1D(),
+    ]
+    return Sequential([Input((40, 2)), Rescaling(1 / 255), *layers, Dense(10, "softmax")])
+
+
+def of_volumes() -> Sequential:
+    layers = [
+        Conv3D(4, 3, activation="relu"),
+        Conv3D(4, 3, strides=2, padding="same", activation="relu"),
+        MaxPooling3D(2),
+        Conv3DTranspose(3, 2, strides=2, activation="relu"),
+        GlobalAveragePooling3D(),
+    ]
+    return Sequential([Input((9, 8, 10, 2)), Rescaling(1 / 255), *layers, Dense(10, "softmax")])
+
+
 @pytest.mark.parametrize(
-    "model", [convnet((28, 28, 1), 10), convnet((96, 96, 3), 10), dense((28, 28, 1), 10)], ids=["28", "96", "dense"]
+    "model",
+    [convnet((28, 28, 1), 10), convnet((96, 96, 3), 10), dense((28, 28, 1), 10), of_series(), of_volumes()],
+    ids=["28", "96", "dense", "series", "volumes"],
 )
 def test_the_activations_are_those_that_autograd_really_keeps(model: Sequential) -> None:
     """Input, rescaling and flatten used to count twice."""
