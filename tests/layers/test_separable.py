@@ -2,12 +2,20 @@
 
 import numpy as np
 import pytest
+import torch
 
 from holdfast.layers import (
+    BatchNormalization,
     Conv2D,
+    Dense,
     DepthwiseConv1D,
     DepthwiseConv2D,
+    Flatten,
     Input,
+    Layer,
+    MaxPooling2D,
+    ReLU,
+    Rescaling,
     SeparableConv1D,
     SeparableConv2D,
 )
@@ -82,3 +90,24 @@ def test_without_biases_there_are_none() -> None:
 
 
 BARE = (DepthwiseConv1D(3, use_bias=False), SeparableConv1D(4, 3, use_bias=False))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [Rescaling(0.1), DepthwiseConv2D(3, depth_multiplier=8, activation="relu"), MaxPooling2D()],
+        [Conv2D(16, 3), BatchNormalization(), ReLU(), DepthwiseConv2D(1, strides=2)],
+        [Conv2D(16, 3), BatchNormalization(), ReLU(), DepthwiseConv2D(3, padding="same"), BatchNormalization(), ReLU()],
+        [Conv2D(16, 3), BatchNormalization(), ReLU(), SeparableConv2D(16, 3, 2, "same"), MaxPooling2D()],
+    ],
+    ids=["first block", "pixels", "mobile", "separable"],
+)
+def test_training_in_fewer_passes_is_the_same(layers: list[Layer]) -> None:
+    model = Sequential([Input((12, 12, 1)), *layers, Flatten(), Dense(2)])
+    x = torch.rand(4, 12, 12, 1, generator=torch.Generator().manual_seed(0))
+    plain, fused = model.module.train(), model.lowered.fastest.train()
+
+    gradients = [torch.autograd.grad(net(x).square().sum(), list(plain.parameters())) for net in (plain, fused)]
+
+    for found, expected in zip(*gradients, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
