@@ -3,7 +3,7 @@
 from .errors import BadData, BadFile, BadShape, BadValue, HoldfastError, MissingExtra, NotReady, UnknownName
 from .memory import keep_freed_memory
 from .optional import need
-from .paths import whole_file
+from .paths import whole_file, whole_folder
 from .registry import Registry, snake_case, suggestion
 from .seeds import derive, generator
 
@@ -24,4 +24,5 @@ __all__ = [
     "snake_case",
     "suggestion",
     "whole_file",
+    "whole_folder",
 ]
