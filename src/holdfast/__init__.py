@@ -7,11 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import callbacks, core, data, evaluate, layers, metrics, models, runs, training
+    from . import callbacks, core, data, evaluate, export, layers, metrics, models, runs, training
     from .layers import Input
     from .models import Model, Sequential, convnet, dense_twin
     from .models import load_keras as load
-    from .runs import CrossValidation, Run, compare_runs, cross_validate, learning_curve, resume, review_labels, train
+    from .runs import (
+        CrossValidation,
+        Run,
+        compare_runs,
+        cross_validate,
+        export_run,
+        learning_curve,
+        resume,
+        review_labels,
+        train,
+    )
     from .runs import evaluate as evaluate_run
 
 __version__ = "0.1.0"
@@ -27,13 +37,14 @@ _NAMES = {
     "cross_validate": ("runs", "cross_validate"),
     "dense_twin": ("models", "dense_twin"),
     "evaluate_run": ("runs", "evaluate"),
+    "export_run": ("runs", "export_run"),
     "learning_curve": ("runs", "learning_curve"),
     "load": ("models", "load_keras"),
     "resume": ("runs", "resume"),
     "review_labels": ("runs", "review_labels"),
     "train": ("runs", "train"),
 }
-_PACKAGES = ("callbacks", "core", "data", "evaluate", "layers", "metrics", "models", "runs", "training")
+_PACKAGES = ("callbacks", "core", "data", "evaluate", "export", "layers", "metrics", "models", "runs", "training")
 
 __all__ = [
     "CrossValidation",
@@ -50,6 +61,8 @@ __all__ = [
     "dense_twin",
     "evaluate",
     "evaluate_run",
+    "export",
+    "export_run",
     "layers",
     "learning_curve",
     "load",

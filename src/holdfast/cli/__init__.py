@@ -2,7 +2,7 @@
 
 import sys
 
-from ..core import HoldfastError
+from ..core import GateMissed, HoldfastError
 
 __all__ = ["main"]
 
@@ -13,12 +13,12 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"] or ["--help"]
     try:
-        from . import compare, crossval, curve, labels, ledger  # noqa: F401  # their commands
+        from . import compare, crossval, curve, export, labels, ledger  # noqa: F401  # their commands
         from .app import app
 
         code = app(words, prog_name="holdfast", standalone_mode=False)
     except HoldfastError as error:
-        return _fail(str(error), 2, debug)
+        return _fail(str(error), 1 if isinstance(error, GateMissed) else 2, debug)
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # whatever it is, the user gets one line

@@ -1,6 +1,6 @@
 """What every floor uses: errors, registries of names, optional imports, seeds and paths.  Imports nothing of ours."""
 
-from .errors import BadData, BadFile, BadShape, BadValue, HoldfastError, MissingExtra, NotReady, UnknownName
+from .errors import BadData, BadFile, BadShape, BadValue, GateMissed, HoldfastError, MissingExtra, NotReady, UnknownName
 from .memory import keep_freed_memory
 from .optional import need
 from .paths import whole_file, whole_folder
@@ -12,6 +12,7 @@ __all__ = [
     "BadFile",
     "BadShape",
     "BadValue",
+    "GateMissed",
     "HoldfastError",
     "MissingExtra",
     "NotReady",

@@ -29,5 +29,9 @@ class MissingExtra(HoldfastError, ImportError):
     """An optional package that is not installed; the message says what to run."""
 
 
+class GateMissed(HoldfastError, RuntimeError):
+    """An exported model does not answer as the model does, so it was not handed over."""
+
+
 class NotReady(HoldfastError, RuntimeError):
     """Something was asked of an object before it could answer, e.g. `predict` before a shape is known."""

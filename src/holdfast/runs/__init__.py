@@ -3,6 +3,7 @@
 from .compare import Compared, compare_runs
 from .crossval import CrossValidation, cross_validate
 from .curve import LearningCurve, learning_curve
+from .export import Exported, export_run
 from .job import resume, train
 from .labels import LabelReview, review_labels
 from .pages.report import card, report
@@ -14,6 +15,7 @@ from .twin import train_twin
 __all__ = [
     "Compared",
     "CrossValidation",
+    "Exported",
     "Facts",
     "LabelReview",
     "LearningCurve",
@@ -24,6 +26,7 @@ __all__ = [
     "compare_runs",
     "cross_validate",
     "evaluate",
+    "export_run",
     "learning_curve",
     "report",
     "resume",
