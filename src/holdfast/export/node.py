@@ -97,7 +97,7 @@ class TfjsJudge:
 
 def _packed(array: NDArray[Any]) -> dict[str, Any]:  # Any: of any number type; what JSON holds
     values = np.ascontiguousarray(array, np.float32)
-    return {"shape": list(values.shape), "data": base64.b64encode(values).decode()}
+    return {"shape": list(values.shape), "data": base64.b64encode(values.tobytes()).decode()}
 
 
 def _unpacked(plain: dict[str, Any]) -> NDArray[np.float32]:  # Any: what JSON holds
