@@ -284,7 +284,7 @@ def test_what_is_no_archive_is_said_to_be_none(tmp_path: Path) -> None:
 
 def test_a_configuration_of_absurd_size_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     net().save(tmp_path / "m.keras")
-    monkeypatch.setattr("holdfast.models.keras_file.LARGEST_JSON", 100)
+    monkeypatch.setattr("holdfast.models.reading.LARGEST_JSON", 100)
 
     with pytest.raises(BadFile, match=r"m\.keras: its config\.json is larger than 0 MiB\.$"):
         load_keras(tmp_path / "m.keras")

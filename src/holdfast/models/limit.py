@@ -1,0 +1,66 @@
+"""Making a model of a stranger's configuration without taking more memory than its file can fill."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from ..core import BadFile
+from .config import Json, from_config
+from .model import BaseModel
+
+FREE = 96 * 2**20  # bytes that any model may take: filter banks, arrays among its settings
+PER_NUMBER = 80  # bytes for a weight, all in all: itself, and what drawing its first value takes and gives back
+
+
+class Limit(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch does not annotate it
+    """Within it, tensors may be made until they take so many bytes in all."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # as above
+        self.left = size
+
+    def __torch_dispatch__(  # Any: as torch calls it
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        first = args[0] if args else ()
+        sides = first if isinstance(first, (list, tuple)) else [first]
+        if sides and all(isinstance(side, int) for side in sides):  # before it is made: it may be filled at once
+            self.check(4 * math.prod(sides))
+        made = func(*args, **(kwargs or {}))
+        given = {
+            tensor.untyped_storage()._cdata for tensor in tree_leaves((args, kwargs)) if isinstance(tensor, Tensor)
+        }
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor) and tensor.untyped_storage()._cdata not in given:
+                self.check(tensor.untyped_storage().nbytes())
+                self.left -= tensor.untyped_storage().nbytes()
+        return made
+
+    def check(self, size: int) -> None:
+        """Raises BadFile where so many bytes are too many."""
+        if size > self.left:
+            raise BadFile("its configuration asks for far more weights than the file holds.")
+
+
+def made(
+    config: Mapping[str, Json], shapes: Iterable[tuple[int, ...]], *, seed: int, adapt: Callable[[BaseModel], None]
+) -> BaseModel:
+    """The model of a configuration, with weights of its own, ready for those of the file.
+
+    Args:
+        shapes: of all arrays in the file.
+        adapt: what must be told its layers before they are built.
+
+    Raises:
+        BadFile: it would take far more memory than the weights in the file.
+        BadValue: as `from_config` says.
+    """
+    with Limit(FREE + PER_NUMBER * sum(math.prod(shape) for shape in shapes)):
+        model = from_config(config, seed=seed)
+        adapt(model)
+        model.settle(model.seed)
+    return model
