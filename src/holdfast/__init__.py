@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import callbacks, core, data, evaluate, export, layers, metrics, models, runs, training
     from .layers import Input
-    from .models import Model, Sequential, convnet, dense_twin
-    from .models import load_keras as load
+    from .models import Model, Sequential, convnet, dense_twin, load
     from .runs import (
         CrossValidation,
         Run,
@@ -39,7 +38,7 @@ _NAMES = {
     "evaluate_run": ("runs", "evaluate"),
     "export_run": ("runs", "export_run"),
     "learning_curve": ("runs", "learning_curve"),
-    "load": ("models", "load_keras"),
+    "load": ("models", "load"),
     "resume": ("runs", "resume"),
     "review_labels": ("runs", "review_labels"),
     "train": ("runs", "train"),

@@ -4,13 +4,17 @@ from .bound import BoundLayer
 from .compiling import Compiled, pick_device
 from .config import from_config, to_config
 from .fitting import Fitting, prepare
+from .h5_file import load_h5
+from .keras2 import from_keras2, to_keras2
 from .keras_file import load_keras, save_keras
+from .loading import load
 from .lower import Lowered, links
 from .model import BaseModel, Model, Sequential
 from .preprocessing import Extras, Pictures, extras, take_extras
 from .ready import convnet, dense, dense_twin, ready_made
 from .summary import Row, Summary, human
 from .temperature import fold_temperature
+from .tfjs_file import load_tfjs
 from .unknown import Unknown
 
 __all__ = [
@@ -32,13 +36,18 @@ __all__ = [
     "extras",
     "fold_temperature",
     "from_config",
+    "from_keras2",
     "human",
     "links",
+    "load",
+    "load_h5",
     "load_keras",
+    "load_tfjs",
     "pick_device",
     "prepare",
     "ready_made",
     "save_keras",
     "take_extras",
     "to_config",
+    "to_keras2",
 ]

@@ -356,6 +356,26 @@ class BaseModel(ABC):
             raise BadValue(f"save({path!r}): takes a path that ends in .keras, the one format there is.")
         save_keras(self, path)
 
+    def save_weights(self, path: Path | str) -> None:
+        """Writes the weights alone, as Keras 3 does; whole or not at all.
+
+        Args:
+            path: ends in .weights.h5.
+        """
+        from .weights import save_weights
+
+        save_weights(self, path)
+
+    def load_weights(self, path: Path | str) -> None:
+        """Takes over the weights in a file: .weights.h5 or .keras of Keras 3, or an h5 file of Keras 2; all or none.
+
+        Raises:
+            BadFile: another kind of file, a damaged one, or weights that do not fit; nothing of it is run.
+        """
+        from .loading import load_weights
+
+        load_weights(self, path)
+
     def training_state(self, targets: Sequence[Tensor], batch_size: int = 32) -> tuple[State, Program]:
         """The state of training and the program; kept from one `fit` to the next, until `compile` is called again.
 

@@ -7,13 +7,14 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core import BadFile, BadValue, snake_case
+from ..core import BadFile, BadValue, snake_case, whole_file
 from ..layers import Layer, Normalization, Source, Weight
 from .bound import BoundLayer, Weights, shapes_of, write
 from .graph import calls_of, layers_of, names_of
@@ -92,6 +93,18 @@ def fill(fills: Sequence[Fill]) -> None:
 
 
 # Keras 3: layers/<class in snake case>[_number]/vars/<number>, and models in models the same way below.
+
+
+def save_weights(model: BaseModel, path: Path | str) -> None:
+    """Writes the weights of a model as Keras 3 does, to a path that ends in .weights.h5.
+
+    Raises:
+        BadValue: another ending.
+    """
+    if not str(path).endswith(".weights.h5"):
+        raise BadValue(f"save_weights({str(path)!r}): takes a path that ends in .weights.h5, as in Keras.")
+    with whole_file(path) as temporary:
+        temporary.write_bytes(to_h5(model.lowered))
 
 
 def to_h5(lowered: Lowered) -> bytes:
