@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from ..core import BadFile
 from .reading import RATIO, SMALL, regular
 
-Attributes: TypeAlias = Mapping[str, "str | list[str] | int | float"]
+Attributes: TypeAlias = Mapping[str, "str | list[str] | float"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_OBJECTS = 20_000  # groups and arrays; the largest models of Keras have 3,000
 MOST_CHUNKS = 4_096  # pieces of one array
+MOST_ATTRIBUTES = 1_000  # of a group
 DEEPEST = 50  # groups within groups
 LARGEST_TEXT = 48 * 2**20  # bytes of an attribute
 GZIP, SHUFFLE, FLETCHER32 = 1, 2, 3  # HDF5's numbers of filters
@@ -271,31 +272,42 @@ class _Walk:
         return Array(name, shape, dtype, ((0, values.nbytes, (), 0),), (), (), io.BytesIO(values.tobytes()))
 
     def attributes(self, gid: Any, name: str) -> Attributes:  # Any: as above
-        """Those that are text or numbers; of others only the name matters, and nothing is read."""
+        """The text and the single numbers that a group is described by."""
+        from h5py import h5a
+
+        count = h5a.get_num_attrs(gid)
+        if count > MOST_ATTRIBUTES:
+            raise BadFile(f"its {name!r} has {count:,} attributes.")
+        found: dict[str, str | list[str] | float] = {}
+        for raw in [h5a.open(gid, index=number).name for number in range(count)]:
+            word = raw.decode("utf-8", "replace")
+            value = self.attribute(gid, raw, f"{name!r} has an attribute {word!r}")
+            if value is not None:
+                found[word] = value
+        return found
+
+    def attribute(self, gid: Any, raw: bytes, what: str) -> str | list[str] | float | None:  # Any: as above
+        """One attribute; None for a list of numbers, which tells nothing of a model."""
         from h5py import AttributeManager, Group, h5a, h5t
 
-        found: dict[str, str | list[str] | int | float] = {}
-        if h5a.get_num_attrs(gid) > 1000:
-            raise BadFile(f"its {name!r} has {h5a.get_num_attrs(gid):,} attributes.")
-        for raw in [h5a.open(gid, index=number).name for number in range(h5a.get_num_attrs(gid))]:
-            aid = h5a.open(gid, raw)
-            kind, shape = aid.get_type(), aid.shape
-            text = kind.get_class() == h5t.STRING
-            size = math.prod(shape) * (kind.get_size() if not text or not kind.is_variable_str() else self.size)
-            if not text and kind.get_class() not in (h5t.INTEGER, h5t.FLOAT, h5t.ENUM):
-                raise BadFile(f"its {name!r} has an attribute {raw.decode('utf-8', 'replace')!r} that is no text.")
-            if size > max(LARGEST_TEXT, self.size if not shape else 0) or aid.get_storage_size() > self.size:
-                raise BadFile(f"its {name!r} has an attribute {raw.decode('utf-8', 'replace')!r} of {size:,} bytes.")
-            value = AttributeManager(Group(gid))[raw]
-            if text and shape:
-                found[raw.decode("utf-8", "replace")] = [_text(word) for word in np.asarray(value).reshape(-1)]
-            elif text:
-                found[raw.decode("utf-8", "replace")] = _text(value)
-            elif not shape:
-                found[raw.decode("utf-8", "replace")] = float(value)
-            elif 0 in shape:  # a list of no words, to which NumPy gives the type of numbers
-                found[raw.decode("utf-8", "replace")] = []
-        return found
+        aid = h5a.open(gid, raw)
+        kind, shape = aid.get_type(), aid.shape
+        text = kind.get_class() == h5t.STRING
+        if shape is not None and 0 in shape:  # a list of no words, to which NumPy gives the type of numbers
+            return []
+        if shape is None or kind.get_class() not in (h5t.STRING, h5t.INTEGER, h5t.FLOAT, h5t.ENUM):
+            raise BadFile(f"its {what} that is no text.")
+        if not text and shape:
+            return None
+        # Words of any length may each be the longest of the file; those of one word are in it once.
+        each = self.size if text and kind.is_variable_str() else kind.get_size()
+        size = math.prod(shape) * each
+        if (size > LARGEST_TEXT and shape) or aid.get_storage_size() > self.size:
+            raise BadFile(f"its {what} of up to {size:,} bytes.")
+        value = AttributeManager(Group(gid))[raw]
+        if not text:
+            return float(value)
+        return [_text(word) for word in np.asarray(value).reshape(-1)] if shape else _text(value)
 
 
 def _text(value: Any) -> str:  # Any: what h5py makes of text
