@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import pytest
 import torch
 
 from cases import CASES, Case
+from export.conftest import WEB
+from holdfast import load
 from holdfast.core import BadFile, BadValue
 from holdfast.export.node import TfjsJudge
 from holdfast.export.tfjs import export_tfjs, tfjs_config
@@ -77,6 +81,7 @@ BY_SETTING = {  # the cases that TF.js's own layer cannot carry, and what the me
 }
 REFUSED = [case for case in CASES if case.layer in ABSENT or case.name in BY_SETTING]
 CARRIED = [case for case in CASES if case not in REFUSED]
+RESAVE = Path(__file__).with_name("resave.cjs")
 RANDOM = np.random.default_rng(5)
 
 
@@ -116,6 +121,38 @@ def test_a_layer_computes_the_same_in_tfjs(case: Case, tfjs: TfjsJudge, tmp_path
     model, given = within_constraints(golden_model(case)), part("layers", case.name)
 
     judged(tfjs, model, tmp_path / "out", listed(given, "input"))
+
+
+def carried(folder: Path) -> dict[str, BaseModel]:
+    """Every case and every model below that TF.js carries, written each into a folder of its name."""
+    models: dict[str, BaseModel] = {case.name: within_constraints(golden_model(case)) for case in CARRIED}
+    models |= {make.__name__: within_constraints(shaken(make())) for make in MODELS}
+    for name, model in models.items():
+        export_tfjs(model, folder / name)
+    return models
+
+
+def same(model: BaseModel, back: BaseModel, name: str) -> None:
+    """Asserts that both answer alike."""
+    x = [np.abs(RANDOM.normal(size=(3, *symbol.shape))).astype(np.float32) for symbol in model.inputs]
+    ours, theirs = model.predict(one_or_all(x)), back.predict(one_or_all(x))
+    for one, other in zip(*[each if isinstance(each, list) else [each] for each in (theirs, ours)], strict=True):
+        np.testing.assert_allclose(one, other, rtol=RTOL, atol=ATOL, err_msg=name)
+
+
+@pytest.mark.slow
+def test_what_is_written_is_read_back_also_after_tfjs_saved_it(tmp_path: Path, tfjs: TfjsJudge) -> None:
+    models = carried(tmp_path)
+    lines = [{"model": f"{tmp_path}/{name}/model.json", "to": f"{tmp_path}/{name} again"} for name in models]
+
+    done = subprocess.run(
+        ["node", RESAVE, WEB], input="".join(f"{json.dumps(line)}\n" for line in lines), capture_output=True, text=True
+    )
+
+    assert done.stdout == "\n" * len(models), done.stdout + done.stderr
+    for name, model in models.items():
+        same(model, load(tmp_path / name), name)
+        same(model, load(tmp_path / f"{name} again"), f"{name}, saved by TF.js")
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
@@ -216,13 +253,12 @@ def in_a_row() -> Sequential:
     )
 
 
-@pytest.mark.parametrize("make", [branches, around, nested, pictures, in_a_row])
-def test_a_model_computes_the_same_in_tfjs(
-    make: Any,  # Any: one of the functions above
-    tfjs: TfjsJudge,
-    tmp_path: Path,
-) -> None:
-    judged(tfjs, shaken(make()), tmp_path / "out")
+MODELS: tuple[Callable[[], BaseModel], ...] = (branches, around, nested, pictures, in_a_row)
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_a_model_computes_the_same_in_tfjs(make: Callable[[], BaseModel], tfjs: TfjsJudge, tmp_path: Path) -> None:
+    judged(tfjs, within_constraints(shaken(make())), tmp_path / "out")
 
 
 def test_the_calls_of_a_shared_layer_are_numbered_as_tfjs_makes_them() -> None:
@@ -276,6 +312,7 @@ def test_quantised_weights_take_less_room_and_compute_nearly_the_same(
     assert files[1].stat().st_size == kernels * share + vectors
     found, ours = tfjs.predict(files[0], [x])[0], model.predict(x)
     assert 0 < np.abs(found - ours).max() < tolerance * np.abs(ours).max()
+    np.testing.assert_allclose(load(files[0]).predict(x), found, rtol=RTOL, atol=ATOL)
 
 
 @pytest.mark.parametrize("quantize", ["int8", "float16"])

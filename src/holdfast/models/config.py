@@ -73,7 +73,7 @@ ROWS = {
         Row(layers.ELU),
         Row(
             layers.Embedding,
-            {"mask_zero": (False,), "lora_rank": (None,), "lora_alpha": (None,), "quantization_config": (None,)},
+            {"mask_zero": (False, None), "lora_rank": (None,), "lora_alpha": (None,), "quantization_config": (None,)},
         ),
         Row(layers.GaussianDropout),
         Row(layers.GaussianNoise),

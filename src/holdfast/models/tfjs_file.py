@@ -1,7 +1,7 @@
 """Models of TF.js Layers: `model.json`, and beside it the weights in one or more files.  Writing is export/tfjs.py."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from .weights import Pairs, Slot, adapt, fill, fills, layers_in, match, slots_of
 KIND = "TF.js model"
 DTYPES = {"float32": "<f4", "int32": "<i4", "uint8": "u1", "bool": "u1", "float16": "<f2", "uint16": "<u2"}
 QUANTIZED = ("float16", "uint8", "uint16")
+SPATIAL = [[None, *[1] * rank, None] for rank in (1, 2, 3)]  # of a Dropout that drops whole channels
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def load_tfjs(path: Path | str) -> BaseModel:
         config = topology(whole)
         pieces = list(manifest(whole, path.parent, stack))
         check_tfjs(config)
-        config = from_keras2(config)
+        config = from_keras2(mended(config, {one.name: one.shape for one in pieces}))
         pairs: Pairs = []
 
         def take_numbers(bare: BaseModel) -> None:
@@ -116,6 +117,37 @@ def topology(whole: dict[str, Json]) -> dict[str, Json]:
     if not isinstance(config, dict):
         raise BadFile('its "model_config" is no JSON object.')
     return config
+
+
+def mended(config: Json, shapes: Mapping[str, tuple[int, ...]]) -> Json:
+    """A configuration with what TF.js 4.22 loses of it when it saves, and in words of Keras.
+
+    Args:
+        shapes: of the weights, by name.
+    """
+    inner = config.get("config") if isinstance(config, dict) else None
+    rows = inner.get("layers") if isinstance(inner, dict) else inner
+    if not isinstance(rows, list):
+        return config
+    new = [_mended_row(row, shapes) for row in rows]
+    return {**config, "config": {**inner, "layers": new} if isinstance(inner, dict) else new}
+
+
+def _mended_row(row: Json, shapes: Mapping[str, tuple[int, ...]]) -> Json:
+    if not isinstance(row, dict) or not isinstance(row.get("config"), dict) or "layers" in row["config"]:
+        return mended(row, shapes)
+    kind, settings = row.get("class_name"), dict(row["config"])
+    kernel = shapes.get(f"{settings.get('name')}/depthwise_kernel", ())
+    if kind == "SeparableConv2D" and "depth_multiplier" not in settings and len(kernel) == 4:
+        settings["depth_multiplier"] = kernel[-1]
+    constraint = settings.get("depthwise_constraint")
+    if kind == "DepthwiseConv2D" and isinstance(constraint, dict) and constraint.get("class_name") == "L1L2":
+        settings["depthwise_constraint"] = None  # it writes the regularizer a second time
+    noise = settings.get("noise_shape")
+    if kind == "Dropout" and isinstance(noise, list) and noise in SPATIAL:
+        settings.pop("noise_shape")
+        kind = f"SpatialDropout{len(noise) - 2}D"
+    return {**row, "class_name": kind, "config": settings}
 
 
 def manifest(whole: dict[str, Json], folder: Path, stack: ExitStack) -> Iterator[Piece]:
