@@ -359,6 +359,15 @@ def test_an_earlier_export_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 
 
+def test_a_model_that_takes_the_place_of_another_is_loaded_anew(tfjs: TfjsJudge, tmp_path: Path) -> None:
+    one, other = shaken(Sequential([Input((2,)), Dense(1)])), shaken(Sequential([Input((2,)), Dense(1)]))
+    first = judged(tfjs, one, tmp_path / "out", [np.ones((1, 2))])
+
+    second = judged(tfjs, other, tmp_path / "out", [np.ones((1, 2))])
+
+    assert first[0] != second[0]
+
+
 def test_quantize_takes_two_words(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match=r"^export_tfjs\(quantize='int4'\): must be 'int8', 'float16' or None\.$"):
         export_tfjs(Sequential([Input((2,)), Dense(1)]), tmp_path / "out", "int4")  # type: ignore[arg-type]  # so

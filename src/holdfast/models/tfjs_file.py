@@ -65,7 +65,8 @@ class Piece:
         values = np.frombuffer(found, DTYPES[self.dtype]).reshape(self.shape)
         if self.dtype not in QUANTIZED:
             return values.astype(values.dtype.newbyteorder("="))
-        return (values.astype(np.float32) * np.float32(self.scale) + np.float32(self.least)).astype(np.float32)
+        wide = values.astype(np.float64) * self.scale + self.least  # as TF.js widens them, in double precision
+        return wide.astype(np.float32)
 
 
 def load_tfjs(path: Path | str) -> BaseModel:
