@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
 import torch
@@ -33,6 +34,8 @@ class Row:
 LAST = {"data_format": ("channels_last", None)}
 INTEGERS = ("uint8", "int8", "int16", "int32", "int64", "bool")  # inputs of any number type are taken
 SCALING = (layers.Resizing, layers.CenterCrop)
+MOST_LAYERS = 4_000  # of a model; the largest of Keras have 1,100
+CODE = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "TorchModuleWrapper", "TFSMLayer", "JaxLayer")
 KINDS: dict[type, str] = {Constraint: "constraints", Initializer: "initializers", Regularizer: "regularizers"}
 ROWS = {
     row.layer.__name__: row
@@ -235,6 +238,8 @@ def from_config(config: Mapping[str, Json], *, seed: int | None = None) -> BaseM
     kind, inner = config.get("class_name"), config.get("config")
     if not isinstance(inner, Mapping) or not isinstance(inner.get("layers"), list):
         raise BadValue('the model configuration has no "config" with "layers".')
+    if len(inner["layers"]) > MOST_LAYERS:
+        raise BadValue(f"the model configuration has {len(inner['layers']):,} layers; up to {MOST_LAYERS:,} are read.")
     _check_whole_numbers(inner["layers"])
     if kind == "Sequential":
         return Sequential([_layer(row) for row in inner["layers"]], inner.get("name"), seed=seed)
@@ -261,39 +266,54 @@ def _check_whole_numbers(rows: Sequence[Mapping[str, Json]]) -> None:
 
 def _functional(inner: Mapping[str, Json], seed: int | None) -> Model:
     made = {row["config"]["name"]: _layer(row) for row in inner["layers"]}
-    given: dict[str, list[tuple[Symbol, ...]]] = {name: [] for name in made}  # the outputs of each call
-    waiting: list[tuple[str, Json]] = []
+    given: dict[tuple[str, int], tuple[Symbol, ...]] = {}  # the outputs of each call
+    nodes: dict[tuple[str, int], list[Sequence[Json]]] = {}
     for row in inner["layers"]:
-        layer = made[row["config"]["name"]]
+        name = row["config"]["name"]
+        layer = made[name]
         if isinstance(layer, InputLayer):
-            given[row["config"]["name"]].append((layer([]),))
-        waiting += [(row["config"]["name"], node) for node in row.get("inbound_nodes", [])]
+            given[name, 0] = (layer([]),)
+        steady = isinstance(layer, SCALING)
+        for number, node in enumerate(row.get("inbound_nodes", []), len(given.get((name, 0), ()))):
+            nodes[name, number] = _histories(node, steady=steady)
+    for name, number in _in_order(nodes, given):
+        symbols = [given[history[0], history[1]][history[2]] for history in nodes[name, number]]
+        source: Any = made[name]  # Any: a layer or a model; both are called with symbols
+        result = source(symbols[0] if len(symbols) == 1 else symbols)
+        given[name, number] = tuple(result) if isinstance(result, list) else (result,)
 
-    def symbol(history: Sequence[Json]) -> Symbol | None:
+    def end(history: Sequence[Json]) -> Symbol:
         name, call, index = history[:3]
-        return given[name][call][index] if name in given and call < len(given[name]) else None
-
-    while waiting:
-        later: list[tuple[str, Json]] = []
-        for name, node in waiting:
-            symbols = [symbol(history) for history in _histories(node, steady=isinstance(made[name], SCALING))]
-            earlier = any(other == name for other, _ in later)  # calls of one layer keep their order
-            if earlier or any(one is None for one in symbols):
-                later.append((name, node))
-                continue
-            source: Any = made[name]  # Any: a layer or a model; both are called with symbols
-            result = source(symbols[0] if len(symbols) == 1 else symbols)
-            given[name].append(tuple(result) if isinstance(result, list) else (result,))
-        if len(later) == len(waiting):
-            raise BadValue(f"the model configuration has no way to reach the layer {later[0][0]!r}.")
-        waiting = later
-
-    def end(history: Sequence[Json]) -> Symbol | None:
-        name, call, index = history[:3]
-        return symbol([name, call - isinstance(made.get(name), Model), index])  # see _end
+        call -= isinstance(made.get(name), Model)  # see _end
+        last = max((number for other, number in given if other == name), default=0)
+        call = call if call >= 0 else last  # files of before had no 1 to subtract
+        if (name, call) not in given:
+            raise BadValue(
+                f"the model configuration has no call {call} of {name!r}, which it says is an input or output."
+            )
+        return given[name, call][index]
 
     inputs, outputs = ([end(one) for one in _ends(inner[side])] for side in ("input_layers", "output_layers"))
-    return Model(inputs, outputs, inner.get("name"), seed=seed)  # type: ignore[arg-type]  # checked by Model
+    return Model(inputs, outputs, inner.get("name"), seed=seed)
+
+
+def _in_order(
+    nodes: Mapping[tuple[str, int], list[Sequence[Json]]], given: Mapping[tuple[str, int], object]
+) -> list[tuple[str, int]]:
+    """The calls (layer, number), each after those that it needs and after the earlier ones of its layer."""
+    sorter: TopologicalSorter[tuple[str, int]] = TopologicalSorter()
+    for (name, number), histories in nodes.items():
+        before = [(name, number - 1)] if (name, number - 1) in nodes else []
+        sorter.add((name, number), *before, *((history[0], history[1]) for history in histories))
+    try:
+        order = [call for call in sorter.static_order() if call not in given]
+    except CycleError as error:
+        order = [error.args[1][0]]
+        nodes = {}
+    lost = next((call for call in order if call not in nodes), None)
+    if lost is not None:
+        raise BadValue(f"the model configuration has no way to reach the layer {lost[0]!r}.")
+    return order
 
 
 def _ends(ends: Json) -> list[Sequence[Json]]:
@@ -319,6 +339,11 @@ def _layer(row: Mapping[str, Json]) -> Layer | BaseModel:
     kind, settings = row.get("class_name"), dict(row.get("config", {}))
     if kind in ("Sequential", "Functional", "Model"):
         return from_config(row)
+    if kind in CODE:
+        raise BadValue(
+            f"{kind}({settings.get('name', '')!r}): holds code, which is never run; say what it does with layers "
+            "(Rescaling, Activation, Reshape, Add, ...), and save the model again."
+        )
     if kind not in ROWS:
         said = suggestion(str(kind), list(ROWS)) or "; docs/keras.md lists those that there are"
         raise BadValue(f"unknown layer {kind!r}{said}")
