@@ -1,11 +1,14 @@
 """ONNX: one file with weights and metadata, float32, or quantised.  torch writes the graph, ONNX Runtime quantises."""
 
+import io
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import deepcopy
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, TypeAlias
@@ -72,44 +75,62 @@ def _graph(model: BaseModel) -> Proto:
     """The model in torch's translation."""
     module = deepcopy(model.module).cpu().eval()
     sample = tuple(torch.zeros((2, *symbol.shape)) for symbol in model.inputs)
-    inputs, outputs = _names(model)
+    ends = [f"holdfast_{n}" for n in range(len(model.inputs) + len(model.outputs))]  # no value inside is called so
     try:
         program = torch.onnx.export(
             module,
             sample,
             dynamo=True,
             dynamic_shapes=tuple({0: "batch"} for _ in sample),
-            input_names=inputs,
-            output_names=outputs,
+            input_names=ends[: len(sample)],
+            output_names=ends[len(sample) :],
             external_data=False,
             verbose=False,
         )
     except Exception as error:  # whatever torch's exporter meets
         if isinstance(error, HoldfastError):
             raise
-        raise BadValue(f"ONNX: {_culprit(model, error)}") from error
+        raise BadValue(f"ONNX: {_culprit(model, error)}.") from error
     assert program is not None
     proto = program.model_proto
     if proto.ByteSize() > LARGEST:
         raise BadValue(f"ONNX: the model takes {proto.ByteSize() / 1e9:.1f} GB; one file holds at most 2 GB.")
+    _rename(proto.graph, dict(zip(ends, _names(model), strict=True)))
     return proto
 
 
-def _names(model: BaseModel) -> tuple[list[str], list[str]]:
+def _names(model: BaseModel) -> list[str]:
     """Of inputs and outputs; an output that is an input's own gets a name of its own."""
     inputs = model.input_names
-    return inputs, [f"{name}_output" if name in inputs else name for name in model.output_names]
+    return [*inputs, *(f"{name}_output" if name in inputs else name for name in model.output_names)]
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:  # Any: onnx.GraphProto
+    """Gives values their names; torch may have given these to others inside, which then get a number."""
+    given = {name for node in graph.node for name in (*node.input, *node.output)} | {
+        one.name for one in graph.initializer
+    }
+    taken = given | set(names.values())
+    for name in given & set(names.values()):
+        names[name] = next(word for n in count(1) if (word := f"{name}_{n}") not in taken)
+        taken.add(names[name])
+    for node in graph.node:
+        for side in (node.input, node.output):
+            side[:] = [names.get(name, name) for name in side]
+    for one in (*graph.initializer, *graph.value_info, *graph.input, *graph.output):
+        one.name = names.get(one.name, one.name)
 
 
 def _culprit(model: BaseModel, error: Exception) -> str:
-    """Which layer cannot be translated, as far as it can be told by translating each alone."""
-    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    for step in model.lowered.steps:
-        main = model.lowered.mains.get(step.layer)
-        if main is not None and type(main).__name__ in str(error):
-            reason = f"in layer {step.name!r}: {reason}"
-            break
-    return f"torch cannot translate the model: {reason}; replace that layer, or export --to keras."
+    """Which layer torch met last, and what it has against it, as far as its message tells."""
+    said = str(error)
+    target = re.search(r"call_module\[target=(\w+)\]", said)
+    reason = re.search(r"<class '[\w.]+'>: ([^\n]+)", said)
+    why = reason[1] if reason else said.strip().partition("\n")[0] or type(error).__name__
+    mains = {id(main): model.lowered.names[layer] for layer, main in model.lowered.mains.items()}
+    name = mains.get(id(model.module.get_submodule(target[1]))) if target and hasattr(model.module, target[1]) else None
+    where = "the model" if name is None else f"layer {name!r}"
+    return f"torch cannot translate {where}: {why.strip().rstrip('.')}; build it from other layers"
 
 
 def _describe(proto: Proto, model: BaseModel) -> None:
@@ -217,17 +238,14 @@ def _ends(proto: Proto) -> list[str]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """torch's and ONNX Runtime's remarks to their own developers are not shown."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx._internal.exporter._registration", "")]
-    before = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
+    before = logging.root.manager.disable
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
+        logging.disable(logging.ERROR)
         try:
             yield
         finally:
-            for logger, level in zip(loggers, before, strict=True):
-                logger.setLevel(level)
+            logging.disable(before)
 
 
 def session_of(path: Path) -> tuple[Any, dict[str, Any]]:  # Any: onnxruntime is not annotated; JSON

@@ -77,10 +77,12 @@ class Parity:
         return {"schema": 1, "passed": self.passed, **asdict(self), "gates": gates}
 
     def __str__(self) -> str:
+        asked = f"n={self.n:,} {self.samples} of {self.part}, by {self.judge}"
+        if self.max_dp is None:
+            return f"{asked}: {'; '.join(self.missed)}"
         low, high = (100 * end for end in self.interval)
-        dp = "not a number" if self.max_dp is None else f"{self.max_dp:.1e}"
         return (
-            f"n={self.n:,} {self.samples} of {self.part}, by {self.judge}: max |dp| {dp}, "
+            f"{asked}: max |dp| {self.max_dp:.1e}, "
             f"{100 * self.agreement:.4g} % agree, accuracy {100 * self.exported_accuracy:.1f} % "
             f"(model {100 * self.accuracy:.1f} %), {100 * self.difference:+.1f} points [{low:.1f}, {high:.1f}]"
         )
@@ -130,7 +132,7 @@ def verify(
     found = answers.probabilities
     if found is None or found.shape != said.shape:
         found = np.full_like(said, np.nan)
-    right, exported_right = said.argmax(1) == labels, found.argmax(1) == labels
+    right, exported_right = said.argmax(1) == labels, (found.argmax(1) == labels) & np.isfinite(found).all(1)
     both, one, other = (
         int(np.sum(which)) for which in (right & exported_right, exported_right & ~right, right & ~exported_right)
     )
@@ -156,7 +158,7 @@ def verify(
         files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
         missed=(),
     )
-    return replace(parity, missed=(*_not_carried(model, answers), *_missed(parity)))
+    return replace(parity, missed=(*_not_carried(model, answers), *([] if answers.trouble else _missed(parity))))
 
 
 def _asked(model: BaseModel, format: Format, folder: Path, samples: Samples) -> Answers:
@@ -187,7 +189,7 @@ def _one(model: BaseModel, samples: Samples) -> Array:
 def _missed(parity: Parity) -> list[str]:
     """The gates of numbers that were missed."""
     if parity.max_dp is None:
-        return ["its answers are no numbers"]
+        return ["it gives no probabilities like the model's"]
     if parity.quantize:
         lost = parity.difference < -LARGEST_LOSS - ROUNDING
         said = (
