@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.overrides import TorchFunctionMode
 
 from ..core import BadFile
 from .config import Json, from_config
@@ -16,14 +15,17 @@ FREE = 96 * 2**20  # bytes that any model may take: filter banks, arrays among i
 PER_NUMBER = 80  # bytes for a weight, all in all: itself, and what drawing its first value takes and gives back
 
 
-class Limit(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch does not annotate it
-    """Within it, tensors may be made until they take so many bytes in all."""
+class Limit(TorchFunctionMode):
+    """Within it, tensors may be made until they have taken so many bytes in all.
+
+    Not a TorchDispatchMode, which would import torch's compiler, in a second.
+    """
 
     def __init__(self, size: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # as above
+        super().__init__()
         self.left = size
 
-    def __torch_dispatch__(  # Any: as torch calls it
+    def __torch_function__(  # Any: as torch calls it
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         first = args[0] if args else ()
@@ -31,13 +33,12 @@ class Limit(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch does n
         if sides and all(isinstance(side, int) for side in sides):  # before it is made: it may be filled at once
             self.check(4 * math.prod(sides))
         made = func(*args, **(kwargs or {}))
-        given = {
-            tensor.untyped_storage()._cdata for tensor in tree_leaves((args, kwargs)) if isinstance(tensor, Tensor)
-        }
-        for tensor in tree_leaves(made):
-            if isinstance(tensor, Tensor) and tensor.untyped_storage()._cdata not in given:
-                self.check(tensor.untyped_storage().nbytes())
-                self.left -= tensor.untyped_storage().nbytes()
+        if isinstance(made, Tensor) and not made.is_meta:
+            storage = made.untyped_storage()
+            given = {one.untyped_storage().data_ptr() for one in args if isinstance(one, Tensor) and not one.is_meta}
+            if storage.data_ptr() not in given:
+                self.check(storage.nbytes())
+                self.left -= storage.nbytes()
         return made
 
     def check(self, size: int) -> None:
