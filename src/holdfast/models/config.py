@@ -287,7 +287,7 @@ def _functional(inner: Mapping[str, Json], seed: int | None) -> Model:
         call -= isinstance(made.get(name), Model)  # see _end
         last = max((number for other, number in given if other == name), default=0)
         call = call if call >= 0 else last  # files of before had no 1 to subtract
-        if (name, call) not in given:
+        if not 0 <= index < len(given.get((name, call), ())):
             raise BadValue(
                 f"the model configuration has no call {call} of {name!r}, which it says is an input or output."
             )
