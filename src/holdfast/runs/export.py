@@ -120,7 +120,7 @@ def _exported(
             for name in names:
                 (temporary / name).unlink()
     if ledger is not None and quantize:
-        seen = {"accuracy": parity.exported_accuracy}
+        seen = {"exported_accuracy": parity.exported_accuracy}  # of fewer samples than the run's own "accuracy"
         ledger.look(run.record.ledger_id, "validation", data.validation.fingerprint, seen, purpose="report")
     for word, sentence in _told(run, row, target, parity):
         say(word, sentence)
