@@ -310,6 +310,8 @@ def main(folder: str) -> None:
         name = make.__name__
         model: Any = shaken(make(), name)
         model.save(Path(folder) / f"{name}.keras")
+        model.save(Path(folder) / f"{name}.h5")  # as Keras 2 did, but for the nodes of functional models
+        model.save_weights(Path(folder) / f"{name}.weights.h5")
         if name.startswith("foreign"):
             continue
         inputs = inputs_of(model, name)

@@ -45,6 +45,7 @@ from holdfast.models import (
     fold_temperature,
     load_keras,
 )
+from holdfast.models import load as load_model
 from holdfast.models.graph import calls_of
 from layers.building import Array, layer_of, listed, one_or_all
 
@@ -255,6 +256,27 @@ def test_a_file_by_real_keras_predicts_the_same_here(name: str, written: Path) -
     found = load(written / f"{name}.npz")
 
     model = load_keras(written / f"{name}.keras")
+
+    agree(Verdict(model, listed(found, "input"), listed(found, "output"), listed(found, "weight"), {}))
+
+
+@pytest.mark.parametrize("name", KERAS_S)
+def test_an_h5_file_by_real_keras_predicts_the_same_here(name: str, written: Path) -> None:
+    found = load(written / f"{name}.npz")
+
+    model = load_model(written / f"{name}.h5")
+
+    agree(Verdict(model, listed(found, "input"), listed(found, "output"), listed(found, "weight"), {}))
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".h5", ".keras"])
+@pytest.mark.parametrize("name", KERAS_S)
+def test_weights_by_real_keras_fill_a_model_that_is_there(name: str, ending: str, written: Path) -> None:
+    model = load_keras(written / f"{name}.keras")
+    found = load(written / f"{name}.npz")
+    shaken(model)
+
+    model.load_weights(written / f"{name}{ending}")
 
     agree(Verdict(model, listed(found, "input"), listed(found, "output"), listed(found, "weight"), {}))
 
