@@ -13,6 +13,7 @@ from .formats import percent
 from .lines import Say
 from .plan import compile_for, session_for
 from .record import Record
+from .watch import Looking
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def seed_spread(record: Record, model: BaseModel, data: Dataset, ledger: Ledger,
     seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
     said, accuracies = list[NDArray[np.int64]](), list[float]()
     for seed in seeds:
-        trained = model if seed == settings.seed else trained_again(record, data, seed)
+        trained = model if seed == settings.seed else trained_again(record, data, ledger, seed)
         said.append(trained.predict(data.validation).argmax(1))
         accuracies.append(float((said[-1] == labels).mean()))
         if seed != settings.seed:
@@ -81,11 +82,16 @@ def seed_spread(record: Record, model: BaseModel, data: Dataset, ledger: Ledger,
     return SeedSpread(seeds, tuple(accuracies), agreement_of_seeds(np.stack(said)))
 
 
-def trained_again(record: Record, data: Dataset, seed: int) -> BaseModel:
-    """The model of a run, trained anew with another seed of weights, order and dropout."""
+def trained_again(record: Record, data: Dataset, ledger: Ledger, seed: int) -> BaseModel:
+    """The model of a run, trained anew with another seed of weights, order and dropout.
+
+    With patience each epoch is a look at validation; without, nobody sees what is measured there on the way.
+    """
+    looking = Looking(ledger, record.ledger_id, data.validation.fingerprint)
     network = from_config(record.config, seed=seed)
     network.classes = data.classes
     compile_for(network, record.settings)
-    session, _ = session_for(network, data, record.settings, (), 0)
+    callbacks = () if record.settings.patience is None else (looking,)
+    session, _ = session_for(network, data, record.settings, callbacks, 0)
     session.run()
     return session.model
