@@ -11,6 +11,7 @@ from PIL import Image
 
 import holdfast
 from holdfast.core import BadData, BadFile, BadValue
+from holdfast.data import load
 from holdfast.evaluate import Ledger
 from holdfast.runs import Run
 from holdfast.runs.run import openings
@@ -155,6 +156,18 @@ def test_openings_are_counted_over_all_runs_of_the_data(tmp_path: Path) -> None:
     assert opened.test.accuracy.looks == 2
     assert [openings(run.folder) for run in (first, second, other)] == [2, 2, 0]
     assert "opened 2 times" in str(opened.test)
+
+
+def test_openings_are_counted_over_all_image_sizes(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for index in range(24):
+        path = tmp_path / "photos" / "ab"[index % 2] / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (12, 12, 3), np.uint8)).save(path)
+
+    for opening, size in enumerate((8, 12), 1):
+        run = train(tmp_path / "runs", load(tmp_path / "photos", image_size=size), model="dense", epochs=1)
+        assert holdfast.evaluate_run(run.folder, open_test=True).openings == opening
 
 
 def test_the_ledger_is_written_before_the_test_part_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,7 +182,8 @@ def _part(source: Source, chosen: Indices, blocks: Indices) -> Part:
     images, labels = torch.from_numpy(source.images[chosen]), torch.from_numpy(source.labels[chosen])
     together = source.groups is not None or int(blocks.max()) + 1 < len(blocks)
     times = None if source.times is None else source.times[chosen]
-    return Part(images, labels, [source.names[index] for index in chosen], blocks[chosen] if together else None, times)
+    names, groups = [source.names[index] for index in chosen], blocks[chosen] if together else None
+    return Part(images, labels, names, groups, times, source.digests[chosen])
 
 
 def _facts(source: Source, tied: Together, parts: NDArray[np.int8], notes: tuple[str, ...]) -> Facts:

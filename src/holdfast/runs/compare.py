@@ -170,7 +170,7 @@ def _nothing_common(folders: Sequence[Path], records: Sequence[Record]) -> BadFi
             return BadValue(f"{both} are a training and a cross-validation; compare two of one kind.")
     return BadValue(
         f"{', '.join(map(str, folders))}: the data is the same, but divided differently, so no samples judge them all; "
-        "give all the same --seed, --validation, --test and --image-size."
+        "give all the same --seed, --validation and --test."
     )
 
 
