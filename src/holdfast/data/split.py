@@ -105,7 +105,16 @@ def _parts(
     sides[(known != UNKNOWN) & (known < sides)] = REMOVED  # what came connects it to a part that ranks higher
     parts[pool] = sides
     if not all((parts == part).any() for part, share in enumerate(shares) if share):
-        raise BadData(f"{name}: {len(np.unique(blocks))} groups are too few for train, validation and test; give more.")
+        n = len(np.unique(blocks))
+        few = "one group is" if n == 1 else f"{n} groups are"
+        raise BadData(f"{name}: {few} too few for train, validation and test; give more.")
+    learned = np.unique(source.labels[parts == TRAIN])
+    if len(learned) < 2:
+        which = "the training part" + (" by these times" if source.times is not None else "")
+        raise BadData(
+            f"{name}: {which} has samples of class {source.classes[learned[0]]!r} only; two classes are needed to "
+            "learn from, so give more samples, or divide them otherwise."
+        )
     return parts
 
 
