@@ -1,5 +1,6 @@
 """Agreement between annotators, against published examples, and annotators that are known."""
 
+import time
 from math import isnan, nan
 from pathlib import Path
 
@@ -143,6 +144,21 @@ def test_three_simulated_annotators_are_recovered_within_2_points_without_gold(k
     asked = truth[[int(item) for item in answers.items]]
     assert (said == asked).mean() > 0.945  # as good as the best of them, of whom nobody told
     assert found.against_consensus.value == pytest.approx((said == asked).mean(), abs=0.02)
+
+
+def test_a_crowd_costs_what_it_answers() -> None:
+    random = np.random.default_rng(0)
+    truth, items = random.integers(0, 20, 4000), np.repeat(np.arange(4000), 5)
+    table = np.full((4000, 300), -1)
+    said = np.where(random.random(20_000) < 0.8, truth[items], random.integers(0, 20, 20_000))
+    table[items, (items * 7 + np.arange(20_000) * 11) % 300] = said
+    names = [tuple(map(str, range(size))) for size in (4000, 300, 20)]
+    began = time.perf_counter()
+
+    found = dawid_skene(Answers(names[0], names[1], names[2], table))
+
+    assert time.perf_counter() - began < 15  # minutes, when who did not answer counted, too
+    assert (found.argmax(1) == truth).mean() > 0.95
 
 
 def test_gold_measures_annotators_and_the_ceiling() -> None:

@@ -54,7 +54,9 @@ class Answers:
     @property
     def votes(self) -> NDArray[np.int64]:
         """(N, K): how many annotators gave each label."""
-        counts: NDArray[np.int64] = (self.table[:, :, None] == np.arange(len(self.classes))).sum(1)
+        counts = np.zeros((len(self.items), len(self.classes)), np.int64)
+        items, annotators = np.nonzero(self.table >= 0)
+        np.add.at(counts, (items, self.table[items, annotators]), 1)
         return counts
 
     def __len__(self) -> int:
