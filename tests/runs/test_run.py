@@ -11,7 +11,7 @@ from PIL import Image
 
 import holdfast
 from holdfast.core import BadData, BadFile, BadValue
-from holdfast.data import load
+from holdfast.data import Dataset, load
 from holdfast.evaluate import Ledger
 from holdfast.runs import Run
 from holdfast.runs.run import openings
@@ -200,6 +200,22 @@ def test_the_test_part_stays_shut_where_the_ledger_cannot_be_written(
         holdfast.evaluate_run(run.folder, open_test=True)
 
     assert opened == []
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise BadFile("the disk is full")
+
+    monkeypatch.setattr(Ledger, "begin_run", full)
+    for begin in (train, crossval):
+        with pytest.raises(BadFile, match="disk is full"):
+            begin(tmp_path, in_memory())
+
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def crossval(out: Path, data: Dataset) -> None:
+    holdfast.cross_validate("dense", data, cv=2, epochs=1, out=out, verbose=0)
 
 
 def test_a_later_judging_keeps_the_score_on_test(tmp_path: Path) -> None:
