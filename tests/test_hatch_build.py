@@ -130,7 +130,7 @@ def test_without_a_compiler_the_package_is_pure(
     for library in LEVELS:
         (native_of(tree) / library).write_text("old")
     if script is None:
-        monkeypatch.setenv("CXX", "/nonexistent")
+        monkeypatch.setenv("CXX", str(tmp_path / "missing"))
     else:
         compiler(monkeypatch, tmp_path, script)
 

@@ -63,6 +63,16 @@ def test_train_tells_data_model_training_score_verdict_and_where_it_is(here: Pat
     assert (here / "runs" / "my-photos-001" / "report.html").is_file()
 
 
+def test_it_says_its_version(says: Says) -> None:
+    assert says("--version") == (0, f"holdfast {holdfast.__version__}\n", "")
+
+
+def test_no_summary_of_a_command_is_cut_short(says: Says) -> None:
+    _, out, _ = says("--help")
+
+    assert "..." not in out.partition("Commands:")[2]
+
+
 def test_digits_are_bundled(here: Path, says: Says) -> None:
     code, out, _ = says("train", "digits", "--epochs", 1)
 

@@ -21,6 +21,13 @@ def test_crossval_tells_each_fold_and_the_score(small: Path, says: Says) -> None
     assert "n=76, cross-validated" in listed
 
 
+def test_folds_of_several_repeats_say_which(small: Path, says: Says) -> None:
+    _, out, _ = says("crossval", small, "--folds", 2, "--repeats", 2, *QUICK)
+
+    folds = [line for line in out.splitlines() if line.startswith("fold")]
+    assert [line.rpartition(", ")[2] for line in folds] == [f"repeat {n} of 2" for n in (1, 1, 2, 2)]
+
+
 def test_quiet_says_nothing(small: Path, says: Says) -> None:
     assert says("crossval", small, "--folds", 2, *QUICK, "--quiet") == (0, "", "")
 

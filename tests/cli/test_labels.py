@@ -88,6 +88,15 @@ def test_gold_is_for_answers(small: Path, says: Says) -> None:
     assert err.count("\n") == 1
 
 
+def test_answers_under_other_names_are_told_the_right_ones(here: Path, says: Says) -> None:
+    Path("answers.csv").write_text("item,who,label\n1,ann,cat\n", encoding="utf-8")
+
+    code, _, err = says("labels", "answers.csv")
+
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.endswith("For answers of annotators its columns must be item,annotator,label.\n")
+
+
 def test_without_the_extra_it_is_said_what_to_run(answers: Path, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nltk.metrics.agreement", None)
     monkeypatch.setitem(sys.modules, "statsmodels.stats.inter_rater", None)

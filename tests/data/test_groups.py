@@ -280,6 +280,11 @@ def test_too_few_times_are_named() -> None:
         from_arrays(np.arange(40).reshape(40, 1), [0, 1] * 20, times=[0, 1] * 20)
 
 
+def test_times_before_which_there_was_one_class_only_are_named() -> None:
+    with pytest.raises(BadData, match=r"^arrays: the training part by these times has samples of class '0' only; two"):
+        from_arrays(np.arange(40).reshape(40, 1), [0] * 34 + [1] * 6, times=range(40))
+
+
 @pytest.mark.parametrize(
     ("times", "error", "message"),
     [

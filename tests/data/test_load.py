@@ -79,6 +79,18 @@ def test_origin_loads_the_same_again(tmp_path: Path, make_photos: MakePhotos, mo
     assert again.origin == data.origin
 
 
+def test_another_image_size_makes_no_other_samples(tmp_path: Path, make_photos: MakePhotos) -> None:
+    folder = make_photos(tmp_path, size=(20, 20), cat=9, dog=9)
+
+    small, large = load(folder, image_size=8), load(folder, image_size=16)
+
+    # Else the test part would count as never opened at each size that is tried.
+    assert [part.fingerprint for part in (small.train, small.validation, small.test, small.pool)] == [
+        part.fingerprint for part in (large.train, large.validation, large.test, large.pool)
+    ]
+    assert small.split_fingerprint == large.split_fingerprint
+
+
 def test_the_order_of_the_file_system_does_not_matter(
     tmp_path: Path, make_photos: MakePhotos, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,6 +137,20 @@ def test_what_connects_train_with_test_leaves_train_alone(tmp_path: Path, manife
     assert sides(load(folder, manifest=manifest, group_by=r"p\d+")) == before
 
 
+def test_the_first_picture_in_colour_changes_no_grey_one(tmp_path: Path, manifest: Path) -> None:
+    folder = grow(tmp_path / "photos", range(20))
+    for path in folder.rglob("*.png"):
+        Image.open(path).convert("L").save(path)
+    before = load(folder, manifest=manifest)
+    draw(folder / "cat" / "colour.png", 21)
+
+    data = load(folder, manifest=manifest)
+
+    assert (before.shape[-1], data.shape[-1]) == (1, 3)
+    assert data.facts.notes == ()  # used to say that all files of the test part were changed
+    assert sides(before).items() <= sides(data).items()
+
+
 def test_test_files_that_were_removed_or_changed_are_told(tmp_path: Path, manifest: Path) -> None:
     folder = grow(tmp_path / "photos", range(40))
     before = sides(load(folder, manifest=manifest))

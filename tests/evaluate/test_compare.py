@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from holdfast.core import BadShape, BadValue
-from holdfast.evaluate import Comparison, agreement_of_seeds, compare
+from holdfast.evaluate import Comparison, agreement_of_seeds, compare, wilson
 
 TRUTH = np.zeros(100, np.int64)
 
@@ -126,7 +126,7 @@ def test_agreement_of_seeds_is_the_mean_over_pairs() -> None:
 
     assert found.value == pytest.approx((3 + 2 + 2) / 12)
     assert (found.seeds, found.n) == (3, 4)
-    assert str(found) == "58.3 % [0.0, 100.0] of the answers agree, 3 seeds, n=4"
+    assert str(found) == "58.3 % [19.5, 89.0] of the answers agree, 3 seeds, n=4"
 
 
 def test_the_interval_of_an_agreement_holds_the_true_one() -> None:
@@ -138,6 +138,21 @@ def test_the_interval_of_an_agreement_holds_the_true_one() -> None:
     found = [interval() for _ in range(200)]
 
     assert 182 <= sum(low <= 0.68 <= high for low, high in found) <= 198
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+@pytest.mark.parametrize("n", [20, 200])
+def test_the_interval_holds_the_true_agreement_where_nearly_all_answers_agree(seeds: int, n: int) -> None:
+    random = np.random.default_rng(seeds + n)  # Student's t held 98.01 % in a third of cases of n = 20
+
+    found = [agreement_of_seeds(random.random((seeds, n)) < 0.01).interval for _ in range(200)]
+
+    assert sum(low <= 0.9802 <= high for low, high in found) >= 180
+
+
+def test_full_agreement_of_few_samples_is_no_certainty() -> None:
+    assert str(agreement_of_seeds(np.zeros((3, 20)))).startswith("100.0 % [83.9, 100.0]")
+    assert agreement_of_seeds([[0], [0]]).interval == wilson(1, 1)
 
 
 def test_agreement_needs_two_seeds() -> None:

@@ -56,3 +56,9 @@ def test_without_cleanlab_it_is_said_what_to_run(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(MissingExtra, match=r"^cleanlab is not installed; run: pip install 'holdfast\[labels\]'$"):
         label_errors([0, 1], [[0.9, 0.1], [0.1, 0.9]])
+
+
+def test_classes_of_few_or_no_samples_are_no_warning_each() -> None:
+    labels, shares = np.repeat([0, 1], 20), np.full((40, 3), 1 / 3)  # warnings are errors here
+
+    assert len(label_errors(labels, shares).order) == 40

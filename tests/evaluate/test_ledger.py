@@ -188,6 +188,19 @@ def test_the_first_score_of_a_test_part_is_told_and_later_ones_only_when_clearly
     ]
 
 
+def test_scores_that_come_in_another_order_than_openings_climb_one_ladder(where: str) -> None:
+    with Ledger.open(where) as ledger:
+        first, second, third = (opened(ledger, ledger.begin_run(name, small())) for name in "abc")
+
+        told = [ledger.reveal(run, "part", right(count)) for run, count in ((second, 50), (first, 80), (third, 60))]
+
+    assert told == [
+        Revealed(0.5, 2, new=True),
+        Revealed(0.8, 1, new=True),
+        Revealed(0.8, 1, new=False),  # was told, for it beats the highest opening
+    ]
+
+
 def test_test_parts_have_ladders_of_their_own(where: str) -> None:
     with Ledger.open(where) as ledger:
         run = ledger.begin_run("a", small())

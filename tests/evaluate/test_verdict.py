@@ -16,6 +16,10 @@ def report(right: int, n: int, *, classes: int = 10) -> Report:
     return score(targets, np.eye(classes)[said], part="train")
 
 
+def test_a_gap_that_rounds_to_nothing_has_no_sign() -> None:
+    assert "gap 0.0 points" in str(verdict(report(9_000, 10_000), report(90_001, 100_000)))
+
+
 def test_overfitting_names_the_numbers_and_the_remedy() -> None:
     found = verdict(report(409, 420), report(73, 90))
 

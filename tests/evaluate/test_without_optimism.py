@@ -25,5 +25,15 @@ def test_one_that_is_not_the_best_loses_so_much_less() -> None:
     assert without_optimism(REPORT, [*LOOKS, 0.99]).accuracy == REPORT.accuracy
 
 
+def test_no_accuracy_falls_below_nothing() -> None:
+    report = score(np.array([0, 1, 1]), np.eye(2)[[0, 0, 0]], part="validation")
+    looks = [0.0, 1 / 3] * 30
+
+    found = without_optimism(report, looks).accuracy  # was -0.02
+
+    assert optimism(looks, 3) > 1 / 3
+    assert (found.value, found.interval[0]) == (0.0, 0.0)
+
+
 def test_one_look_takes_nothing() -> None:
     assert without_optimism(REPORT, [0.8]).accuracy == REPORT.accuracy

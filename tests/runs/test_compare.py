@@ -48,6 +48,16 @@ def test_runs_are_compared_on_validation_where_test_is_sealed(two: tuple[Path, P
     assert all(0 < row.latency_ms < 1000 for row in compared.rows)
 
 
+def test_one_sample_says_nothing_of_the_best(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (30, 6, 6, 1), np.uint8)
+    data = from_arrays(images, [0, 1] * 15, times=range(30), validation=0.03, test=0.03)
+
+    compared = compare_runs([train(tmp_path, data, model="dense", epochs=1, seed=seed).folder for seed in (0, 1)])
+
+    assert compared.pairs[0].n == 1
+    assert compared.leaning.endswith("leans on them.  Judge the one you choose on its test part.")
+
+
 def test_the_table_the_pairs_and_what_they_lean_on_are_told(two: tuple[Path, Path], tmp_path: Path) -> None:
     compared = compare_runs(copied(two, tmp_path / "runs"))
 

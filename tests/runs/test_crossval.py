@@ -104,6 +104,11 @@ def test_copies_never_stand_on_two_sides_even_of_a_splitter_that_does_not_know_t
         (50, {}, BadData, "class '0' has .* too few for 50 folds; take fewer folds"),
         ([([0, 1, 2], [2, 3])] * 2, {}, BadValue, "trains on samples that it judges"),
         ([([0, 1, 2], [3])], {}, BadValue, "gives 1 folds; at least 2"),
+        ([([0, 1, -1], [2])] * 2, {}, BadValue, r"fold 1 has indices that are not in 0\.\."),  # may be one it judges
+        ([([0, 1], [10**6])] * 2, {}, BadValue, r"fold 1 has indices that are not in 0\.\."),
+        ([1, 2], {}, BadValue, r"no pair of \(train, test\) indices"),
+        (splitters.StratifiedKFold(50), {}, BadValue, "n_splits=50 cannot be greater"),
+        (splitters.GroupKFold(3), {}, BadValue, "'groups' parameter should not be None"),
         (splitters.KFold(3), {"repeats": 2}, BadValue, "only folds by number"),
         (3, {"repeats": 0}, BadValue, "repeats=0"),
     ],

@@ -179,6 +179,17 @@ def test_a_sealed_test_part_is_said_to_be_sealed() -> None:
     assert "test sealed, never opened n=91" in text
 
 
+def test_how_many_of_each_class_the_sealed_part_holds_is_no_secret() -> None:
+    given = facts()
+    counts = tuple(range(1, 1 + len(given.data.classes)))
+
+    text = Page(report(replace(given, data=replace(given.data, found=Found(test_counts=counts))))).text
+
+    last = text.partition("Classes in each part")[2].partition("Reproduce")[0]
+    assert f"{counts[-1]} {100 * counts[-1] / 91:.1f} %" in last
+    assert "sealed" not in last
+
+
 def test_an_opened_test_part_shows_its_score_and_its_openings() -> None:
     opened = scored([9] * 9, ["shirt", "dress", *"cdefghi"], "test", looks=2)
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 import holdfast
 from holdfast.core import BadData, BadFile, BadValue
+from holdfast.data import Dataset, load
 from holdfast.evaluate import Ledger
 from holdfast.runs import Run
 from holdfast.runs.run import openings
@@ -157,6 +158,18 @@ def test_openings_are_counted_over_all_runs_of_the_data(tmp_path: Path) -> None:
     assert "opened 2 times" in str(opened.test)
 
 
+def test_openings_are_counted_over_all_image_sizes(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for index in range(24):
+        path = tmp_path / "photos" / "ab"[index % 2] / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (12, 12, 3), np.uint8)).save(path)
+
+    for opening, size in enumerate((8, 12), 1):
+        run = train(tmp_path / "runs", load(tmp_path / "photos", image_size=size), model="dense", epochs=1)
+        assert holdfast.evaluate_run(run.folder, open_test=True).openings == opening
+
+
 def test_the_ledger_is_written_before_the_test_part_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train(tmp_path / "runs", epochs=1)
 
@@ -187,6 +200,22 @@ def test_the_test_part_stays_shut_where_the_ledger_cannot_be_written(
         holdfast.evaluate_run(run.folder, open_test=True)
 
     assert opened == []
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise BadFile("the disk is full")
+
+    monkeypatch.setattr(Ledger, "begin_run", full)
+    for begin in (train, crossval):
+        with pytest.raises(BadFile, match="disk is full"):
+            begin(tmp_path, in_memory())
+
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def crossval(out: Path, data: Dataset) -> None:
+    holdfast.cross_validate("dense", data, cv=2, epochs=1, out=out, verbose=0)
 
 
 def test_a_later_judging_keeps_the_score_on_test(tmp_path: Path) -> None:

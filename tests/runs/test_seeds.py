@@ -27,10 +27,16 @@ def test_each_seed_is_the_run_that_seed_would_have_made(tmp_path: Path) -> None:
 
 
 def test_every_seed_is_a_look(tmp_path: Path) -> None:
-    run = train(tmp_path, in_memory(), seeds=3)
+    run = train(tmp_path, in_memory(), seeds=3, patience=5, epochs=2)
 
-    reports = rows(tmp_path, "select count(distinct number) from looks where purpose = 'report'")
-    assert reports == [(3,)]  # two more seeds, and the run's own judging
+    looks = rows(tmp_path, "select purpose, count(distinct number) from looks group by purpose order by purpose")
+    assert looks == [("early stopping", 6), ("report", 3)]  # of three seeds, the first judged as the run
+    assert run.validation.accuracy.looks == 6 + 2
+
+
+def test_seeds_without_patience_look_once_each(tmp_path: Path) -> None:
+    run = train(tmp_path, in_memory(), seeds=3, optimizer=None, patience=None, epochs=2)
+
     assert run.validation.accuracy.looks == len(run.record.logs) + 2
 
 

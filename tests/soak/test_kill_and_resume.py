@@ -20,7 +20,16 @@ KILLS = 30
 SOURCE = str(Path(__file__).parents[2] / "src")
 ENVIRONMENT = os.environ | {"PYTHONPATH": SOURCE, "OMP_NUM_THREADS": "1"}
 TRAIN = ["train", "small.npz", "--epochs", "150", "--patience", "100", "--learning-rate", "0.003", "--device", "cpu"]
-KEPT = {"card.md", "checkpoints", "history.csv", "model.keras", "report.html", "run.json"}
+KEPT = {
+    "card.md",
+    "checkpoints",
+    "history.csv",
+    "model.keras",
+    "report.html",
+    "report.json",
+    "run.json",
+    "validation.npz",
+}
 
 
 def data(path: Path) -> None:

@@ -44,9 +44,20 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        print(f"holdfast {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from; may stand anywhere.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which holdfast this is.")
+    ] = False,
 ) -> None:
     """Read by `main`, before any command."""
 
@@ -136,7 +147,10 @@ def predict(
     pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE", help="Picture files.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
 ) -> None:
-    """Say what is on pictures; "unknown" where the model is unsure, or the picture unlike those it learned from."""
+    """Say what is on pictures, or "unknown".
+
+    It is unknown where the model is unsure, or where the picture is unlike those that it learned from.
+    """
     from ..runs import Run
 
     model = Run.load(run)

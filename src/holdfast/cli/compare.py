@@ -24,7 +24,7 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Folder of the page; left out: where the first run is.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Compare runs: say which is better, as far as it can be said.
+    """Compare runs: say which is better, if one is.
 
     They are compared sample by sample on the best part that all have in common: test where it was opened for all, else
     out-of-fold predictions, else validation.  "A beats B" is said only with the difference, its interval, p and n.

@@ -57,10 +57,11 @@ def crossval(
     out: Out = Path("runs"),
     quiet: Quiet = False,
 ) -> None:
-    """Cross-validate: judge a way of training on samples that its models have not seen.
+    """Cross-validate: judge a way of training on all samples.
 
-    Every fold trains a model on the others; stratified by class, and no group or copy stands on two sides.  The score
-    is the mean over the folds with an interval that knows that they overlap.  The test part stays sealed.
+    No sample is judged by a model that has seen it.  Every fold trains a model on the others; stratified by class, and
+    no group or copy stands on two sides.  The score is the mean over the folds with an interval that knows that they
+    overlap.  The test part stays sealed.
     """
     from ..runs import cross_validate
     from ..runs.loading import load_shown

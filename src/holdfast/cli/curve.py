@@ -60,11 +60,11 @@ def curve(
     out: Out = Path("runs"),
     quiet: Quiet = False,
 ) -> None:
-    """Learning curve: say whether more data would pay, or a bigger model.
+    """Say whether more data would pay, or a bigger model.
 
-    Trains on all of the training part, on half of it, on a quarter and so on, several times each, and judges every
-    model on the same validation part.  It all takes about twice as long as the trainings on all of it.  The test part
-    stays sealed.
+    A learning curve.  Trains on all of the training part, on half of it, on a quarter and so on, several times each,
+    and judges every model on the same validation part.  It all takes about twice as long as the trainings on all of
+    it.  The test part stays sealed.
     """
     from ..runs import learning_curve
     from ..runs.loading import load_shown

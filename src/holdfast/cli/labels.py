@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..core import BadValue, whole_file
+from ..core import BadData, BadFile, BadValue, whole_file
 from .app import app
 from .options import (
     Device,
@@ -50,7 +50,7 @@ def labels(
     out: Out = Path("runs"),
     quiet: Quiet = False,
 ) -> None:
-    """Look for wrong labels in DATA; or measure how far annotators agree, and what their items most probably are.
+    """Look for wrong labels, or ask how far annotators agree.
 
     Of DATA, every picture is judged by a model that has not learned from it, and a sheet shows those whose label it
     finds improbable.  Of ANSWERS.csv, the consensus is written beside it.  Needs: pip install 'holdfast[labels]'
@@ -78,9 +78,14 @@ def labels(
         precision=Precision.auto,
     )
     check_settings(model, how, out)
-    dataset = load_shown(
-        quiet=quiet, out=out, path=data, seed=seed, image_size=image_size, skip_bad=skip_bad, group_by=group_by
-    )
+    try:
+        dataset = load_shown(
+            quiet=quiet, out=out, path=data, seed=seed, image_size=image_size, skip_bad=skip_bad, group_by=group_by
+        )
+    except (BadData, BadFile) as error:
+        if Path(data).suffix.lower() != ".csv":
+            raise
+        raise type(error)(f"{error}  For answers of annotators its columns must be item,annotator,label.") from error
     review_labels(dataset, model, folds=folds, out=out, verbose=0 if quiet else 1, **how)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def ledger(out: Out = Path("runs")) -> None:
-    """Say what was looked at, how often, and what that did to the scores.
+    """Say what was looked at, and what it cost the scores.
 
     A model or an epoch that is chosen because it scored best on some samples scores better there than it will on
     others: part of its lead was luck, and the more looks, the more luck.  For each part that was looked at, this shows

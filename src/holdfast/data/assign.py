@@ -109,8 +109,8 @@ def assign_by_time(times: NDArray[np.float64], shares: Shares, *, name: str) -> 
     wanted = [part for part, share in enumerate(shares) if share > 0]
     if len(moments) < len(wanted):
         raise BadData(
-            f"{name}: has {len(moments)} different times, of groups and copies the latest counts; at least "
-            f"{len(wanted)} are needed, one for each part."
+            f"{name}: has {len(moments)} different time{'s' * (len(moments) != 1)}, of groups and copies the latest "
+            f"counts; at least {len(wanted)} are needed, one for each part."
         )
     running = np.cumsum(counts) / len(times)
     parts, begin = np.zeros(len(moments), np.int8), 0

@@ -89,19 +89,38 @@ def near_pairs(pictures: Thumbnails, labels: NDArray[np.int64]) -> NDArray[np.in
         labels: (N,) classes.
 
     Returns:
-        (P, 2) int64, the smaller index first; None when pictures of different classes are so alike (digits, X-rays)
-        that near copies cannot be told from others.
+        (P, 2) int64: each near copy as the second of its pair, behind the first picture that it is a copy of, be it
+        through other copies; None when pictures of different classes are so alike (digits, X-rays) that near copies
+        cannot be told from others.
     """
     hashed = _Hashed.of(pictures)
     sample = np.sort(np.random.default_rng(0).permutation(len(labels))[:SAMPLE])
     if _indistinct(hashed.take(sample), labels[sample]):
         return None
-    found = [
-        pairs[_correlation(pictures.grey, pairs, mirrored=mirrored) >= _threshold(pictures)]
-        for mirrored in (False, True)
-        for pairs in _alike(hashed, mirrored=mirrored)
-    ]
-    return np.unique(np.sort(np.concatenate([*found, np.empty((0, 2), np.int64)]), axis=1), axis=0)
+    first = np.arange(len(labels))  # of the pictures that are one with each, as far as is known
+    for mirrored in (False, True):
+        for pairs in _alike(hashed, mirrored=mirrored):
+            for some in _by_rows(pairs):
+                # Of m frames of one scene all m² / 2 pairs are alike: those that are one already need no comparison.
+                asked = some[first[some[:, 0]] != first[some[:, 1]]]
+                alike = _correlation(pictures.grey, asked, mirrored=mirrored) >= _threshold(pictures)
+                for one, two in asked[alike]:
+                    _join(first, one, two)
+    copies = np.flatnonzero(first < np.arange(len(first)))
+    return np.stack([first[copies], copies], 1)
+
+
+def _by_rows(pairs: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """The pairs, sorted by their first pictures, in pieces of about CHUNK that hold all or none of a first picture."""
+    begins = np.flatnonzero(np.diff(pairs[:, 0], prepend=-1))
+    yield from np.split(pairs, begins[np.flatnonzero(np.diff(begins // CHUNK, prepend=0))])
+
+
+def _join(first: NDArray[np.int64], one: int, two: int) -> None:
+    """Makes one of two sets of pictures, in place."""
+    low, high = sorted((int(first[one]), int(first[two])))
+    if low != high:
+        first[first == high] = low
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,8 @@ class Part:
         groups: (N,) int64 numbers of what must stay on one side: given groups, joined with the copies that connect
             them; the same numbers in all parts of a dataset.  None when no groups were given and nothing is a copy.
         times: (N,) float64, later is larger; None when none were given.
+        digests: (N,) uint64 of the samples as they came, so that pictures keep them at every size; None where only
+            `images` are known.
     """
 
     images: Tensor
@@ -29,6 +31,7 @@ class Part:
     names: Sequence[str]
     groups: NDArray[np.int64] | None = None
     times: NDArray[np.float64] | None = None
+    digests: NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -43,6 +46,7 @@ class Part:
             [self.names[place] for place in places],
             None if self.groups is None else self.groups[places],
             None if self.times is None else self.times[places],
+            None if self.digests is None else self.digests[places],
         )
 
     def joined(self, other: "Part") -> "Part":
@@ -53,13 +57,17 @@ class Part:
             [*self.names, *other.names],
             None if self.groups is None or other.groups is None else np.concatenate([self.groups, other.groups]),
             None if self.times is None or other.times is None else np.concatenate([self.times, other.times]),
+            None if self.digests is None or other.digests is None else np.concatenate([self.digests, other.digests]),
         )
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits of the BLAKE2b hash of images and labels in their order; names do not count."""
-        digest = hashlib.blake2b(f"{self.images.dtype} {tuple(self.images.shape)}".encode(), digest_size=8)
-        digest.update(self.images.contiguous().numpy().data)
+        """16 hex digits of the BLAKE2b hash of samples and labels in their order; names and image sizes do not count.
+
+        If sizes did, the looks at a part would begin anew with each size that is tried.
+        """
+        digest = hashlib.blake2b(digest_size=8)
+        digest.update(self.images.contiguous().numpy().data if self.digests is None else self.digests.data)
         digest.update(self.labels.contiguous().numpy().data)
         return digest.hexdigest()
 

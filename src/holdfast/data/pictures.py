@@ -155,7 +155,8 @@ def _decode_into(
     """Writes the picture into `image` (H, W, C) and its thumbnail into `small` and `colour`.
 
     Returns:
-        The digest of its pixels at full size, or why there are none.
+        The digest of its pixels at full size, in colour also where all are grey: one picture in colour that comes
+        later does not change it.  Or why there are none.
     """
     if isinstance(header, BadFile):
         return header
@@ -166,7 +167,7 @@ def _decode_into(
     image[:] = fitted(picture, (image.shape[0], image.shape[1]))
     if small.size:
         draw_thumbnail(picture, small, colour)
-    return digest(f"{picture.size}".encode(), picture.tobytes())
+    return digest(f"{picture.size}".encode(), picture.convert("RGB").tobytes())
 
 
 def _check_memory(count: int, shape: tuple[int, int, int], title: str) -> None:

@@ -105,7 +105,16 @@ def _parts(
     sides[(known != UNKNOWN) & (known < sides)] = REMOVED  # what came connects it to a part that ranks higher
     parts[pool] = sides
     if not all((parts == part).any() for part, share in enumerate(shares) if share):
-        raise BadData(f"{name}: {len(np.unique(blocks))} groups are too few for train, validation and test; give more.")
+        n = len(np.unique(blocks))
+        few = "one group is" if n == 1 else f"{n} groups are"
+        raise BadData(f"{name}: {few} too few for train, validation and test; give more.")
+    learned = np.unique(source.labels[parts == TRAIN])
+    if len(learned) < 2:
+        which = "the training part" + (" by these times" if source.times is not None else "")
+        raise BadData(
+            f"{name}: {which} has samples of class {source.classes[learned[0]]!r} only; two classes are needed to "
+            "learn from, so give more samples, or divide them otherwise."
+        )
     return parts
 
 
@@ -182,7 +191,8 @@ def _part(source: Source, chosen: Indices, blocks: Indices) -> Part:
     images, labels = torch.from_numpy(source.images[chosen]), torch.from_numpy(source.labels[chosen])
     together = source.groups is not None or int(blocks.max()) + 1 < len(blocks)
     times = None if source.times is None else source.times[chosen]
-    return Part(images, labels, [source.names[index] for index in chosen], blocks[chosen] if together else None, times)
+    names, groups = [source.names[index] for index in chosen], blocks[chosen] if together else None
+    return Part(images, labels, names, groups, times, source.digests[chosen])
 
 
 def _facts(source: Source, tied: Together, parts: NDArray[np.int8], notes: tuple[str, ...]) -> Facts:

@@ -134,13 +134,18 @@ def dawid_skene(answers: Answers) -> NDArray[np.float64]:
 
     Source: Dawid & Skene 1979, Applied Statistics 28:20-28, eq. 2.3-2.5.
     """
-    given = np.eye(len(answers.classes))[answers.table] * (answers.table >= 0)[:, :, None]  # (N, A, K) one-hot or 0
+    from scipy.sparse import csr_array
+
+    n, a, k = len(answers.items), len(answers.annotators), len(answers.classes)
+    items, who = np.nonzero(answers.table >= 0)
+    # Most annotators of a crowd have not seen most items: (N, A * K), a 1 an answer.
+    given = csr_array((np.ones(len(items)), (items, who * k + answers.table[items, who])), shape=(n, a * k))
     probabilities: NDArray[np.float64] = answers.votes / answers.votes.sum(1, keepdims=True)
     for _ in range(ROUNDS):
-        counts = np.einsum("nk,nal->akl", probabilities, given)
-        confusion = counts / counts.sum(2, keepdims=True).clip(1e-10)
+        counts = np.asarray(given.T @ probabilities).reshape(a, k, k)  # of each annotator: said, true
+        confusion = counts / counts.sum(1, keepdims=True).clip(1e-10)
         prior = probabilities.mean(0)
-        logs = np.log(prior.clip(1e-10)) + np.einsum("nal,akl->nk", given, np.log(confusion.clip(1e-10)))
+        logs = np.log(prior.clip(1e-10)) + given @ np.log(confusion.clip(1e-10)).reshape(a * k, k)
         found = np.exp(logs - logs.max(1, keepdims=True))
         found /= found.sum(1, keepdims=True)
         change, probabilities = float(np.abs(found - probabilities).max()), found

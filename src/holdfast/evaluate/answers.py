@@ -40,7 +40,7 @@ class Answers:
         items, annotators = (list(dict.fromkeys(row[column] for row in rows)) for column in (0, 1))
         classes = sorted({row[2] for row in rows}, key=_by_value)
         if len(annotators) < 2 or len(classes) < 2:
-            found = f"{len(rows):,} answers of {len(annotators)} annotators with {len(classes)} labels"
+            found = f"answers: {len(rows):,}, annotators: {len(annotators)}, labels: {len(classes)}"
             raise BadData(f"{found}; agreement needs 2 annotators and 2 labels at least.")
         places = [{name: place for place, name in enumerate(names)} for names in (items, annotators, classes)]
         table = np.full((len(items), len(annotators)), -1, np.int64)
@@ -54,7 +54,9 @@ class Answers:
     @property
     def votes(self) -> NDArray[np.int64]:
         """(N, K): how many annotators gave each label."""
-        counts: NDArray[np.int64] = (self.table[:, :, None] == np.arange(len(self.classes))).sum(1)
+        counts = np.zeros((len(self.items), len(self.classes)), np.int64)
+        items, annotators = np.nonzero(self.table >= 0)
+        np.add.at(counts, (items, self.table[items, annotators]), 1)
         return counts
 
     def __len__(self) -> int:

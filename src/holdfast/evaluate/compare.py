@@ -1,5 +1,6 @@
 """Comparisons: which of several models is better on the same samples, and how often models answer alike."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core import BadShape, BadValue
-from .interval import Interval, normal, paired
+from .interval import Interval, paired, wilson, worth
 from .score import ends, percent
 
 LEVEL = 0.05  # a p below it is a difference
@@ -139,7 +140,7 @@ class SeedAgreement:
 
     Attributes:
         value: the share of equal answers, the mean over all pairs of seeds.
-        interval: 95 %.
+        interval: 95 %, over samples: Wilson's, of as many as would vary like these shares of equal answers.
         seeds: models.
         n: samples.
     """
@@ -168,4 +169,6 @@ def agreement_of_seeds(predictions: ArrayLike) -> SeedAgreement:
     seeds, n = said.shape
     pairs = np.array([said[one] == said[other] for one, other in combinations(range(seeds), 2)], np.float64)
     shares = pairs.mean(0)  # of each sample
-    return SeedAgreement(float(shares.mean()), normal(shares, 0.0, 1.0), seeds, n)
+    value, error = float(shares.mean()), float(shares.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+    size = max(n, worth(value, error, n))  # a share that is 0 or 1 throughout varies as little as one of n can
+    return SeedAgreement(value, wilson(value * size, size), seeds, n)

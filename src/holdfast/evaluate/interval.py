@@ -30,6 +30,11 @@ def wilson(successes: float, n: float) -> Interval:
     return low if successes > 0 else 0.0, high if successes < n else 1.0  # exact where rounding is not
 
 
+def worth(share: float, error: float, n: int) -> float:
+    """How many unrelated samples would give this share this standard error; n where it has none."""
+    return share * (1 - share) / error**2 if error and 0 < share < 1 else n
+
+
 def newcombe(first: tuple[float, int], second: tuple[float, int]) -> Interval:
     """The interval of a difference of two shares of unrelated samples, each given as (successes, n).
 

@@ -1,5 +1,6 @@
 """Suspected label errors, from what models say of samples that they have not seen."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,8 @@ def label_errors(labels: ArrayLike, probabilities: ArrayLike) -> LabelErrors:
     given, shares = checked(labels, probabilities)
     shares = shares / shares.sum(1, keepdims=True)  # float32 sums to 1 less exactly than cleanlab wants
     quality = np.asarray(rank.get_label_quality_scores(given, shares, method="self_confidence"))
-    suspected = np.asarray(filters.find_label_issues(given, shares, n_jobs=1))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "May not flag all label issues")  # a line for each rare class
+        suspected = np.asarray(filters.find_label_issues(given, shares, n_jobs=1))
     # What is suspected comes first, also where another sample is less probable.
     return LabelErrors(np.lexsort((quality, ~suspected)), suspected, quality, shares.argmax(1))

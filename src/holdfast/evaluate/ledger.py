@@ -325,18 +325,18 @@ def _opening(connection: "Connection", run: int, part_fingerprint: str) -> int:
 
 
 def _last_told(connection: "Connection", part_fingerprint: str) -> tuple[int, NDArray[np.bool_]] | None:
-    """The last opening whose score was told, and which answers were right then; None before the first."""
+    """The last opening whose score was told, and which answers were right then; None before the first.
+
+    That is the best, for each one told beats the one before; openings may come to their scores in another order.
+    """
     from sqlalchemy import select
 
     from .tables import LADDER
 
     told = (LADDER.c.part_fingerprint == part_fingerprint) & LADDER.c.revealed
-    newest = select(LADDER.c.opening, LADDER.c.n, LADDER.c.bits).where(told).order_by(LADDER.c.opening.desc()).limit(1)
-    row = connection.execute(newest).first()
-    if row is None:
-        return None
-    opening, n, bits = row
-    return opening, np.unpackbits(np.frombuffer(bits, np.uint8), count=n).astype(bool)
+    rows = connection.execute(select(LADDER.c.opening, LADDER.c.n, LADDER.c.bits).where(told)).all()
+    each = ((opening, np.unpackbits(np.frombuffer(bits, np.uint8), count=n) > 0) for opening, n, bits in rows)
+    return max(each, key=lambda one: int(one[1].sum()), default=None)
 
 
 def _status(status: str, heartbeat: str) -> str:

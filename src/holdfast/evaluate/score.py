@@ -173,7 +173,7 @@ def percent(share: float) -> str:
 def ends(interval: Interval) -> str:
     """(0.7178, 0.8791) -> "[71.8, 87.9]", in percent or points."""
     low, high = interval
-    return f"[{100 * low:.1f}, {100 * high:.1f}]"
+    return f"[{100 * low:z.1f}, {100 * high:z.1f}]"
 
 
 def _class_score(name: str, confusion: NDArray[np.int64], index: int) -> ClassScore:

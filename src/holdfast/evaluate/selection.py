@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadShape
-from .interval import Interval, wilson
+from .interval import Interval, wilson, worth
 from .score import Report, ends, percent
 
 BAGS = 1000
@@ -79,15 +79,10 @@ def bbc(right: NDArray[np.bool_], *, groups: NDArray[np.int64] | None = None, se
     scores = (left @ hits.T)[np.arange(BAGS), best][judges > 0] / judges[judges > 0]
     value, n, naive = float(scores.mean()), right.shape[1], right.mean(1)
     chosen = int(naive.argmax())
-    worth = _worth(value, _error(naive.astype(np.float32), (seen - naive.astype(np.float32))[:PLAYED]), n)
-    alone = _worth(float(naive[chosen]), float(seen[:, chosen].std()), n)
-    interval = wilson(value * worth, worth)[0], max(wilson(value * size, size)[1] for size in (worth, alone))
+    played = worth(value, _error(naive.astype(np.float32), (seen - naive.astype(np.float32))[:PLAYED]), n)
+    alone = worth(float(naive[chosen]), float(seen[:, chosen].std()), n)
+    interval = wilson(value * played, played)[0], max(wilson(value * size, size)[1] for size in (played, alone))
     return Chosen(chosen, value, interval, float(naive[chosen]), n, len(right))
-
-
-def _worth(share: float, error: float, n: int) -> float:
-    """How many unrelated samples would give this share this error; n where it has none."""
-    return share * (1 - share) / error**2 if error and 0 < share < 1 else n
 
 
 def _bags(n: int, random: np.random.Generator) -> NDArray[np.float32]:
@@ -184,6 +179,7 @@ def without_optimism(report: Report, seen: Sequence[float]) -> Report:
     """
     accuracy = report.accuracy
     gone = max(0.0, optimism(seen, accuracy.n) - max(0.0, max(seen) - accuracy.value))
+    gone = min(gone, accuracy.value)  # of very few samples it may be more than there is
     value = accuracy.value - gone
     interval = wilson(value * accuracy.n, accuracy.n)
     return replace(report, accuracy=replace(accuracy, value=value, interval=interval, optimism=gone))

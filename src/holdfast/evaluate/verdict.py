@@ -61,7 +61,7 @@ def verdict(train: Report, validation: Report) -> Verdict:
     gap = train.accuracy.value - validation.accuracy.value
     low, high = interval = newcombe(_counts(train.accuracy), _counts(validation.accuracy))
     parts = f"train {percent(train.accuracy.value)}, validation {percent(validation.accuracy.value)}"
-    measured = f"gap {100 * gap:.1f} points {ends(interval)}"
+    measured = f"gap {100 * gap:z.1f} points {ends(interval)}"
     if low > MARGIN:
         remedy = "try dropout, augmentation or more data"
         return Verdict("overfitting", f"{parts}, {measured}; {remedy}", gap, interval)

@@ -122,7 +122,7 @@ def compare_runs(folders: Sequence[str | Path], *, out: str | Path | None = None
         )
     )
     place = Path(out or paths[0].parent) / f"compare-{_joined([record.name for record in records])}.html"
-    best = None if part == "test" else bbc(np.stack([one.right for one in kept]))
+    best = None if part == "test" or pairs[0].n < 2 else bbc(np.stack([one.right for one in kept]))
     compared = Compared(part, rows, pairs, _leaning(part, max(looks), names, best), place)
     runs = [Shown(name, record.logs, one) for name, record, one in zip(names, records, kept, strict=True)]
     write_text(place, page(compared, runs, records[0].classes))
@@ -170,7 +170,7 @@ def _nothing_common(folders: Sequence[Path], records: Sequence[Record]) -> BadFi
             return BadValue(f"{both} are a training and a cross-validation; compare two of one kind.")
     return BadValue(
         f"{', '.join(map(str, folders))}: the data is the same, but divided differently, so no samples judge them all; "
-        "give all the same --seed, --validation, --test and --image-size."
+        "give all the same --seed, --validation and --test."
     )
 
 
@@ -187,13 +187,14 @@ def _looked(folders: Sequence[Path], records: Sequence[Record], part: PartName, 
 
 
 def _leaning(part: PartName, looks: int, names: Sequence[str], best: Chosen | None) -> str:
-    """How often the part was looked at; and what the best run is worth without the luck of being chosen."""
+    """How often the part was looked at; and what the best run is worth without the luck of being chosen, if known."""
     times = "once" if looks == 1 else f"{looks:,} times"
-    if best is None:
+    if part == "test":
         return f"The test part was opened {times}; each opening makes it a little more like validation."
+    worth = f"  The best, {names[best.chosen]}: {best}." if best else ""
     return (
-        f"The {part} samples were looked at {times}, this time included, and a choice between runs leans on them.  "
-        f"The best, {names[best.chosen]}: {best}.  Judge the one you choose on its test part."
+        f"The {part} samples were looked at {times}, this time included, and a choice between runs leans on them."
+        f"{worth}  Judge the one you choose on its test part."
     )
 
 

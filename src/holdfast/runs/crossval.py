@@ -175,7 +175,9 @@ def _judged(
         right, n = int((said.argmax(1) == part.validation.labels.numpy()).sum()), len(fold.judged)
         accuracy = Score("accuracy", right / n, wilson(right, n), n, "out-of-fold")
         found.append(FoldScore(fold.name, fold.repeat, len(fold.train), accuracy, time.perf_counter() - began))
-        say(fold.name, f"{accuracy.text} n={n:,}, trained on {len(fold.train):,} in {duration(found[-1].seconds)}")
+        again = f", repeat {fold.repeat + 1} of {folds[-1].repeat + 1}" if folds[-1].repeat else ""
+        took = duration(found[-1].seconds)
+        say(fold.name, f"{accuracy.text} n={n:,}, trained on {len(fold.train):,} in {took}{again}")
     judged = np.flatnonzero(counts)
     return found, Predictions.of(pool.take(judged), (totals[judged] / counts[judged, None]).astype(np.float32))
 

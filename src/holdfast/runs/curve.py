@@ -242,7 +242,7 @@ def _trained(
         began = time.perf_counter()
         end = cut(order, size)
         part = data.with_parts(data.train.take(np.sort(order[0][:end])), data.validation)
-        network = fitted(part, model, {**how, "seed": seed + repeat}, verbose=2 if verbose == 2 else 0)
+        network = fitted(part, model, {**how, "seed": seed + repeat}, verbose=verbose)
         for right, of in ((judged, part.validation), (taught, part.train)):
             right.append(network.predict(of).argmax(1) == of.labels.numpy())
         share = float(judged[-1].mean())

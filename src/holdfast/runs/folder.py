@@ -21,14 +21,19 @@ from .watch import alone
 def begin(
     out: Path, data: Dataset, settings: Settings, network: BaseModel, ledger: Ledger, *, kind: Kind = "run"
 ) -> tuple[Path, Record]:
-    """Makes a folder, begins a run in the ledger, and gives the record to write there."""
+    """Makes a folder, begins a run in the ledger, and gives the record to write there; what fails leaves no folder."""
     folder = new_folder(out, data.name if kind == "run" else f"{data.name}-{kind}")
+    try:
+        key = ledger.begin_run(folder.name, data)
+    except BaseException:
+        folder.rmdir()
+        raise
     record = Record(
         kind=kind,
         name=folder.name,
         status="running",
         started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        ledger_id=ledger.begin_run(folder.name, data),
+        ledger_id=key,
         data=data.name,
         origin=dict(data.origin),
         classes=list(data.classes),

@@ -86,9 +86,15 @@ def _pairs(data: Dataset, pool: Part, cv: Any, seed: int) -> Iterable[tuple[Indi
     if hasattr(cv, "split") and not isinstance(cv, str):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The groups parameter is ignored")  # what is tied is left out below
-            return list(cv.split(samples, labels, together))
+            try:
+                return list(cv.split(samples, labels, together))
+            except ValueError as error:
+                raise BadValue(f"cross_validate(cv={cv!r}): does not fit {data.name}: {error}") from error
     if isinstance(cv, Sequence) and not isinstance(cv, str):
-        return [(np.asarray(train, np.int64), np.asarray(judged, np.int64)) for train, judged in cv]
+        try:
+            return [(np.asarray(train, np.int64), np.asarray(judged, np.int64)) for train, judged in cv]
+        except (TypeError, ValueError) as error:
+            raise BadValue(f"cross_validate: cv holds what is no pair of (train, test) indices: {error}.") from error
     raise BadValue(
         f"cross_validate(cv={cv!r}): must be a number of folds, 'groups', a splitter of scikit-learn or index pairs."
     )
@@ -122,6 +128,9 @@ def _checked(
     train: Indices, judged: Indices, labels: Indices, together: Indices | None, name: str
 ) -> tuple[Indices, Indices]:
     """The indices, without training samples that are tied to one that is judged."""
+    for indices in (train, judged):  # -1 would be the last sample under another number
+        if len(indices) and (indices.min() < 0 or indices.max() >= len(labels)):
+            raise BadValue(f"cross_validate: {name} has indices that are not in 0..{len(labels) - 1}.")
     if np.intersect1d(train, judged).size:
         raise BadValue(f"cross_validate: {name} trains on samples that it judges.")
     if together is not None:

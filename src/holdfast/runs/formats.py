@@ -18,7 +18,7 @@ def percent(value: float) -> str:
 
 def interval(ends: tuple[float, float]) -> str:
     """(0.718, 0.879) -> "[71.8, 87.9]"."""
-    return f"[{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]"
+    return f"[{100 * ends[0]:z.1f}, {100 * ends[1]:z.1f}]"
 
 
 def decimals(value: float) -> str:

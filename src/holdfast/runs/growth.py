@@ -201,7 +201,7 @@ def said_of_model(size: int, train: Shares, validation: Shares, n: int, things: 
     gap_high = gap + math.hypot(high - taught, judged - judged_low)
     facts = (
         f"of {size:,} training {things} it gets {percent(taught)} right, and "
-        f"{percent(judged)} of validation (gap {100 * gap:.1f} points [{100 * gap_low:.1f}, {100 * gap_high:.1f}])"
+        f"{percent(judged)} of validation (gap {100 * gap:z.1f} points [{100 * gap_low:z.1f}, {100 * gap_high:z.1f}])"
     )
     if 1 - high > gap_high:
         return f"{facts}: most mistakes are made in training already, so a bigger model, or more epochs, may pay"

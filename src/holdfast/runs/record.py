@@ -115,7 +115,8 @@ def machine() -> str:
 
     kernels = "" if native.available() else ", no native kernels"
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    cores = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    cores = f"{os.cpu_count()} cores, {threads} thread{'s' * (threads != 1)}"
     return f"{platform.system()} {platform.machine()}, {cores}{kernels}{gpu}"
 
 

@@ -1,7 +1,8 @@
 """The luck of the seed: the same training several times, and how much its answers depend on nothing but chance."""
 
+import sys
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,10 @@ from ..data import Dataset
 from ..evaluate import Ledger, SeedAgreement, agreement_of_seeds
 from ..models import BaseModel, from_config
 from .formats import percent
-from .lines import Say
+from .lines import Say, quiet
 from .plan import compile_for, session_for
 from .record import Record
+from .watch import Looking
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,14 @@ def seed_spread(record: Record, model: BaseModel, data: Dataset, ledger: Ledger,
         model: that the run keeps, which stands for its own seed.
         data: what it was trained on.
         ledger: hears of every look at validation.
-        say: told of each seed.
+        say: told of each seed; on a terminal a live line shows how far it is, unless `say` is quiet.
     """
+    shown: Literal[0, 1] = 1 if say is not quiet and sys.stdout.isatty() else 0
     labels, settings = data.validation.labels.numpy(), record.settings
     seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
     said, accuracies = list[NDArray[np.int64]](), list[float]()
     for seed in seeds:
-        trained = model if seed == settings.seed else trained_again(record, data, seed)
+        trained = model if seed == settings.seed else trained_again(record, data, ledger, seed, shown)
         said.append(trained.predict(data.validation).argmax(1))
         accuracies.append(float((said[-1] == labels).mean()))
         if seed != settings.seed:
@@ -81,11 +84,16 @@ def seed_spread(record: Record, model: BaseModel, data: Dataset, ledger: Ledger,
     return SeedSpread(seeds, tuple(accuracies), agreement_of_seeds(np.stack(said)))
 
 
-def trained_again(record: Record, data: Dataset, seed: int) -> BaseModel:
-    """The model of a run, trained anew with another seed of weights, order and dropout."""
+def trained_again(record: Record, data: Dataset, ledger: Ledger, seed: int, verbose: Literal[0, 1] = 0) -> BaseModel:
+    """The model of a run, trained anew with another seed of weights, order and dropout.
+
+    With patience each epoch is a look at validation; without, nobody sees what is measured there on the way.
+    """
+    looking = Looking(ledger, record.ledger_id, data.validation.fingerprint)
     network = from_config(record.config, seed=seed)
     network.classes = data.classes
     compile_for(network, record.settings)
-    session, _ = session_for(network, data, record.settings, (), 0)
+    callbacks = () if record.settings.patience is None else (looking,)
+    session, _ = session_for(network, data, record.settings, callbacks, verbose)
     session.run()
     return session.model
