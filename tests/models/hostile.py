@@ -380,11 +380,23 @@ def h5_bomb_in_a_piece(path: Path) -> None:
 
 
 @hostile
-def h5_words_of_gigabytes(path: Path) -> None:
-    def fill(file: Any) -> None:
-        file.attrs.create("layer_names", ["x" * 60_000] * 4_000, dtype=h5py.string_dtype())
+def h5_word_that_is_named_four_thousand_times(path: Path) -> None:
+    words = ["x" * 50_021] + ["y"] * 3_999
+    model_h5(path, fill=lambda file: file.attrs.create("names", words, dtype=h5py.string_dtype()))
+    data = bytearray(path.read_bytes())
+    at = data.index(struct.pack("<I", 50_021))  # where the list begins: length and place of each word, in 16 bytes
+    data[at : at + 64_000] = data[at : at + 16] * 4_000
+    path.write_bytes(data)
 
-    model_h5(path, fill=fill)
+
+@hostile
+def h5_heap_that_goes_in_a_circle(path: Path) -> None:
+    model_h5(path)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"GCOL")
+    for place in range(at + 16, len(data) - 16, 16):
+        data[place : place + 16] = struct.pack("<HH4xQ", 9, 1, 2**64 - 16)
+    path.write_bytes(data)
 
 
 @hostile

@@ -18,16 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadFile
+from .hdf5_text import Texts
 from .reading import RATIO, SMALL, regular
 
-Attributes: TypeAlias = Mapping[str, "str | list[str] | float"]
+Attributes: TypeAlias = Mapping[str, "str | list[str]"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_OBJECTS = 20_000  # groups and arrays; the largest models of Keras have 3,000
 MOST_CHUNKS = 4_096  # pieces of one array
-MOST_ATTRIBUTES = 1_000  # of a group
 DEEPEST = 50  # groups within groups
-LARGEST_TEXT = 48 * 2**20  # bytes of an attribute
 GZIP, SHUFFLE, FLETCHER32 = 1, 2, 3  # HDF5's numbers of filters
 
 
@@ -174,7 +173,7 @@ class _Walk:
     """Visits what there is, each once."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
-        self.file, self.size = file, size
+        self.file, self.size, self.texts = file, size, Texts(file, size)
         self.met: set[Any] = set()  # Any: what HDF5 tells objects apart by
 
     def group(self, gid: Any, name: str, depth: int = 0) -> Group:  # Any: h5py is not annotated
@@ -198,7 +197,7 @@ class _Walk:
                 parts[word] = self.array(found, path)
             else:
                 raise BadFile(f"its {path!r} is neither a group nor an array.")
-        return Group(name, self.attributes(gid, name), parts)
+        return Group(name, self.texts.of(h5o.get_info(gid).addr, name), parts)
 
     def enter(self, found: Any, name: str) -> None:  # Any: as above
         """Raises BadFile for an object that was met before: a circle, or twice the same numbers."""
@@ -270,48 +269,6 @@ class _Walk:
         values = np.empty(shape, dtype)
         did.read(h5s.ALL, h5s.ALL, values)
         return Array(name, shape, dtype, ((0, values.nbytes, (), 0),), (), (), io.BytesIO(values.tobytes()))
-
-    def attributes(self, gid: Any, name: str) -> Attributes:  # Any: as above
-        """The text and the single numbers that a group is described by."""
-        from h5py import h5a
-
-        count = h5a.get_num_attrs(gid)
-        if count > MOST_ATTRIBUTES:
-            raise BadFile(f"its {name!r} has {count:,} attributes.")
-        found: dict[str, str | list[str] | float] = {}
-        for raw in [h5a.open(gid, index=number).name for number in range(count)]:
-            word = raw.decode("utf-8", "replace")
-            value = self.attribute(gid, raw, f"{name!r} has an attribute {word!r}")
-            if value is not None:
-                found[word] = value
-        return found
-
-    def attribute(self, gid: Any, raw: bytes, what: str) -> str | list[str] | float | None:  # Any: as above
-        """One attribute; None for a list of numbers, which tells nothing of a model."""
-        from h5py import AttributeManager, Group, h5a, h5t
-
-        aid = h5a.open(gid, raw)
-        kind, shape = aid.get_type(), aid.shape
-        text = kind.get_class() == h5t.STRING
-        if shape is not None and 0 in shape:  # a list of no words, to which NumPy gives the type of numbers
-            return []
-        if shape is None or kind.get_class() not in (h5t.STRING, h5t.INTEGER, h5t.FLOAT, h5t.ENUM):
-            raise BadFile(f"its {what} that is no text.")
-        if not text and shape:
-            return None
-        # Words of any length may each be the longest of the file; those of one word are in it once.
-        each = self.size if text and kind.is_variable_str() else kind.get_size()
-        size = math.prod(shape) * each
-        if (size > LARGEST_TEXT and shape) or aid.get_storage_size() > self.size:
-            raise BadFile(f"its {what} of up to {size:,} bytes.")
-        value = AttributeManager(Group(gid))[raw]
-        if not text:
-            return float(value)
-        return [_text(word) for word in np.asarray(value).reshape(-1)] if shape else _text(value)
-
-
-def _text(value: Any) -> str:  # Any: what h5py makes of text
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _checked(data: bytes, name: str) -> bytes:
