@@ -21,6 +21,7 @@ from holdfast.layers import (
     Layer,
     MaxNorm,
     Normalization,
+    Resizing,
     SpatialDropout2D,
     Torch,
 )
@@ -222,3 +223,11 @@ def test_a_call_in_another_way_is_refused() -> None:
         from_config(made)
 
     assert str(caught.value) == "the model configuration calls a layer with training=True, which is not supported."
+
+
+def test_layers_that_are_the_same_in_training_may_be_called_as_in_training() -> None:
+    # As Keras says of each Resizing; all but the nearest ones were once refused.
+    made = json.loads(json.dumps(to_config(Model(x := Input((3, 3, 1)), Resizing(2, 4)(x)))))
+    made["config"]["layers"][1]["inbound_nodes"][0]["kwargs"] = {"training": True}
+
+    assert from_config(made).outputs[0].shape == (2, 4, 1)

@@ -332,7 +332,7 @@ def _histories(node: Json, *, steady: bool = False) -> list[Sequence[Json]]:
             if value is not None and not (key == "training" and (steady or value is False)):
                 raise BadValue(f"the model configuration calls a layer with {key}={value!r}, which is not supported.")
         return _histories(node.get("args", []))
-    return [history for item in node for history in _histories(item)] if isinstance(node, list) else []
+    return [one for item in node for one in _histories(item, steady=steady)] if isinstance(node, list) else []
 
 
 def _layer(row: Mapping[str, Json]) -> Layer | BaseModel:
