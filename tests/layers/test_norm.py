@@ -228,6 +228,13 @@ def test_groups_learn_behind_what_does_not(
     assert changed == [False, False, *[True] * (center + scale + 2)]
 
 
+def test_one_sample_whose_groups_have_one_number_each_is_normalized_to_zero() -> None:
+    # torch's own function refuses it.
+    found = Sequential([Input(3), GroupNormalization(3)]).predict(np.ones((1, 3), np.float32))
+
+    np.testing.assert_array_equal(found, np.zeros((1, 3)))
+
+
 def test_the_gradient_of_a_group_s_scale_alone_is_that_of_arithmetic() -> None:
     module = Sequential([Input((3, 3, 4)), GroupNormalization(2)]).module.double()
     x = torch.randn(2, 3, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)

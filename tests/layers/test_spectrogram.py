@@ -57,3 +57,10 @@ def test_what_is_said_of_a_sound_does_not_hang_on_the_others() -> None:
 def test_there_is_a_frame_around_every_so_many_samples(samples: int) -> None:
     assert SETTINGS.out_shape((samples,)) == (12, 1 + samples // 100)
     assert spectrogram(SETTINGS, SOUND[:, :samples]).shape == (2, 12, 1 + samples // 100)
+
+
+def test_an_odd_transform_reaches_one_sample_less_far() -> None:
+    layer = MelSpectrogram(31, 14, sampling_rate=RATE, num_mel_bins=3)
+
+    assert [layer.out_shape((samples,)) for samples in (84, 85)] == [(3, 6), (3, 7)]  # 7 frames were once promised
+    assert spectrogram(layer, SOUND[:, :84]).shape == (2, 3, 6)

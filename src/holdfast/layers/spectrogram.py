@@ -27,7 +27,8 @@ class MelSpectrogram(Layer):
 
     Args:
         fft_length: samples that each Fourier transform takes.
-        sequence_stride: samples from one frame to the next; there are 1 + samples // sequence_stride of them.
+        sequence_stride: samples from one frame to the next; there are 1 + samples // sequence_stride of them, of an odd
+            `fft_length` 1 + (samples - 1) // sequence_stride.
         sequence_length: samples that a frame looks at, the middle of those that are transformed; None: `fft_length`.
         window: how a frame fades in and out: "hann", "hamming" or None.
         sampling_rate: samples in a second.
@@ -70,7 +71,11 @@ class MelSpectrogram(Layer):
                 f"{self.label}: {samples} samples are too few for fft_length={self.fft_length}; "
                 f"it takes at least {self.fft_length // 2 + 1}."
             )
-        return self.num_mel_bins, 1 + samples // self.sequence_stride
+        return self.num_mel_bins, self.frames(samples)
+
+    def frames(self, samples: int) -> int:
+        """How many moments of so many samples are looked at."""
+        return 1 + (samples - self.fft_length % 2) // self.sequence_stride
 
     def build(self, *shapes: Shape) -> nn.Module:
         window = WINDOWS[self.window](self.length) if self.window else torch.ones(self.length, dtype=torch.float32)
@@ -86,7 +91,7 @@ class MelSpectrogram(Layer):
     def flops(self, *shapes: Shape) -> int:
         transform = 5 * self.fft_length * math.ceil(math.log2(self.fft_length))
         bins = self.fft_length // 2 + 1
-        return (1 + shapes[0][0] // self.sequence_stride) * (transform + 3 * bins + 2 * bins * self.num_mel_bins)
+        return self.frames(shapes[0][0]) * (transform + 3 * bins + 2 * bins * self.num_mel_bins)
 
 
 def mel_matrix(mels: int, bins: int, rate: int, low: float, high: float) -> Tensor:
