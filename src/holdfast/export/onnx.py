@@ -28,6 +28,7 @@ METADATA = "holdfast"  # the key of what travels besides the graph
 CALIBRATION = 512  # samples that show which values occur
 CALIBRATION_BATCH = 32
 LARGEST = 2**31 - 1  # bytes of a message in protocol buffers
+ORT_WARNING, ORT_ERROR = 2, 3  # what ONNX Runtime's logger tells from on; the first is its own choice
 FLOAT16_LARGEST = 65504.0
 INT8_OPERATORS = [
     *("Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Sub", "Mul", "Relu", "Clip", "LeakyRelu", "PRelu"),
@@ -238,14 +239,18 @@ def _ends(proto: Proto) -> list[str]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """torch's and ONNX Runtime's remarks to their own developers are not shown."""
+    import onnxruntime
+
     before = logging.root.manager.disable
     with warnings.catch_warnings(), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         logging.disable(logging.ERROR)
+        onnxruntime.set_default_logger_severity(ORT_ERROR)
         try:
             yield
         finally:
             logging.disable(before)
+            onnxruntime.set_default_logger_severity(ORT_WARNING)
 
 
 def session_of(path: Path) -> tuple[Any, dict[str, Any]]:  # Any: onnxruntime is not annotated; JSON
@@ -253,6 +258,6 @@ def session_of(path: Path) -> tuple[Any, dict[str, Any]]:  # Any: onnxruntime is
     runtime = need("onnxruntime", extra="onnx")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors
+    options.log_severity_level = ORT_ERROR
     session = runtime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     return session, json.loads(session.get_modelmeta().custom_metadata_map.get(METADATA, "{}"))
