@@ -1,5 +1,8 @@
 """Constraints: what they make of weights, and that training applies them after each step."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -111,3 +114,20 @@ def test_a_model_in_a_model_keeps_its_constraints() -> None:
     model.fit(np.ones((4, 2), np.float32), np.ones((4, 1), np.float32), verbose=0)
 
     np.testing.assert_allclose(np.linalg.norm(inner.get_weights()[0], axis=0), [1, 1], rtol=1e-5)
+
+
+def test_a_copy_of_a_trained_model_is_constrained_itself() -> None:
+    # Its training once changed the weights of the original, and left its own alone.
+    x, y = np.ones((4, 2), np.float32), -np.ones((4, 1), np.float32)
+    model = Sequential([Input(2), Dense(1, kernel_constraint=NonNeg())], seed=0)
+    model.compile(SGD(0.1), loss="mse")
+    model.fit(x, y, verbose=0)
+    copied, sent = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+    model.set_weights([weight - 1 for weight in model.get_weights()])
+    before = model.get_weights()[0]
+
+    for other in (copied, sent):
+        other.fit(x, y, epochs=20, verbose=0)
+
+        assert other.get_weights()[0].tolist() == [[0], [0]]
+    np.testing.assert_array_equal(model.get_weights()[0], before)

@@ -1,7 +1,7 @@
 """What `compile` was told, and the program that follows from it once the first targets are seen."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -218,16 +218,25 @@ def penalty_of(lowered: Lowered) -> Penalty | None:
     return penalty if penalty.weights or penalty.activities else None
 
 
-def constraint_of(lowered: Lowered) -> Callable[[], None] | None:
-    """What brings the weights of a model back after each step; None when none is constrained."""
-    # A sub-model may be met in several ways.
-    constrained = {(id(module), weight.parameter): (module, weight) for module, weight in lowered.constrained}.values()
+class Constrain:
+    """Brings the constrained weights of a lowered model back to what is allowed."""
+
+    # An object, not a function: a copy of the model must not go on changing the weights of the original.
+    def __init__(self, lowered: Lowered) -> None:
+        # A sub-model may be met in several ways.
+        self.weights = list(
+            {(id(main), weight.parameter): (main, weight) for main, weight in lowered.constrained}.values()
+        )
 
     @torch.no_grad()
-    def constrain() -> None:
-        for module, weight in constrained:
+    def __call__(self) -> None:
+        for main, weight in self.weights:
             assert weight.constraint is not None
-            tensor = weight.to_keras(getattr(module, weight.parameter))
+            tensor = weight.to_keras(getattr(main, weight.parameter))
             tensor.copy_(weight.constraint(tensor))
 
-    return constrain if constrained else None
+
+def constraint_of(lowered: Lowered) -> Constrain | None:
+    """What brings the weights of a model back after each step; None when none is constrained."""
+    constrain = Constrain(lowered)
+    return constrain if constrain.weights else None
