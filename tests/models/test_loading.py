@@ -192,7 +192,7 @@ def test_a_shard_that_is_missing_or_too_long_is_named(tmp_path: Path) -> None:
     ):
         load(path)
     (tmp_path / "group1-shard2of2.bin").unlink()
-    with pytest.raises(BadFile, match=r"model\.json: no such file"):
+    with pytest.raises(BadFile, match=r"model\.json: names the file 'group1-shard2of2\.bin', which is not there\.$"):
         load(path)
 
 

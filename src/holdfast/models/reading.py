@@ -57,6 +57,8 @@ def told(path: Path | str, kind: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
+        if error.filename is not None and Path(error.filename) != Path(path):
+            raise BadFile(f"{path}: names the file {Path(error.filename).name!r}, which is not there.") from error
         raise BadFile(f"{path}: no such file.") from error
     except HoldfastError as error:
         raise type(error)(f"{path}: {one_line(str(error))}") from error
