@@ -12,7 +12,7 @@ from .config import Json, from_config
 from .model import BaseModel
 
 FREE = 96 * 2**20  # bytes that any model may take: filter banks, arrays among its settings
-PER_NUMBER = 80  # bytes for a weight, all in all: itself, and what drawing its first value takes and gives back
+PER_NUMBER = 32  # bytes for a weight, all in all: itself, and what is taken on the way
 
 
 class Limit(TorchFunctionMode):
@@ -50,7 +50,7 @@ class Limit(TorchFunctionMode):
 def made(
     config: Mapping[str, Json], shapes: Iterable[tuple[int, ...]], *, seed: int, adapt: Callable[[BaseModel], None]
 ) -> BaseModel:
-    """The model of a configuration, with weights of its own, ready for those of the file.
+    """The model of a configuration, whose weights hold nothing yet, ready for those of the file.
 
     Args:
         shapes: of all arrays in the file.
@@ -63,5 +63,5 @@ def made(
     with Limit(FREE + PER_NUMBER * sum(math.prod(shape) for shape in shapes)):
         model = from_config(config, seed=seed)
         adapt(model)
-        model.settle(model.seed)
+        model.settle(model.seed, draw=False)
     return model

@@ -27,7 +27,7 @@ Link: TypeAlias = Literal["linear", "softmax", "sigmoid"]
 class Submodel(Source, Protocol):
     """A model that is used as a layer of another; it keeps its own weights."""
 
-    def settle(self, seed: int) -> "Lowered": ...
+    def settle(self, seed: int, *, draw: bool = True) -> "Lowered": ...
     @property
     def outputs(self) -> Sequence[Symbol]: ...
 
@@ -76,8 +76,10 @@ class Lowered:
         return made[1]
 
 
-def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int) -> Lowered:
+def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int, draw: bool = True) -> Lowered:
     """Builds the module of a graph and fills its weights; each value follows from the seed and the layer's place.
+
+    Without `draw` the weights hold nothing yet, for whoever reads them from a file.
 
     Layers that another model has built on the same symbols come with their weights, which both then share.
     """
@@ -98,7 +100,7 @@ def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int) -> 
         if not repeated:
             if isinstance(layer, Layer) and layer not in modules:
                 modules[layer] = layer.build(*shapes)
-            built[layer] = _attach(root, layer, modules.get(layer), words[layer], lowered, seed), shapes
+            built[layer] = _attach(root, layer, modules.get(layer), words[layer], lowered, seed, draw), shapes
         parts, first_shapes = built[layer]
         if shapes != first_shapes:
             raise BadShape(
@@ -113,7 +115,7 @@ def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int) -> 
             values |= {(call, n): node for n, node in enumerate(_submodel(graph, parts[0], nodes, shapes, given))}
         lowered.steps.append(Step(layer, names[layer], shapes, given, repeated))
     for place, (layer, main) in enumerate(lowered.mains.items()):
-        if isinstance(layer, Layer) and layer not in shared:
+        if draw and isinstance(layer, Layer) and layer not in shared:
             layer.init(main, seed=derive(seed, "weights", place))
     results = [_outwards(graph, values[symbol.call, symbol.index], symbol.shape) for symbol in outputs]
     graph.output(results[0] if len(results) == 1 else tuple(results))
@@ -145,11 +147,11 @@ def _identifiers(names: dict[Source, str]) -> dict[Source, str]:
 
 
 def _attach(
-    root: nn.Module, layer: Source, module: nn.Module | None, target: str, lowered: Lowered, seed: int
+    root: nn.Module, layer: Source, module: nn.Module | None, target: str, lowered: Lowered, seed: int, draw: bool
 ) -> list[str]:
     """Puts the layer's modules under `root`; returns their names in the order of calling."""
     if not isinstance(layer, Layer):
-        inner = cast(Submodel, layer).settle(derive(seed, "model", lowered.names[layer]))
+        inner = cast(Submodel, layer).settle(derive(seed, "model", lowered.names[layer]), draw=draw)
         root.add_module(target, inner.module)
         lowered.penalties += inner.penalties
         lowered.constrained += inner.constrained

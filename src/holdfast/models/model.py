@@ -88,13 +88,13 @@ class BaseModel(ABC):
         """The torch module and what belongs to it; made when first asked for."""
         return self.settle(self.seed)
 
-    def settle(self, seed: int) -> Lowered:
+    def settle(self, seed: int, *, draw: bool = True) -> Lowered:
         """`lowered`; weights that are made now follow from `seed`, unless the model was given a seed of its own.
 
-        So two models of one kind inside a third begin differently.
+        So two models of one kind inside a third begin differently.  Without `draw` they hold nothing yet.
         """
         if self._lowered is None:
-            self._lowered = lower(self.inputs, self.outputs, seed=self.seed if self._seeded else seed)
+            self._lowered = lower(self.inputs, self.outputs, seed=self.seed if self._seeded else seed, draw=draw)
         return self._lowered
 
     @property
