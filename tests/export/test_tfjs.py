@@ -37,7 +37,7 @@ from holdfast.layers import (
 from holdfast.layers.activations import activations
 from holdfast.models import BaseModel, Model, Sequential, Unknown
 from holdfast.models.config import ROWS as LAYERS
-from layers.building import Array, golden_model, listed, one_or_all, part
+from layers.building import Array, golden_model, listed, one_or_all, part, within_constraints
 
 RTOL, ATOL = 1e-5, 1e-6  # of single precision in another order of summing; the numbers are near 1
 
@@ -83,16 +83,6 @@ REFUSED = [case for case in CASES if case.layer in ABSENT or case.name in BY_SET
 CARRIED = [case for case in CASES if case not in REFUSED]
 RESAVE = Path(__file__).with_name("resave.cjs")
 RANDOM = np.random.default_rng(5)
-
-
-def within_constraints(model: BaseModel) -> BaseModel:
-    """The model as its weights are after a step of training."""
-    for module, weight in model.lowered.constrained:
-        tensor = getattr(module, weight.parameter)
-        assert weight.constraint is not None
-        with torch.no_grad():
-            tensor.copy_(weight.to_torch(weight.constraint(weight.to_keras(tensor))))
-    return model
 
 
 def judged(tfjs: TfjsJudge, model: BaseModel, folder: Path, x: list[Array] | None = None) -> list[Array]:
@@ -343,6 +333,24 @@ def test_names_that_tfjs_does_not_take_are_refused() -> None:
 
     with pytest.raises(BadValue, match=r"^layer 'my layer': TF.js takes letters, digits, "):
         tfjs_config(model)
+
+
+def test_a_value_that_one_call_takes_twice_and_another_too_is_refused() -> None:
+    x = Input((3,))
+    y = Dense(3, name="given")(x)
+    model = Model(x, Add(name="last")([Add(name="twice")([x, y, y]), y]))
+
+    with pytest.raises(
+        BadValue, match=r"^Add\('twice'\): takes the value of 'given' twice, and another layer takes it"
+    ):
+        tfjs_config(model)
+
+
+def test_a_value_that_one_call_takes_twice_is_carried(tfjs: TfjsJudge, tmp_path: Path) -> None:
+    x = Input((3,))
+    y = Dense(3)(x)
+
+    judged(tfjs, Model(x, Dense(2)(Add()([y, y]))), tmp_path / "out")
 
 
 def test_an_earlier_export_is_replaced_and_nothing_else(tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from cases import FILES, Case
 from holdfast import layers
 from holdfast.layers import Input, Layer, Symbol
-from holdfast.models import Model
+from holdfast.models import BaseModel, Model
 
 Array: TypeAlias = NDArray[Any]  # Any: float32, int64 or uint8
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -60,4 +61,14 @@ def golden_model(case: Case) -> Model:
     """A model of this layer alone, with the weights that Keras had; a Normalization has none."""
     model = model_of(case)
     model.set_weights(listed(part("layers", case.name), "weight") if case.layer != "Normalization" else [])
+    return model
+
+
+def within_constraints(model: BaseModel) -> BaseModel:
+    """The model as its weights are after a step of training."""
+    for module, weight in model.lowered.constrained:
+        tensor = getattr(module, weight.parameter)
+        assert weight.constraint is not None
+        with torch.no_grad():
+            tensor.copy_(weight.to_torch(weight.constraint(weight.to_keras(tensor))))
     return model

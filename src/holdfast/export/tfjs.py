@@ -18,6 +18,7 @@ from torch import Tensor
 from ..core import BadValue, whole_folder
 from ..layers import Layer, Source, Weight
 from ..models import BaseModel, BoundLayer, extras, to_config
+from ..models.graph import calls_of
 from ..models.keras2 import to_keras2
 from .tfjs_layers import ABSENT, ONLY_ONNX, ROWS, tfjs_form
 
@@ -117,6 +118,22 @@ def _check(model: BaseModel, names: dict[Source, str]) -> None:
         kind = type(layer).__name__
         if isinstance(layer, Layer) and kind not in ROWS:
             raise BadValue(f"{kind}({name!r}): TF.js has no such layer; {ABSENT.get(kind, ONLY_ONNX)}.")
+    for one in (model, *(layer for layer in names if isinstance(layer, BaseModel))):
+        _check_calls(one, names)
+
+
+def _check_calls(model: BaseModel, names: dict[Source, str]) -> None:
+    """Raises BadValue for a call that takes a value twice which another takes, too: TF.js frees it after the first."""
+    calls = calls_of(model.inputs, model.outputs)
+    for call in calls:
+        for symbol in call.inputs:
+            takers = [other for other in calls if symbol in other.inputs]
+            if call.inputs.count(symbol) > 1 and len(takers) > 1:
+                raise BadValue(
+                    f"{type(call.layer).__name__}({names[call.layer]!r}): takes the value of "
+                    f"{names[symbol.call.layer]!r} twice, and another layer takes it, too, over which TF.js stumbles; "
+                    "put Activation('linear') in between for the second."
+                )
 
 
 def _put_forms(model: BaseModel, config: dict[str, Json]) -> None:
