@@ -53,6 +53,7 @@ PAGES = (  # with programs on them
     "docs/crossval.md",
     "docs/data.md",
     "docs/design.md",
+    "docs/export.md",
     "docs/honest.md",
     "docs/keras.md",
     "docs/labels.md",

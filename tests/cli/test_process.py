@@ -76,6 +76,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str], words: lis
         "compare",
         "crossval",
         "curve",
+        "export",
         "labels",
         "ledger",
     ]

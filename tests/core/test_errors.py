@@ -8,6 +8,7 @@ from holdfast.core import (
     BadFile,
     BadShape,
     BadValue,
+    GateMissed,
     HoldfastError,
     MissingExtra,
     NotReady,
@@ -22,6 +23,7 @@ PAIRS = [
     (UnknownName, LookupError),
     (MissingExtra, ImportError),
     (NotReady, RuntimeError),
+    (GateMissed, RuntimeError),
 ]
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holdfast.core import BadShape
-from holdfast.export import FORMATS, Form, Format, Parity, verify
+from holdfast.export import Form, Parity, verify
+from holdfast.export.formats import FORMATS, Format
 from holdfast.layers import Conv2D, Dense, Flatten, Input, Rescaling
 from holdfast.models import Extras, Pictures, Sequential, Unknown
 
@@ -77,7 +78,7 @@ def test_arrays_stand_for_files_where_there_are_none(model: Sequential, tmp_path
     row = exported(model, "onnx", tmp_path / "out")
     pictures = np.random.default_rng(1).integers(0, 256, (9, 8, 8, 3), np.uint8)
 
-    parity = verify(model, row, tmp_path / "out", pictures, labels(9))
+    parity = verify(model, row.name, tmp_path / "out", pictures, labels(9))
 
     assert (parity.passed, parity.samples, parity.n) == (True, "arrays", 9)
 

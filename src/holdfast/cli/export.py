@@ -38,9 +38,10 @@ def export(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Export the model of a run, verified: held-out files go through the model and through what was exported.
+    """Write the model of a run for elsewhere, verified.
 
-    What does not answer as the model does is not handed over, and the command fails.
+    Held-out files go through the model and through what was exported.  What does not answer as the model does is not
+    handed over, and the command fails.
     """
     from .. import runs
 

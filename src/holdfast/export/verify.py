@@ -13,7 +13,7 @@ from ..core import BadShape
 from ..evaluate.interval import Interval, paired
 from ..models import BaseModel, Extras
 from .form import Array, timed
-from .formats import Format
+from .formats import FORMATS, Format
 
 LARGEST_DP = 1e-4  # of float32
 LARGEST_LOSS = 0.005  # of accuracy, when quantised
@@ -101,7 +101,7 @@ class Answers:
 
 def verify(
     model: BaseModel,
-    format: Format,
+    format: Format | str,
     folder: Path,
     samples: Samples,
     labels: NDArray[np.int64],
@@ -114,7 +114,7 @@ def verify(
 
     Args:
         model: a classifier of one input and one output.
-        format: a row of `FORMATS`.
+        format: "keras", "tfjs" or "onnx"; or a row such as `formats.FORMATS` has.
         folder: what was exported, and nothing else.
         samples: raw picture files, which each side prepares as it itself says; or an array (N, *input).
         labels: (N,) class indices.
@@ -127,8 +127,9 @@ def verify(
     """
     if not len(samples) or len(samples) != len(labels):
         raise BadShape(f"verify: {len(samples)} samples and {len(labels)} labels; one label for each is needed.")
+    row = FORMATS[format] if isinstance(format, str) else format
     said = (predict or model.predict)(samples)
-    answers = _asked(model, format, folder, samples)
+    answers = _asked(model, row, folder, samples)
     found = answers.probabilities
     if found is None or found.shape != said.shape:
         found = np.full_like(said, np.nan)
@@ -139,7 +140,7 @@ def verify(
     largest = float(np.abs(said - found).max())
     files = sorted(folder.iterdir())
     parity = Parity(
-        format=format.name,
+        format=row.name,
         quantize=quantize,
         judge=answers.judge,
         part=part,

@@ -14,8 +14,8 @@ import numpy as np
 from ..core import GateMissed, HoldfastError, need, whole_folder
 from ..data import Dataset, Part
 from ..evaluate import Ledger
-from ..export import Format, Parity, verify
-from ..export.formats import formats_of
+from ..export import Parity, verify
+from ..export.formats import Format, formats_of
 from ..models import Pictures
 from . import lines
 from .formats import size
