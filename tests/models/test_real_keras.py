@@ -154,6 +154,14 @@ def nested() -> Model:
     return Model([a, b], [Dense(2)(Concatenate()([short, long, again])), front(b)], name="nested")
 
 
+def ends_in_models() -> Model:
+    """A model whose outputs are calls of another; Keras counts these from 1, and read our second as the first."""
+    x = Input(3)
+    inner = Model(x, [Dense(2)(x), Dense(4)(x)], name="inner")
+    a, b = Input(3), Input(3)
+    return Model([a, b], [inner(b)[1], inner(a)[0], inner(a)[1]])
+
+
 def tangle() -> Model:
     """Forty dense layers, each on some of the values before it, a few of them shared, by chance."""
     chance = np.random.default_rng(5)
@@ -176,7 +184,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-OURS: list[Callable[[], BaseModel]] = [table, trained, twin, branches, nested, tangle]
+OURS: list[Callable[[], BaseModel]] = [table, trained, twin, branches, nested, ends_in_models, tangle]
 KERAS_S = [
     "sequential",
     "branches",

@@ -32,15 +32,22 @@ def calls_of(inputs: Sequence[Symbol], outputs: Sequence[Symbol]) -> list[Call]:
 
 
 def _visit(call: Call, entries: set[Call], met: dict[Source, int], finished: dict[Call, None]) -> None:
-    """Finishes a call after all that it needs.  A closure that calls itself would keep the weights alive."""
-    if call in finished:
-        return
-    if not call.inputs and call not in entries:
-        raise BadValue(f"the outputs depend on {call.layer.name or 'an Input'}, which is no input of the model.")
-    met.setdefault(call.layer, len(met))
-    for symbol in call.inputs:
-        _visit(symbol.call, entries, met, finished)
-    finished[call] = None
+    """Finishes a call after all that it needs.  Python would not let a deep model's calls call each other."""
+    stack = [(call, iter(call.inputs))]
+    while stack:
+        call, inputs = stack[-1]
+        if call in finished:
+            stack.pop()
+            continue
+        if not call.inputs and call not in entries:
+            raise BadValue(f"the outputs depend on {call.layer.name or 'an Input'}, which is no input of the model.")
+        met.setdefault(call.layer, len(met))
+        following = next(inputs, None)
+        if following is None:
+            finished[call] = None
+            stack.pop()
+        else:
+            stack.append((following.call, iter(following.call.inputs)))
 
 
 def layers_of(calls: Sequence[Call]) -> list[Source]:
