@@ -23,6 +23,7 @@ from holdfast.layers import (
     Add,
     BatchNormalization,
     Concatenate,
+    Conv1D,
     Conv2D,
     Dense,
     Dropout,
@@ -32,7 +33,9 @@ from holdfast.layers import (
     MaxPooling2D,
     Normalization,
     Rescaling,
+    Reshape,
     Torch,
+    ZeroPadding2D,
 )
 from holdfast.layers.activations import activations
 from holdfast.models import BaseModel, Model, Sequential, Unknown
@@ -326,6 +329,21 @@ def test_a_weight_that_tfjs_would_change_as_it_loads_is_refused(tmp_path: Path) 
 
     with pytest.raises(BadValue, match=r"^layer 'kept': its kernel is not yet as kernel_constraint=NonNeg\(\) wants"):
         export_tfjs(model, tmp_path / "out")
+
+
+def test_a_causal_convolution_by_the_remedy_that_the_message_names(tfjs: TfjsJudge, tmp_path: Path) -> None:
+    causal = shaken(Sequential([Input((9, 2)), Conv1D(4, 3, padding="causal", dilation_rate=2)]))
+    padding = ZeroPadding2D(((2 * 2, 0), (0, 0)))
+    remedy = Sequential(
+        [Input((9, 2)), Reshape((9, 1, 2)), padding, Conv2D(4, (3, 1), dilation_rate=(2, 1)), Reshape((9, 4))]
+    )
+    kernel, bias = causal.get_weights()
+    remedy.set_weights([kernel[:, None], bias])
+    x = RANDOM.normal(size=(3, 9, 2)).astype(np.float32)
+
+    found = judged(tfjs, remedy, tmp_path / "out", [x])
+
+    np.testing.assert_allclose(found[0], causal.predict(x), rtol=RTOL, atol=ATOL)
 
 
 def test_names_that_tfjs_does_not_take_are_refused() -> None:

@@ -157,7 +157,11 @@ ROWS: dict[str, Row] = {
     "Conv1D": Row(
         CONV,
         {"padding": ("valid", "same")},
-        {**GROUPS, "padding": "pad in front of the layer's input, before the model"},
+        {
+            **GROUPS,
+            "padding": "Reshape((length, 1, channels)), ZeroPadding2D((((k - 1) * dilation, 0), (0, 0))), Conv2D with "
+            "(k, 1) and Reshape are that",
+        },
     ),
     "Conv2D": Row(CONV, remedies=GROUPS),
     "Conv2DTranspose": Row(CONV_TRANSPOSE, remedies=EXACT_SIZE),
