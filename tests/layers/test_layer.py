@@ -172,6 +172,10 @@ WRONG_SHAPES: list[tuple[Callable[[], Symbol], str]] = [
         lambda: UnitNormalization(axis=(1, 3))(Input((3, 6))),
         "UnitNormalization: axis 3 is not one of the axes 1 to 2 of an input (3, 6).",
     ),
+    (
+        lambda: UnitNormalization(axis=(1, -2))(Input((3, 6))),
+        "UnitNormalization: axis=(1, -2) names an axis of the input (3, 6) twice.",
+    ),
     (lambda: CenterCrop(3, 3)(Input((3, 6))), "CenterCrop: takes (H, W, C), got (3, 6)."),
     (
         lambda: MelSpectrogram()(Input(1000)),

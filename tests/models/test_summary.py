@@ -5,24 +5,31 @@ import torch
 
 from holdfast.layers import (
     BatchNormalization,
+    Concatenate,
     Conv1D,
     Conv1DTranspose,
     Conv2D,
     Conv3D,
     Conv3DTranspose,
+    Cropping1D,
     Dense,
+    Dropout,
+    Embedding,
     Flatten,
+    GaussianDropout,
     GlobalAveragePooling1D,
     GlobalAveragePooling3D,
     Input,
+    Layer,
     MaxPooling1D,
     MaxPooling2D,
     MaxPooling3D,
     Rescaling,
     SeparableConv1D,
+    SpatialDropout1D,
     UpSampling1D,
 )
-from holdfast.models import Model, Row, Sequential, convnet, dense, human
+from holdfast.models import BaseModel, Model, Row, Sequential, convnet, dense, human
 
 
 def test_a_summary_of_convolutions_is_that_by_hand() -> None:
@@ -136,24 +143,48 @@ def of_volumes() -> Sequential:
     return Sequential([Input((9, 8, 10, 2)), Rescaling(1 / 255), *layers, Dense(10, "softmax")])
 
 
+def of_words() -> Model:
+    words = Input((30,))
+    near = Conv1D(3, 3, activation="relu")(Embedding(5, 4)(words))
+    far = Conv1D(2, 5, activation="relu")(Cropping1D(1)(near))
+    other = Conv1D(2, 7, activation="relu")(near)
+    both = Conv1D(4, 3, activation="relu")(Concatenate()([far, other]))
+    return Model(words, Dense(10, "softmax")(GlobalAveragePooling1D()(both)))
+
+
 @pytest.mark.parametrize(
     "model",
-    [convnet((28, 28, 1), 10), convnet((96, 96, 3), 10), dense((28, 28, 1), 10), of_series(), of_volumes()],
-    ids=["28", "96", "dense", "series", "volumes"],
+    [convnet((28, 28, 1), 10), convnet((96, 96, 3), 10), dense((28, 28, 1), 10), of_series(), of_volumes(), of_words()],
+    ids=["28", "96", "dense", "series", "volumes", "words"],
 )
-def test_the_activations_are_those_that_autograd_really_keeps(model: Sequential) -> None:
+def test_the_activations_are_those_that_autograd_really_keeps(model: BaseModel) -> None:
     """Input, rescaling and flatten used to count twice."""
-    weights = {parameter.data_ptr() for parameter in model.module.parameters()}
+    result, kept = passed(model.module, torch.zeros(4, *model.inputs[0].shape, dtype=torch.uint8))
+
+    assert result.shape == (4, 10)
+    assert kept == 4 * 4 * model.summary().activations
+
+
+@pytest.mark.parametrize("layer", [Dropout(0.5), SpatialDropout1D(0.5), GaussianDropout(0.5)], ids=str)
+def test_dropout_keeps_its_output_and_what_it_multiplied_by(layer: Layer) -> None:
+    module = layer.build((6, 2)).train()
+
+    result, kept = passed(module, torch.zeros(4, 2, 6, requires_grad=True))
+
+    assert kept + result.nbytes == 4 * 4 * layer.kept((6, 2))
+
+
+def passed(module: torch.nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """What a module gives, and how many bytes autograd keeps for its gradient, besides input and weights."""
+    ours = {tensor.data_ptr() for tensor in (x, *module.parameters())}
     kept: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
+        if storage.data_ptr() not in ours:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        result = model.module(torch.zeros(4, *model.inputs[0].shape, dtype=torch.uint8))
-
-    assert result.shape == (4, 10)  # and alive, so that no storage was used twice
-    assert sum(kept.values()) == 4 * 4 * model.summary().activations
+        result = module(x)  # alive as long as `kept` is counted, so that no storage was used twice
+    return result, sum(kept.values())

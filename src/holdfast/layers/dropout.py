@@ -122,6 +122,9 @@ class SpatialDropout(Spatial, Dropout):
     def build(self, *shapes: Shape) -> nn.Module:
         return DropoutModule(self.rate, shared_axes=tuple(range(2, 2 + self.rank)), own=self.seed)
 
+    def kept(self, *shapes: Shape) -> int:
+        return math.prod(shapes[0]) + shapes[0][-1]
+
 
 @dataclass(frozen=True, eq=False)
 class SpatialDropout1D(SpatialDropout):

@@ -1,5 +1,6 @@
 """Embedding: whole numbers as vectors that are learned."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -61,6 +62,9 @@ class Embedding(Layer):
 
     def flops(self, *shapes: Shape) -> int:
         return 0
+
+    def kept(self, *shapes: Shape) -> int:
+        return math.prod(self.out_shape(*shapes)) + 2 * math.prod(shapes[0])  # with the places, 8 bytes each
 
 
 class Lookup(nn.Module):

@@ -206,6 +206,9 @@ class Concatenate(Layer):
     def flops(self, *shapes: Shape) -> int:
         return 0
 
+    def kept(self, *shapes: Shape) -> int:
+        return math.prod(self.out_shape(*shapes))
+
 
 class Join(nn.Module):
     """torch.cat along one axis."""

@@ -70,6 +70,9 @@ class GaussianDropout(Layer):
     def build(self, *shapes: Shape) -> nn.Module:
         return Noise(add=0.0, multiply=math.sqrt(self.rate / (1 - self.rate)), own=self.seed)
 
+    def kept(self, *shapes: Shape) -> int:
+        return 2 * math.prod(shapes[0])  # with what it multiplied by
+
 
 class Noise(RandomModule):
     """In training, x * (1 + multiply * z) + add * z with z of the standard normal distribution."""

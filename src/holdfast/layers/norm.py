@@ -289,7 +289,9 @@ class UnitNormalization(Layer):
         return tuple(axis_of(self, axis, shape) for axis in ((self.axis,) if isinstance(self.axis, int) else self.axis))
 
     def out_shape(self, *shapes: Shape) -> Shape:
-        self._places(shapes[0])
+        places = self._places(shapes[0])
+        if len(set(places)) < len(places):
+            raise BadShape(f"{self.label}: axis={self.axis} names an axis of the input {shapes[0]} twice.")
         return shapes[0]
 
     def build(self, *shapes: Shape) -> nn.Module:

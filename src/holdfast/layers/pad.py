@@ -101,6 +101,9 @@ class Cropping(Spatial):
     def flops(self, *shapes: Shape) -> int:
         return 0
 
+    def kept(self, *shapes: Shape) -> int:
+        return math.prod(self.out_shape(*shapes))
+
 
 @dataclass(frozen=True, eq=False)
 class Cropping1D(Cropping):
