@@ -232,3 +232,21 @@ def test_missing_packages_are_told_before_the_data_is_read(run: Path, monkeypatc
         export_run(run, verbose=0)
 
     assert sorted(path.name for path in (run / "export").iterdir()) == ["keras", "tfjs"]
+
+
+def test_what_was_trained_on_values_of_its_own_range_reads_no_files(tmp_path: Path) -> None:
+    images, labels = small.arrays()
+
+    run = small.train(tmp_path / "runs", holdfast.data.from_arrays(images / 255, labels), epochs=1)
+
+    assert run.model.reads is None
+    with pytest.raises(BadValue, match="not on picture files"):
+        run.predict([tmp_path / "a.png"])
+
+
+def test_models_kept_while_training_read_files_too(tmp_path: Path) -> None:
+    keeping = holdfast.callbacks.ModelCheckpoint(tmp_path / "best.keras")
+
+    small.train(tmp_path / "runs", epochs=1, callbacks=[keeping])
+
+    assert holdfast.load(tmp_path / "best.keras").reads == Pictures((6, 6), 1)

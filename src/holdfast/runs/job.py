@@ -12,7 +12,7 @@ from ..callbacks import EarlyStopping
 from ..core import BadValue
 from ..data import Dataset, RandomShift
 from ..evaluate import Ledger
-from ..models import Fitting, Pictures, from_config
+from ..models import Fitting, from_config
 from ..models.arrays import check_number
 from ..models.unknown import check_coverage
 from ..training import Callback, Optimizer, get_optimizer
@@ -192,7 +192,6 @@ def carry_out(
         record.stop = history.stop.reason if history.stop else f"all {record.settings.epochs} epochs are done"
         record.kept_epoch = kept + 1
         record.temperature = calibrate(session.model, data, record.settings.coverage)
-        session.model.reads = Pictures.of(session.model) if record.pictures else None
         session.model.save(folder / MODEL)
         record.scores["baselines"] = {"logistic regression": logistic_regression(data, seed=record.settings.seed)}
         if record.settings.seeds > 1:

@@ -18,7 +18,7 @@ from ..data import Dataset, Part, RandomShift
 from ..data.assign import assign
 from ..data.source import VALIDATION
 from ..layers import Normalization
-from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
+from ..models import BaseModel, Fitting, Pictures, from_config, links, pick_device, prepare, ready_made, to_config
 from ..models.arrays import check_number
 from ..models.recipe import (
     LABEL_SMOOTHING,
@@ -188,6 +188,7 @@ def session_for(
         augment=RandomShift(settings.shift) if settings.shift else None,
         measure_train="never",  # `judge` measures all parts anew, once the weights to keep are known
     )
+    network.reads = Pictures.of(network) if holds_pictures(data.train) else None  # as `data.load` has read them
     return session, stopper
 
 
