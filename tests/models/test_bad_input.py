@@ -153,7 +153,11 @@ def test_fit_refuses_in_one_sentence(
     [
         (X[0], "x has shape (6, 6, 3), the model takes (N, 6, 6, 3); a single sample needs a batch axis: x[None]."),
         (X[:0], "x has no samples."),
-        ("cat.jpg", "x holds <U7; numbers are needed."),
+        (
+            "cat.jpg",
+            "predict: the model does not say how picture files become its input; give an array, or set "
+            "model.reads = holdfast.models.Pictures.of(model).",
+        ),
         ([X, X], "x has shape (2, 12, 6, 6, 3), the model takes (N, 6, 6, 3)."),
         ({"picture": X}, "x has ['picture']; the model also takes 'input_layer'."),
     ],
