@@ -92,6 +92,21 @@ def test_frozen_it_does_not_learn() -> None:
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
 
 
+def test_what_is_frozen_inside_it_does_not_learn() -> None:
+    # It once did, as the layer as a whole is trainable.
+    def half(shape: tuple[int, ...]) -> nn.Module:
+        return nn.Sequential(nn.Linear(shape[0], 2).requires_grad_(False), nn.Linear(2, 1))
+
+    model = Sequential([Input(3), Torch(half)])
+    before = model.get_weights()
+    model.compile(SGD(0.1), loss="mse")
+
+    model.fit(np.ones((4, 3)), np.ones(4), verbose=0)
+
+    changed = [bool((one != other).any()) for one, other in zip(before, model.get_weights(), strict=True)]
+    assert changed == [False, False, True, True]
+
+
 def test_frozen_its_batch_normalization_keeps_its_statistics() -> None:
     model = Sequential([Input(3), Torch(lambda shape: nn.BatchNorm1d(shape[0]), trainable=False), Dense(1)])
     before = model.get_layer(index=0).get_weights()

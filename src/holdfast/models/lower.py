@@ -165,11 +165,11 @@ def _attach(
     for part, child in parts.items():
         root.add_module(part, child)
     main = lowered.mains[layer] = parts[target]
-    for parameter in main.parameters():
-        parameter.requires_grad_(layer.trainable)
-    if layer.trainable:  # as in Keras, what cannot change costs nothing
+    if layer.trainable:
         lowered.penalties += [(main, w.parameter, w.regularizer) for w in layer.weights() if w.regularizer is not None]
         lowered.constrained += [(main, weight) for weight in layer.weights() if weight.constraint is not None]
+    else:  # as in Keras, what cannot change costs nothing
+        main.requires_grad_(False)
     return list(parts)
 
 
