@@ -28,6 +28,7 @@ MOST_MEMBERS = 1_000  # of an archive; a .keras file has four
 LARGEST_DIRECTORY = 2**20  # bytes of an archive's own list of members
 RATIO = 100  # of a size to what it takes in the file; weights shrink by a tenth, configurations to a tenth
 SMALL = 2**20  # bytes that may have shrunk by any ratio
+ENCRYPTED = 0x41  # flags of a member: in one of two ways
 CHUNK = 2**20  # bytes read at a time
 LONGEST_REASON = 400  # characters
 DAMAGED = (  # what zipfile, json, h5py and the reading of a strange configuration raise
@@ -193,25 +194,7 @@ class Archive:
         members: dict[str, zipfile.ZipInfo] = {}
         for one in found:
             name = one.orig_filename  # as written: ZipInfo.filename ends at a zero
-            mode = stat.S_IFMT(one.external_attr >> 16)
-            problem = (
-                "leads out of the archive"
-                if not _harmless(name)
-                else "is there twice"
-                if name in members
-                else "is a link or a device"
-                if mode not in (0, stat.S_IFREG, stat.S_IFDIR)
-                else "is encrypted"
-                if one.flag_bits & 0x41
-                else "is packed in a way that is not read"
-                if one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-                else "is larger than the file"
-                if one.compress_size > self._size
-                or (one.compress_type == zipfile.ZIP_STORED and one.file_size != one.compress_size)
-                else f"unpacks to {one.file_size:,} bytes, more than {RATIO} times what it takes"
-                if one.file_size > max(SMALL, RATIO * one.compress_size)
-                else None
-            )
+            problem = "is there twice" if name in members else _problem(one, self._size)
             if problem:
                 raise BadFile(f"its member {name!r} {problem}.")
             members[name] = one
@@ -234,6 +217,24 @@ class Archive:
         if name in self.members:
             check_json_size(self.members[name].file_size, f"its {name}")
         return parse_json(self.read(name), f"its {name}")
+
+
+def _problem(member: zipfile.ZipInfo, size: int) -> str | None:
+    """Why a member of an archive of `size` bytes is not read, or None."""
+    stored, unpacked = member.compress_size, member.file_size
+    if not _harmless(member.orig_filename):
+        return "leads out of the archive"
+    if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a link or a device"
+    if member.flag_bits & ENCRYPTED:
+        return "is encrypted"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is packed in a way that is not read"
+    if stored > size or (member.compress_type == zipfile.ZIP_STORED and unpacked != stored):
+        return "is larger than the file"
+    if unpacked > max(SMALL, RATIO * stored):
+        return f"unpacks to {unpacked:,} bytes, more than {RATIO} times what it takes"
+    return None
 
 
 class _Frugal(io.RawIOBase):
