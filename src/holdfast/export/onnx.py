@@ -74,6 +74,9 @@ def export_onnx(
 
 def _graph(model: BaseModel) -> Proto:
     """The model in torch's translation."""
+    import torch._dynamo
+    import torch.onnx._internal.exporter  # torch's own import of them swallows Ctrl-C
+
     module = deepcopy(model.module).cpu().eval()
     sample = tuple(torch.zeros((2, *symbol.shape)) for symbol in model.inputs)
     ends = [f"holdfast_{n}" for n in range(len(model.inputs) + len(model.outputs))]  # no value inside is called so
@@ -91,6 +94,8 @@ def _graph(model: BaseModel) -> Proto:
     except Exception as error:  # whatever torch's exporter meets
         if isinstance(error, HoldfastError):
             raise
+        if isinstance(error.__context__, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
         raise BadValue(f"ONNX: {_culprit(model, error)}.") from error
     assert program is not None
     proto = program.model_proto
