@@ -184,3 +184,14 @@ def test_its_weights_are_kept_in_training_and_come_back(tmp_path: Path) -> None:
     other.module.load_state_dict(load_file(tmp_path / "2.safetensors"))
 
     np.testing.assert_array_equal(other.predict(PIXELS), one.predict(PIXELS))
+
+
+def test_its_weights_go_to_a_file_of_weights_and_come_back(tmp_path: Path) -> None:
+    one, other = (
+        Sequential([Input((6, 5, 2)), Torch(convolution), Flatten(), Dense(3, "softmax")], seed=seed) for seed in (0, 1)
+    )
+
+    one.save_weights(tmp_path / "net.weights.h5")
+    other.load_weights(tmp_path / "net.weights.h5")
+
+    np.testing.assert_array_equal(other.predict(PIXELS), one.predict(PIXELS))

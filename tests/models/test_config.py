@@ -138,7 +138,7 @@ def test_a_layer_that_keras_does_not_have_is_named() -> None:
         to_config(model)
 
     assert str(caught.value) == (
-        "layer 'special': the .keras format has no word for Mine; save its weights with get_weights."
+        "layer 'special': the .keras format has no word for Mine; save its weights with save_weights."
     )
 
 

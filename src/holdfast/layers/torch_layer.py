@@ -32,8 +32,8 @@ class Torch(Layer):
 
     Shapes are (H, W, C), as everywhere; the module itself sees and gives channels-first tensors (N, C, H, W), as
     torch's own do; vectors are (N, C).  Its first weights, and on a CPU what it draws in training, follow from the
-    model's seed.  No model file has a word for it, as that would take running code from the file: `get_weights`,
-    checkpoints and `ModelCheckpoint("NAME.safetensors")` keep its weights.
+    model's seed.  No model file has a word for it, as that would take running code from the file: `save_weights`,
+    `get_weights`, checkpoints and `ModelCheckpoint("NAME.safetensors")` keep its weights.
 
     Args:
         make: from the shapes of the inputs, without the batch axis, to a new module each time.

@@ -181,7 +181,7 @@ def _layer_config(layer: Source, name: str) -> dict[str, Json]:
     assert isinstance(layer, Layer)
     kind = type(layer).__name__
     if kind not in ROWS or ROWS[kind].layer is not type(layer):
-        raise BadValue(f"layer {name!r}: the .keras format has no word for {kind}; save its weights with get_weights.")
+        raise BadValue(f"layer {name!r}: the .keras format has no word for {kind}; save its weights with save_weights.")
     left_out = ("input_shape", *ROWS[kind].without)
     settings = {key: to_json(value) for key, value in layer.settings().items() if key not in left_out}
     settings["name"] = name
