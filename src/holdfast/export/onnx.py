@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..core import BadValue, HoldfastError, need, whole_file
 from ..models import BaseModel, extras
 from ..models.arrays import Arrays, as_inputs
+from .pads import keep_pads
 
 Quantize: TypeAlias = Literal["float16", "int8"]
 Proto: TypeAlias = Any  # onnx.ModelProto; onnx may be missing
@@ -101,6 +102,7 @@ def _graph(model: BaseModel) -> Proto:
     proto = program.model_proto
     if proto.ByteSize() > LARGEST:
         raise BadValue(f"ONNX: the model takes {proto.ByteSize() / 1e9:.1f} GB; one file holds at most 2 GB.")
+    keep_pads(proto)
     _rename(proto.graph, dict(zip(ends, _names(model), strict=True)))
     return proto
 
