@@ -81,6 +81,7 @@ def export_run(
     if to == "onnx":
         need("onnx", extra="onnx")  # before the data is read
     run = Run.load(folder)
+    run.model.module.to("cpu")  # as those who judge: a GPU's TF32 alone would miss the gate
     run.model.reads = run.model.reads or (Pictures.of(run.model) if run.record.pictures else None)  # runs of before
     data = data_of(run.record, folder, quiet=not verbose) if data is None else data
     check_same(run.record, data)
