@@ -120,7 +120,7 @@ WRONG_VALUES: list[tuple[Callable[[], Any], str]] = [  # Any: a layer or a symbo
     ),
     (
         lambda: Resizing(3, 3, "cubic"),  # type: ignore[arg-type]  # the point
-        "Resizing(interpolation='cubic'): must be 'bilinear' or 'nearest' or 'bicubic'.",
+        "Resizing(interpolation='cubic'): must be 'nearest' or 'bilinear' or 'bicubic'.",
     ),
     (
         lambda: MelSpectrogram(fft_length=64, sequence_length=65),

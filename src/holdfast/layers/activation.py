@@ -24,6 +24,7 @@ from .layer import (
     Weight,
     axis_of,
     integer,
+    not_negative,
     optional,
     setting,
 )
@@ -47,9 +48,9 @@ class Activation(Layer):
 class ReLU(Layer):
     """max_value where x >= max_value; x where x >= threshold; else negative_slope * (x - threshold)."""
 
-    max_value: float | None = setting(None, convert=optional(float), check=lambda v: _not_negative(v))
-    negative_slope: float = setting(0.0, convert=float, check=lambda v: _not_negative(v))
-    threshold: float = setting(0.0, convert=float, check=lambda v: _not_negative(v))
+    max_value: float | None = setting(None, convert=optional(float), check=not_negative)
+    negative_slope: float = setting(0.0, convert=float, check=not_negative)
+    threshold: float = setting(0.0, convert=float, check=not_negative)
 
     def out_shape(self, *shapes: Shape) -> Shape:
         return shapes[0]
@@ -60,10 +61,6 @@ class ReLU(Layer):
         if (self.max_value, self.negative_slope, self.threshold) == (6.0, 0.0, 0.0):
             return nn.ReLU6()
         return PiecewiseReLU(self.max_value, self.negative_slope, self.threshold)
-
-
-def _not_negative(value: float | None) -> str | None:
-    return None if value is None or value >= 0 else "must not be negative"
 
 
 class PiecewiseReLU(nn.Module):
@@ -97,7 +94,7 @@ class Softmax(Layer):
 class LeakyReLU(Layer):
     """x where x >= 0, else negative_slope * x."""
 
-    negative_slope: float = setting(0.3, convert=float, check=_not_negative)
+    negative_slope: float = setting(0.3, convert=float, check=not_negative)
 
     def out_shape(self, *shapes: Shape) -> Shape:
         return shapes[0]

@@ -304,6 +304,10 @@ def positive(value: object) -> str | None:
     return None if all(number is None or number > 0 for number in numbers) else "must be positive"
 
 
+def not_negative(value: float | None) -> str | None:
+    return None if value is None or value >= 0 else "must not be negative"
+
+
 def one_of(*words: str) -> Callable[[object], str | None]:
     return lambda value: None if value in words else f"must be {' or '.join(repr(word) for word in words)}"
 

@@ -19,6 +19,7 @@ from .layer import (
     ConstraintSetting,
     InitializerSetting,
     Layer,
+    M,
     RegularizerSetting,
     Setting,
     Shape,
@@ -69,19 +70,13 @@ class BatchNormalization(Layer):
         return shapes[0]
 
     def weights(self) -> tuple[Weight, ...]:
-        gamma = Weight("gamma", "weight", "", self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
-        beta = Weight("beta", "bias", "", self.beta_initializer, self.beta_regularizer, self.beta_constraint)
         mean = Weight("moving_mean", "running_mean", "", self.moving_mean_initializer)
         variance = Weight("moving_variance", "running_var", "", self.moving_variance_initializer)
-        return (*((gamma,) if self.scale else ()), *((beta,) if self.center else ()), mean, variance)
+        return (*gamma_and_beta(self), mean, variance)
 
     def build(self, *shapes: Shape) -> nn.Module:
         module = BatchNorm(shapes[0][-1], epsilon=self.epsilon, momentum=1 - self.momentum, frozen=not self.trainable)
-        if not self.scale:
-            module.register_parameter("weight", None)
-        if not self.center:
-            module.register_parameter("bias", None)
-        return module
+        return without_unused(self, module)
 
     def flops(self, *shapes: Shape) -> int:
         return 2 * math.prod(shapes[0])
@@ -141,17 +136,11 @@ class LayerNormalization(Layer):
         return shapes[0]
 
     def weights(self) -> tuple[Weight, ...]:
-        gamma = Weight("gamma", "weight", "", self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
-        beta = Weight("beta", "bias", "", self.beta_initializer, self.beta_regularizer, self.beta_constraint)
-        return (*((gamma,) if self.scale else ()), *((beta,) if self.center else ()))
+        return gamma_and_beta(self)
 
     def build(self, *shapes: Shape) -> nn.Module:
         module = nn.LayerNorm(shapes[0][-1], eps=self.epsilon, dtype=torch.float32)
-        if not self.scale:
-            module.register_parameter("weight", None)
-        if not self.center:
-            module.register_parameter("bias", None)
-        return chain(**last(module, shapes[0]))
+        return chain(**last(without_unused(self, module), shapes[0]))
 
     def flops(self, *shapes: Shape) -> int:
         return 7 * math.prod(shapes[0])
@@ -190,19 +179,13 @@ class GroupNormalization(Layer):
         return shapes[0]
 
     def weights(self) -> tuple[Weight, ...]:
-        gamma = Weight("gamma", "weight", "", self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
-        beta = Weight("beta", "bias", "", self.beta_initializer, self.beta_regularizer, self.beta_constraint)
-        return (*((gamma,) if self.scale else ()), *((beta,) if self.center else ()))
+        return gamma_and_beta(self)
 
     def build(self, *shapes: Shape) -> nn.Module:
         channels = shapes[0][-1]
         groups = channels if self.groups == -1 else self.groups
         module = GroupNorm(groups, channels, eps=self.epsilon, dtype=torch.float32)
-        if not self.scale:
-            module.register_parameter("weight", None)
-        if not self.center:
-            module.register_parameter("bias", None)
-        return module
+        return without_unused(self, module)
 
     def flops(self, *shapes: Shape) -> int:
         return 7 * math.prod(shapes[0])
@@ -311,6 +294,25 @@ class UnitLength(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         length: Tensor = torch.linalg.vector_norm(x, dim=self.dims, keepdim=True)
         return x / length.clamp(min=1e-12)
+
+
+Scaling: TypeAlias = BatchNormalization | LayerNormalization | GroupNormalization
+
+
+def gamma_and_beta(layer: Scaling) -> tuple[Weight, ...]:
+    """Of these two weights, those that the layer has."""
+    gamma = Weight("gamma", "weight", "", layer.gamma_initializer, layer.gamma_regularizer, layer.gamma_constraint)
+    beta = Weight("beta", "bias", "", layer.beta_initializer, layer.beta_regularizer, layer.beta_constraint)
+    return (*((gamma,) if layer.scale else ()), *((beta,) if layer.center else ()))
+
+
+def without_unused(layer: Scaling, module: M) -> M:
+    """A module of torch's without the weights that the layer does not have."""
+    if not layer.scale:
+        module.register_parameter("weight", None)
+    if not layer.center:
+        module.register_parameter("bias", None)
+    return module
 
 
 def _last_axis_only(layer: Layer, axis: int, shape: Shape) -> None:

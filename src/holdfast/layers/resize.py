@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from ..core import BadValue
 from .layer import REQUIRED, Layer, Shape, chain, integer, one_of, positive, require_rank, setting
+from .upsample import MODES, TAPS
 
 Size = tuple[int, int]
-MODES = {"bilinear": "bilinear", "nearest": "nearest-exact", "bicubic": "bicubic"}  # torch's words
 
 
 def fitting(size: Size, target: Size, *, inside: bool) -> Size:
@@ -67,8 +67,7 @@ class Resizing(Layer):
         return chain(pad=nn.ConstantPad2d((columns, columns, rows, rows), self.fill_value), main=scale)
 
     def flops(self, *shapes: Shape) -> int:
-        taps = {"nearest": 0, "bilinear": 4, "bicubic": 16}[self.interpolation]
-        return 2 * taps * self.height * self.width * shapes[0][-1]
+        return 2 * TAPS[self.interpolation] * self.height * self.width * shapes[0][-1]
 
 
 @dataclass(frozen=True, eq=False)

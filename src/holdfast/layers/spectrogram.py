@@ -9,16 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ..core import BadShape, BadValue
-from .layer import Layer, Shape, integer, one_of, optional, positive, require_rank, setting
+from .layer import Layer, Shape, integer, not_negative, one_of, optional, positive, require_rank, setting
 
 WINDOWS: dict[str, Callable[[int], Tensor]] = {
     "hann": lambda length: torch.hann_window(length, dtype=torch.float32),
     "hamming": lambda length: torch.hamming_window(length, dtype=torch.float32),
 }
-
-
-def _not_negative(value: float) -> str | None:
-    return None if value >= 0 else "must not be negative"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +42,10 @@ class MelSpectrogram(Layer):
     window: Literal["hann", "hamming"] | None = setting("hann", check=lambda value: value and one_of(*WINDOWS)(value))
     sampling_rate: int = setting(16000, convert=integer, check=positive)
     num_mel_bins: int = setting(128, convert=integer, check=positive)
-    min_freq: float = setting(20.0, convert=float, check=_not_negative)
+    min_freq: float = setting(20.0, convert=float, check=not_negative)
     max_freq: float | None = setting(None, convert=optional(float), check=positive)
     power_to_db: bool = setting(True, convert=bool)
-    top_db: float = setting(80.0, convert=float, check=_not_negative)
+    top_db: float = setting(80.0, convert=float, check=not_negative)
     mag_exp: float = setting(2.0, convert=float, check=positive)
     min_power: float = setting(1e-10, convert=float, check=positive)
     ref_power: float = setting(1.0, convert=float)
