@@ -1,0 +1,5 @@
+"""The judge that tests of exports have."""
+
+from export.conftest import tfjs
+
+__all__ = ["tfjs"]
