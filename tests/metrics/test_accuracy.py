@@ -91,3 +91,18 @@ def test_top_k_refuses_a_k_that_makes_everything_right() -> None:
 def test_categorical_accuracy_points_to_the_sparse_one() -> None:
     with pytest.raises(BadShape, match="use sparse_categorical_accuracy with integer targets"):
         CategoricalAccuracy().update(torch.tensor([0, 1, 2, 0]), THREE)
+
+
+def test_with_a_class_at_each_place_the_mean_counts() -> None:
+    # Of series, say; once refused.
+    indices = torch.tensor([[0, 1], [1, 1], [0, 0]])
+    predictions = torch.tensor([0.9, 0.1]).expand(3, 2, 2)  # class 0 everywhere
+
+    for metric in (Accuracy, SparseCategoricalAccuracy):
+        for targets in (indices, indices[..., None], torch.eye(2)[indices]):
+            assert value(metric(), targets, predictions) == 0.5
+
+
+def test_one_class_for_several_places_is_refused() -> None:
+    with pytest.raises(BadShape, match=r"^accuracy: targets have shape \(3,\), predictions \(3, 3, 2\); "):
+        value(Accuracy(), torch.zeros(3), torch.zeros(3, 3, 2))

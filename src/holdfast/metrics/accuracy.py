@@ -37,7 +37,10 @@ class CategoricalAccuracy(SampleMean):
 
 
 class SparseCategoricalAccuracy(SampleMean):
-    """How often the likeliest class is the target.  targets: integers (N,) or (N, 1); predictions: (N, K)."""
+    """How often the likeliest class is the target.  targets: integers (N,) or (N, 1); predictions: (N, K).
+
+    Of series, images and volumes with a class at each place, (N, ...) and (N, ..., K), each sample's mean counts.
+    """
 
     ranks = True
 
@@ -45,14 +48,15 @@ class SparseCategoricalAccuracy(SampleMean):
         super().__init__(name)
 
     def values(self, targets: Tensor, predictions: Tensor) -> Tensor:
-        return predictions.argmax(-1) == class_indices(self.name, targets, predictions)
+        return right(self.name, targets, predictions)
 
 
 class Accuracy(SampleMean):
     """How often the prediction is right, in the sense that fits the shapes of targets and predictions, as in Keras.
 
     Binary (threshold 0.5) when predictions have one value a sample, (N, 1) or (N,); sparse when targets are class
-    indices, (N,) or (N, 1); else categorical.  Keras takes predictions (N,) for one sample of N classes; we do not.
+    indices, (N,) or (N, 1); else categorical.  With a class at each place, (N, ...) for predictions (N, ..., K), each
+    sample's mean counts.  Keras takes predictions (N,) for one sample of N classes; we do not.
     """
 
     ranks = True
@@ -64,7 +68,15 @@ class Accuracy(SampleMean):
         if predictions.ndim == 1 or predictions.shape[-1] == 1:
             targets, predictions = same_shape(self.name, targets, predictions)
             return (predictions > 0.5) == targets
-        return predictions.argmax(-1) == class_indices(self.name, targets, predictions)
+        return right(self.name, targets, predictions)
+
+
+def right(name: str, targets: Tensor, predictions: Tensor) -> Tensor:
+    """Whether the likeliest class is the target's, (N,); of predictions (N, ..., K) at each place, (N, ...)."""
+    places = predictions.shape[:-1]
+    if len(places) > 1 and targets.shape[: len(places)] == places:
+        return right(name, targets.flatten(0, len(places) - 1), predictions.flatten(0, -2)).view(places)
+    return predictions.argmax(-1) == class_indices(name, targets, predictions)
 
 
 class TopKCategoricalAccuracy(SampleMean):

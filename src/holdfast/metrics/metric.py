@@ -120,9 +120,9 @@ def class_indices(name: str, targets: Tensor, predictions: Tensor) -> Tensor:
     Raises:
         BadShape: the shapes do not fit each other.
     """
-    if targets.ndim == 2 and targets.shape[1] == predictions.shape[1] > 1:
+    if predictions.ndim == 2 and targets.ndim == 2 and targets.shape[1] == predictions.shape[1] > 1:
         return targets.argmax(1)
-    if targets.ndim == 1 or targets.shape[1:] == (1,):
+    if predictions.ndim == 2 and (targets.ndim == 1 or targets.shape[1:] == (1,)):
         return targets.reshape(-1).long()
     raise BadShape(
         f"{name}: targets have shape {tuple(targets.shape)}, predictions {tuple(predictions.shape)}; "
