@@ -1,11 +1,12 @@
 """Files appear whole or not at all."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from holdfast.core import BadFile, whole_file
+from holdfast.core import BadFile, whole_file, whole_folder
 
 
 def test_a_file_appears_when_the_block_ends_in_a_folder_made_for_it(tmp_path: Path) -> None:
@@ -71,3 +72,18 @@ def test_an_error_of_the_writer_s_own_names_the_final_path(tmp_path: Path) -> No
         raise BadFile(f"cannot write {temporary}: no space left")
 
     assert str(caught.value) == f"cannot write {path}: no space left"
+
+
+def test_a_folder_that_fails_half_way_leaves_the_one_before(tmp_path: Path) -> None:
+    path, ours = tmp_path / "out", re.compile("[ab]")
+    with whole_folder(path, ours) as temporary:
+        (temporary / "a").write_text("first")
+
+    with pytest.raises(RuntimeError), whole_folder(path, ours) as temporary:
+        (temporary / "b").write_text("half")
+        raise RuntimeError
+
+    assert [one.name for one in tmp_path.rglob("*")] == ["out", "a"]
+    with whole_folder(path, ours) as temporary:
+        (temporary / "b").write_text("second")
+    assert [one.name for one in tmp_path.rglob("*")] == ["out", "b"]
