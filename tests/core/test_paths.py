@@ -80,8 +80,7 @@ def test_a_folder_that_fails_half_way_leaves_the_one_before(tmp_path: Path) -> N
         (temporary / "a").write_text("first")
 
     with pytest.raises(RuntimeError), whole_folder(path, ours) as temporary:
-        (temporary / "b").write_text("half")
-        raise RuntimeError
+        raise RuntimeError((temporary / "b").write_text("half"))
 
     assert [one.name for one in tmp_path.rglob("*")] == ["out", "a"]
     with whole_folder(path, ours) as temporary:
