@@ -152,7 +152,6 @@ def test_a_setting_has_a_number_for_each_axis(layer: Conv1D | Conv3D, sides: tup
             'take padding="same", a smaller window or fewer layers before it.',
         ),
     ],
-    ids=str,
 )
 def test_what_does_not_fit_is_named(layer: Callable[[], object], text: str) -> None:
     with pytest.raises((BadShape, BadValue)) as caught:

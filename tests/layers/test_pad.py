@@ -96,7 +96,6 @@ def assert_cropped(layer: Cropping1D | Cropping2D | Cropping3D, given: Array, ex
         (lambda: Cropping1D().out_shape((5,)), "Cropping1D: takes (T, C), got (5,)."),
         (lambda: ZeroPadding3D().out_shape((5, 4, 1)), "ZeroPadding3D: takes (D, H, W, C), got (5, 4, 1)."),
     ],
-    ids=str,
 )
 def test_what_does_not_fit_is_named(layer: Callable[[], object], text: str) -> None:
     with pytest.raises((BadShape, BadValue)) as caught:

@@ -101,7 +101,6 @@ def test_operations_are_those_of_every_value_that_comes_in() -> None:
         ),
         (lambda: Conv3DTranspose(1, 3).out_shape((4, 4, 1)), "Conv3DTranspose: takes (D, H, W, C), got (4, 4, 1)."),
     ],
-    ids=str,
 )
 def test_what_does_not_fit_is_named(layer: Callable[[], object], text: str) -> None:
     with pytest.raises((BadShape, BadValue)) as caught:

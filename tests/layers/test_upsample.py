@@ -51,7 +51,6 @@ def test_between_two_pixels_lie_those_in_between() -> None:
         ),
         (lambda: UpSampling1D().out_shape((3, 3, 1)), "UpSampling1D: takes (T, C), got (3, 3, 1)."),
     ],
-    ids=str,
 )
 def test_what_does_not_fit_is_named(layer: Callable[[], object], text: str) -> None:
     with pytest.raises((BadShape, BadValue)) as caught:

@@ -681,6 +681,13 @@ def test_several_outputs_have_keys_of_their_own() -> None:
     assert list(model.evaluate(X, [Y, X[:, 0]], return_dict=True)) == keys
 
 
+def test_no_metrics_are_none_for_every_output() -> None:
+    model = two_heads()
+    model.compile("adam", metrics=[], weighted_metrics=[])
+
+    assert list(model.fit(X, [Y, X[:, 0]], verbose=0).history) == ["loss", "kind_loss", "size_loss"]
+
+
 def test_several_inputs_are_trained_on() -> None:
     a, b = Input(3, name="a"), Input(3, name="b")
     model = Model([a, b], Dense(3, "softmax")(Add()([Dense(8, "tanh")(a), Dense(8, "tanh")(b)])))

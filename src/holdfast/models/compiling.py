@@ -138,7 +138,7 @@ def program_for(
 
 def _by_output(value: Any, names: Sequence[str], what: str) -> list[Any]:
     """One item for each output, from a dict by name, a list in order, or the only item."""
-    if value is None:
+    if value is None or (what.endswith("metrics") and value == []):
         return [None] * len(names)
     if isinstance(value, Mapping) and "class_name" not in value:
         strange = next((key for key in value if key not in names), None)
