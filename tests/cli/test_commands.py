@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import holdfast
-from holdfast.models import to_config
+from holdfast.models import convnet, to_config
 from holdfast.runs import Run
 from holdfast.runs.run import openings
 
@@ -164,6 +164,25 @@ def test_predict_names_the_likeliest_classes(photos: Path, says: Says) -> None:
     assert says("predict", "runs/my-photos-001", "light.png", "--top", 1)[1] == lines[1].split("  cat")[0] + "\n"
 
 
+def test_predict_takes_a_model_file_too(photos: Path, says: Says) -> None:
+    says("train", photos, *QUICK, "-q")
+    says("export", "runs/my-photos-001", "--to", "tfjs", "-q")
+    picture = photos / "cat" / "0.png"
+    wanted = says("predict", "runs/my-photos-001", picture)
+
+    for file in ("runs/my-photos-001/model.keras", "runs/my-photos-001/export/tfjs"):
+        assert says("predict", file, picture) == wanted
+
+
+def test_predict_refuses_a_model_that_names_no_classes(photos: Path, says: Says) -> None:
+    convnet((8, 8, 3), 2).save("net.keras")
+
+    code, _, err = says("predict", "net.keras", photos / "cat" / "0.png")
+
+    assert code == 2
+    assert err.startswith("holdfast: net.keras: does not name a class for each output; ask it in Python: ")
+
+
 def test_predict_goes_on_after_what_is_no_picture(photos: Path, says: Says) -> None:
     says("train", photos, *QUICK, "-q")
     Path("notes.txt").write_text("no picture")
@@ -298,7 +317,10 @@ def test_resume_finds_data_that_has_moved(small: Path, says: Says, monkeypatch: 
         assert says("train", small, *QUICK, "--seed", 3, "-q") == (130, "", "")
     small.rename("moved.npz")
 
-    assert "small.npz: no such file" in says("train", "--resume", "runs/small-001")[2]
+    assert (
+        "small.npz: is not there, and runs/small-001 was trained on it"
+        in says("train", "--resume", "runs/small-001")[2]
+    )
     assert says("train", "moved.npz", "--resume", "runs/small-001", "-q") == (0, "", "")
     assert says("evaluate", "runs/small-001")[0] == 0
 

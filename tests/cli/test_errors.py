@@ -73,10 +73,12 @@ WRONG = [
     ("train small.npz --batch-size 0", "Invalid value for '--batch-size': Input should be greater than"),
     (
         "train small.npz --precision half",
-        "Invalid value for '--precision': Value error, 'half' is not one of 'auto', 'float32'",
+        "Invalid value for '--precision': 'half' is not one of 'auto', 'float32'",
     ),
     ("predict", "Missing argument 'RUN'. See: holdfast predict --help"),
     ("predict runs/x", "Missing argument 'PICTURE'. See: holdfast predict --help"),
+    ("predict small.npz x.png", "small.npz: is no .keras model file"),
+    ("evaluate small.npz", "small.npz: is a file; give the folder of a run, such as runs/digits-001."),
     ("evaluate", "Missing argument 'RUN'. See: holdfast evaluate --help"),
     # names
     ("train digit", "no file, folder or data set is called 'digit'; did you mean 'digits'?"),

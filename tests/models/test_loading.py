@@ -178,6 +178,9 @@ def test_what_is_none_of_these_is_told_what_could_be_read(tmp_path: Path) -> Non
             load(tmp_path / name)
     with pytest.raises(BadFile, match=r"is a folder without a model\.json; "):
         load(tmp_path)
+    convnet().save(tmp_path / "model.keras")
+    with pytest.raises(BadFile, match=r"is a folder without a model\.json; load .*model\.keras\.$"):
+        load(tmp_path)
     with pytest.raises(BadFile, match=r"nowhere: no such file\.$"):
         load(tmp_path / "nowhere")
 

@@ -252,6 +252,14 @@ def test_data_that_has_changed_is_refused_and_nothing_is_opened(tmp_path: Path) 
     assert openings(run.folder) == 0
 
 
+def test_data_that_has_gone_is_named_with_the_run(tmp_path: Path) -> None:
+    run = train(tmp_path / "runs", epochs=1)
+    (tmp_path / "small.npz").rename(tmp_path / "moved.npz")
+
+    with pytest.raises(BadFile, match=r"small\.npz: is not there, and .*small-001 was trained on it; put it back"):
+        holdfast.evaluate_run(run.folder)
+
+
 def test_data_from_memory_is_given_again(tmp_path: Path) -> None:
     run = train(tmp_path / "runs", in_memory(), epochs=1)
 

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         # Wrong words on the command line: typer carries a copy of click, whose errors have no public name.
         if hasattr(error, "format_message"):
             command = getattr(getattr(error, "ctx", None), "command_path", "holdfast")
-            message = error.format_message()
+            message = error.format_message().replace(": Value error, ", ": ")
             return _fail(f"{message}{'' if message.endswith(('.', '?')) else '.'}  See: {command} --help", 2, debug)
         return _fail(f"failure: {type(error).__name__}: {error}  (--debug shows where)", 1, debug)
     return code if isinstance(code, int) else 0

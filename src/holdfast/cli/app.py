@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -23,6 +23,7 @@ from .options import (
     PrecisionName,
     Quiet,
     RunFolder,
+    RunOrModel,
     Seed,
     Shift,
     SkipBad,
@@ -31,7 +32,13 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..evaluate import RunRow
+    from ..models import Unknown
     from ..runs import Run
 
 app = typer.Typer(
@@ -143,7 +150,7 @@ def train(
 
 @app.command()
 def predict(
-    run: RunFolder,
+    run: RunOrModel,
     pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE", help="Picture files.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
 ) -> None:
@@ -151,9 +158,7 @@ def predict(
 
     It is unknown where the model is unsure, or where the picture is unlike those that it learned from.
     """
-    from ..runs import Run
-
-    model = Run.load(run)
+    model = _classifier(run)
     bad = []
     for picture in pictures:
         try:
@@ -162,11 +167,35 @@ def predict(
             bad.append(str(error))
             continue
         best = shares.argsort()[::-1][:top]
-        named = [f"{model.record.classes[place]} {100 * shares[place]:.1f} %" for place in best]
-        unknown = model.model.unknown is not None and bool(model.model.unknown(shares[None])[0])
+        named = [f"{model.classes[place]} {100 * shares[place]:.1f} %" for place in best]
+        unknown = model.unknown is not None and bool(model.unknown(shares[None])[0])
         print(f"{picture}  {f'unknown (best guess {named[0]})' if unknown else '  '.join(named)}")
     if bad:
         raise BadFile("; ".join(bad))
+
+
+class _Classifier(NamedTuple):
+    """What says what is on pictures."""
+
+    predict: "Callable[[list[str | Path]], NDArray[np.float32]]"  # files -> probabilities (N, K)
+    unknown: "Unknown | None"
+    classes: "Sequence[str]"
+
+
+def _classifier(place: Path) -> _Classifier:
+    """The model of a run, or one in a file.  Raises BadValue for one that does not say which classes it knows."""
+    from ..models import load
+    from ..runs import Run
+
+    if not place.is_file() and not (place / "model.json").is_file():
+        run = Run.load(place)
+        return _Classifier(run.predict, run.model.unknown, run.record.classes)
+    model = load(place)
+    if model.classes is None or [one.shape for one in model.outputs] != [(len(model.classes),)]:
+        raise BadValue(
+            f"{place}: does not name a class for each output; ask it in Python: holdfast.load(path)."
+        )
+    return _Classifier(model.predict, model.unknown, model.classes)
 
 
 @app.command()

@@ -25,6 +25,12 @@ DATA_HELP = (
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Out = Annotated[Path, typer.Option(help="Folder of the runs and of their ledger.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/photos-001.")]
+RunOrModel = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN", help="Folder of a run, such as runs/photos-001, or a model file: model.keras or model.json."
+    ),
+]
 ModelName = Annotated[
     str, typer.Option("--model", help="convnet, dense, or a FILE.json with the configuration of a Keras model.")
 ]

@@ -47,9 +47,10 @@ def _start(path: Path | str) -> bytes:
     """The first bytes of a model's file, or of the model.json in a folder."""
     place = Path(path)
     if place.is_dir():
-        place = place / "model.json"
+        place, archive = place / "model.json", place / "model.keras"
         if not place.exists():
-            raise BadFile(f"{path}: is a folder without a model.json; models are read from files, and {READ}.")
+            hint = f"load {archive}" if archive.exists() else f"models are read from files, and {READ}"
+            raise BadFile(f"{path}: is a folder without a model.json; {hint}.")
     with told(path, "model file"), regular(place) as file:
         return file.read(512)
 

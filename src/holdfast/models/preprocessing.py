@@ -204,7 +204,7 @@ def from_files(model: "BaseModel", x: Any) -> Any:  # Any: what `predict` takes
     if model.reads is None:
         raise BadValue(
             "predict: the model does not say how picture files become its input; give an array, or set "
-            "model.reads = holdfast.models.Pictures.of(model)."
+            "model.reads = holdfast.models.Pictures.of(model) if it takes values from 0 to 255."
         )
     return model.reads.read(paths)
 

@@ -97,6 +97,8 @@ class Record(BaseModel):
             return cls.model_validate_json((folder / FILE).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise BadFile(f"{folder}: is no run, it has no {FILE}; `holdfast runs` lists them.") from error
+        except NotADirectoryError as error:
+            raise BadFile(f"{folder}: is a file; give the folder of a run, such as runs/digits-001.") from error
         except OSError as error:
             raise BadFile(f"{folder / FILE}: {error.strerror}.") from error
         except ValidationError as error:

@@ -203,14 +203,21 @@ def data_of(record: Record, folder: Path, *, quiet: bool = False) -> Dataset:
     """The data of a run, read again from where it came.
 
     Raises:
+        BadFile: it is no longer there.
         BadValue: it came from memory.
     """
     if not record.origin:
         raise BadValue(
-            f"{folder}: its data came from memory; give it in Python: holdfast.resume(folder, data) or "
-            "holdfast.evaluate_run(folder, data)."
+            f"{folder}: its data came from memory; give it in Python: holdfast.resume(folder, data), "
+            "holdfast.evaluate_run(folder, data) or holdfast.export_run(folder, data=data)."
         )
-    return load_shown(quiet=quiet, **record.origin)
+    place = record.origin["path"]
+    try:
+        return load_shown(quiet=quiet, **record.origin)
+    except BadFile as error:
+        if Path(place).exists():
+            raise
+        raise BadFile(f"{place}: is not there, and {folder} was trained on it; put it back, or a link.") from error
 
 
 def check_same(record: Record, data: Dataset) -> None:
