@@ -192,9 +192,7 @@ def _classifier(place: Path) -> _Classifier:
         return _Classifier(run.predict, run.model.unknown, run.record.classes)
     model = load(place)
     if model.classes is None or [one.shape for one in model.outputs] != [(len(model.classes),)]:
-        raise BadValue(
-            f"{place}: does not name a class for each output; ask it in Python: holdfast.load(path)."
-        )
+        raise BadValue(f"{place}: does not name a class for each output; ask it in Python: holdfast.load(path).")
     return _Classifier(model.predict, model.unknown, model.classes)
 
 

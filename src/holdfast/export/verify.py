@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..core import BadShape
 from ..evaluate.interval import Interval, paired
 from ..models import BaseModel, Extras
-from .form import Array, timed
+from .form import BATCH, Array, timed
 from .formats import FORMATS, Format
 
 LARGEST_DP = 1e-4  # of float32
@@ -109,6 +109,7 @@ def verify(
     quantize: str | None = None,
     part: str = "validation",
     predict: Callable[[Any], Probabilities] | None = None,  # Any: paths or an array
+    progress: Callable[[int, int], None] | None = None,
 ) -> Parity:
     """Asks a model and its exported form the same.
 
@@ -121,6 +122,7 @@ def verify(
         quantize: as it was exported.
         part: where the samples are from.
         predict: how the model is asked; `model.predict` when None.
+        progress: told (samples done, samples in all) while what was exported is asked.
 
     Raises:
         BadShape: no samples, or not one label for each.
@@ -129,7 +131,7 @@ def verify(
         raise BadShape(f"verify: {len(samples)} samples and {len(labels)} labels; one label for each is needed.")
     row = FORMATS[format] if isinstance(format, str) else format
     said = (predict or model.predict)(samples)
-    answers = _asked(model, row, folder, samples)
+    answers = _asked(model, row, folder, samples, progress or (lambda done, total: None))
     found = answers.probabilities
     if found is None or found.shape != said.shape:
         found = np.full_like(said, np.nan)
@@ -162,7 +164,9 @@ def verify(
     return replace(parity, missed=(*_not_carried(model, answers), *([] if answers.trouble else _missed(parity))))
 
 
-def _asked(model: BaseModel, format: Format, folder: Path, samples: Samples) -> Answers:
+def _asked(
+    model: BaseModel, format: Format, folder: Path, samples: Samples, progress: Callable[[int, int], None]
+) -> Answers:
     """Opens what was exported and asks it; whatever goes wrong is an answer, too."""
     judge, extras = "nobody", None
     try:
@@ -174,7 +178,11 @@ def _asked(model: BaseModel, format: Format, folder: Path, samples: Samples) -> 
             else:
                 assert reads is not None, "the model was asked with files before"
                 prepared = reads.read(samples)
-            return Answers(judge, extras, form.predict(prepared), form.latency_s(prepared[:1]))
+            said = []
+            for first in range(0, len(prepared), BATCH):
+                said.append(form.predict(prepared[first : first + BATCH]))
+                progress(min(first + BATCH, len(prepared)), len(prepared))
+            return Answers(judge, extras, np.concatenate(said), form.latency_s(prepared[:1]))
     except Exception as error:  # of whoever runs it: ONNX Runtime, node, our own reader
         return Answers(judge, extras, None, None, " ".join(str(error).split()) or type(error).__name__)
 

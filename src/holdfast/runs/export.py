@@ -20,6 +20,7 @@ from ..models import Pictures
 from . import lines
 from .formats import size
 from .run import Run, check_same, data_of, ledger_of
+from .waiting import waiting
 from .write import write_text
 
 FOLDER, PARITY = "export", "parity.json"
@@ -111,11 +112,16 @@ def _exported(
     target = place / (row.name if quantize is None else f"{row.name}-{quantize}")
     _remove_remains(place)
     part = _some(data.validation, HELD_OUT)
-    samples = _files(run, data, part) or part.images.numpy()
+    samples, labels = _files(run, data, part) or part.images.numpy(), part.labels.numpy()
     calibration = _some(data.train, CALIBRATION).images if quantize == "int8" else None
-    with whole_folder(target, OURS) as temporary:
+    with (
+        whole_folder(target, OURS) as temporary,
+        waiting(row.name, "is written and verified", quiet=say is lines.quiet) as told,
+    ):
         names = [path.name for path in row.write(run.model, temporary, quantize, calibration)]
-        parity = verify(run.model, row, temporary, samples, part.labels.numpy(), quantize=quantize, predict=run.predict)
+        parity = verify(
+            run.model, row, temporary, samples, labels, quantize=quantize, predict=run.predict, progress=told
+        )
         write_text(temporary / PARITY, json.dumps(parity.to_dict(), indent=1))
         if not parity.passed:
             for name in names:
