@@ -179,10 +179,15 @@ def test_a_format_that_cannot_be_quantised_says_so(run: Path) -> None:
 
 def test_words_that_are_not_known(run: Path) -> None:
     wrong: Any = "onix"
+    several: Any = ["onnx", "keras"]
     with pytest.raises(UnknownName, match="'onix'; did you mean 'onnx'"):
         export_run(run, wrong, verbose=0)
+    with pytest.raises(UnknownName, match=r"no format is called \['onnx', 'keras'\]; known: all, keras, onnx, tfjs"):
+        export_run(run, several, verbose=0)
     with pytest.raises(BadValue, match="quantize='onix': must be 'int8' or 'float16'"):
         export_run(run, "onnx", quantize=wrong, verbose=0)
+    with pytest.raises(BadValue, match=r"data='onix': must be a Dataset, as holdfast\.data\.load\(path\) gives it"):
+        export_run(run, "onnx", data=wrong, verbose=0)
 
 
 def test_files_of_others_are_not_replaced(run: Path, tmp_path: Path) -> None:

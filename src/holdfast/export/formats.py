@@ -70,8 +70,8 @@ def formats_of(to: str, quantize: str | None) -> Iterator[tuple[Format, str | No
     """
     if quantize is not None and quantize not in QUANTIZED:
         raise BadValue(f"quantize={quantize!r}: must be {' or '.join(map(repr, QUANTIZED))}.")
-    if to != "all" and to not in FORMATS:
-        raise UnknownName(f"no format is called {to!r}{suggestion(to, [*FORMATS, 'all'])}")
+    if to not in (*FORMATS, "all"):
+        raise UnknownName(f"no format is called {to!r}{suggestion(str(to), [*FORMATS, 'all'])}")
     for row in FORMATS.values() if to == "all" else [FORMATS[to]]:
         fits = quantize is None or quantize in row.quantize
         if not fits and to != "all":

@@ -166,7 +166,8 @@ class Extras:
                 seed=int(plain.get("seed", 0)),
             )
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-            raise BadFile(f"what it says of classes, unknown and pictures is damaged: {error}") from error
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise BadFile(f"what it says of classes, unknown and pictures is damaged: {reason}") from error
 
 
 def extras(model: "BaseModel") -> dict[str, Json]:

@@ -222,6 +222,8 @@ def data_of(record: Record, folder: Path, *, quiet: bool = False) -> Dataset:
 
 def check_same(record: Record, data: Dataset) -> None:
     """Raises BadData unless the parts hold exactly the samples that the run was split into."""
+    if not isinstance(data, Dataset):
+        raise BadValue(f"data={data!r}: must be a Dataset, as holdfast.data.load(path) gives it.")
     if data.split_fingerprint != record.prints["split"]:
         raise BadData(
             f"{record.data}: the data has changed since {record.name} was trained, so its parts are not the same; "
