@@ -400,6 +400,56 @@ def h5_heap_that_goes_in_a_circle(path: Path) -> None:
 
 
 @hostile
+def h5_heaps_within_heaps(path: Path) -> None:
+    """Each of 4,000 heaps holds all words of the others, and 40,000 more: in the numbers of an array."""
+    many = 4_000
+    words = ["x" * 16] * many
+    heaps = bytearray()
+    for number in range(many):
+        length = 32 * (many - number) + 16 * 40_000
+        heaps += struct.pack("<4sB3xQ", b"GCOL", 1, length) + struct.pack("<HH4xQ", 2, 1, 16)
+    heaps += struct.pack("<HH4xQ", 3, 1, 0) * 40_000
+
+    def fill(file: Any) -> None:
+        file.attrs.create("names", words, dtype=h5py.string_dtype())
+        file["heaps"] = np.frombuffer(bytes(heaps), np.uint8)
+
+    model_h5(path, fill=fill)
+    data = bytearray(path.read_bytes())
+    place = data.index(heaps)
+    at = next(n for n in range(len(data)) if data[n : n + 4] == data[n + 16 : n + 20] == struct.pack("<I", 16))
+    for number in range(many):
+        data[at + 16 * number : at + 16 * (number + 1)] = struct.pack("<IQI", 16, place + 32 * number, 2)
+    path.write_bytes(data)
+
+
+@hostile
+def h5_many_arrays_that_are_not_there(path: Path) -> None:
+    buffer, many = io.BytesIO(), 300
+    with h5py.File(buffer, "w") as file:
+        for number in range(many):
+            place = f"layers/dense_{number}/vars/0" if number else "layers/dense/vars/0"
+            file.create_dataset(place, (512, 512), np.float32, chunks=(512, 512))
+    rows = [row("Dense", name=f"d{number}", units=512, use_bias=False) for number in range(many)]
+    pack(path, members(sequential(*rows, shape=(512,)), buffer.getvalue()))
+
+
+@hostile
+def h5_packed_in_an_archive_and_in_itself(path: Path) -> None:
+    buffer, side, many = io.BytesIO(), 2_048, 32
+    piece = zlib.compress(bytes(4 * side * side))
+    piece += np.random.default_rng(0).bytes(1_500) + bytes(4 * side * side // 99 - len(piece))
+    with h5py.File(buffer, "w") as file:
+        wide = file.create_dataset(
+            "layers/dense/vars/0", (side, many * side), np.float32, chunks=(side, side), compression="gzip"
+        )
+        for number in range(many):
+            wide.id.write_direct_chunk((0, number * side), piece)
+    weights = row("Dense", units=many * side, use_bias=False)
+    pack(path, members(sequential(weights, shape=(side,)), buffer.getvalue()), zipfile.ZIP_DEFLATED)
+
+
+@hostile
 def h5_thirty_thousand_groups(path: Path) -> None:
     def fill(file: Any) -> None:
         for number in range(30_000):
@@ -486,6 +536,21 @@ def tfjs_weights_of_text(path: Path) -> Path:
 @hostile
 def tfjs_same_file_a_thousand_times(path: Path) -> Path:
     return tfjs(path, paths=["shard.bin"] * 1_000)
+
+
+@hostile
+def tfjs_same_file_under_many_names(path: Path) -> Path:
+    many, side = 300, 512
+    layers = [
+        {"class_name": "Dense", "config": {"name": f"d{number}", "units": side, "use_bias": False}}
+        for number in range(many)
+    ]
+    layers[0]["config"]["batch_input_shape"] = [None, side]  # type: ignore[index]
+    kernels = [{"name": f"d{number}/kernel", "shape": [side, side], "dtype": "float32"} for number in range(many)]
+    group = {"paths": ["./" * number + "shard.bin" for number in range(many)], "weights": kernels}
+    tfjs(path, layers=layers, weightsManifest=[group])
+    (path / "shard.bin").write_bytes(bytes(4 * side * side))
+    return path
 
 
 @hostile

@@ -216,3 +216,15 @@ def test_a_weight_that_is_missing_is_named(tmp_path: Path) -> None:
         BadFile, match=r"its weights do not fit the model: 'dense/bias' is not among them, or not once\.$"
     ):
         load(path)
+
+
+def test_weights_of_names_that_mean_other_layers_here_go_by_place(tmp_path: Path) -> None:
+    """Keras counts names over all models: a file's first layer, called as our second, gave that its weights."""
+    theirs = Sequential([Input(3), Dense(3, name="dense_1"), Dense(3, name="dense_2")], seed=1)
+    theirs.save_weights(tmp_path / "m.weights.h5")
+    ours = Sequential([Input(3), Dense(3), Dense(3)], seed=2)
+
+    ours.load_weights(tmp_path / "m.weights.h5")
+
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -140,23 +140,25 @@ class Group(Mapping[str, "Group | Array"]):
 
 
 @contextmanager
-def open_h5(source: bytes | Path) -> Iterator[Group]:
+def open_h5(source: bytes | Path, *, packed: int | None = None) -> Iterator[Group]:
     """The root of an HDF5 file; its arrays can be read within the block.
 
     Args:
         source: the contents, or where they lie.
+        packed: bytes that the contents took in an archive; None when they were in none.
 
     Raises:
         BadFile: no HDF5, a link, a number of objects, sizes or kinds of data that no model has.
     """
     if isinstance(source, bytes):
-        yield _opened(io.BytesIO(source), len(source))
+        yield _opened(io.BytesIO(source), len(source), len(source) if packed is None else packed)
         return
     with regular(source) as file:
-        yield _opened(file, os.fstat(file.fileno()).st_size)
+        size = os.fstat(file.fileno()).st_size
+        yield _opened(file, size, size)
 
 
-def _opened(file: BinaryIO, size: int) -> Group:
+def _opened(file: BinaryIO, size: int, packed: int) -> Group:
     import h5py
 
     if file.read(len(SIGNATURE)) != SIGNATURE:
@@ -164,8 +166,11 @@ def _opened(file: BinaryIO, size: int) -> Group:
     with h5py.File(file, "r") as opened:
         root = _Walk(file, size).group(opened.id, "/")
     stored = sum(piece[1] for array in root.arrays() for piece in array.pieces)
+    unpacked = sum(math.prod(array.shape) * array.dtype.itemsize for array in root.arrays())
     if stored > size:
         raise BadFile(f"its arrays take {stored:,} bytes of the file, which has {size:,}.")
+    if unpacked > max(SMALL, RATIO * min(stored, packed)):  # each may be small, and an archive may be packed again
+        raise BadFile(f"its arrays unpack to {unpacked:,} bytes, more than {RATIO} times what they take.")
     return root
 
 
@@ -252,7 +257,8 @@ class _Walk:
         count = did.get_num_chunks()
         if count > MOST_CHUNKS:
             raise BadFile(f"its array {name!r} is in {count:,} pieces; up to {MOST_CHUNKS:,} are read.")
-        found = [did.get_chunk_info(number) for number in range(count)]
+        found: list[Any] = []  # Any: as above
+        did.chunk_iter(found.append)  # asked one by one, HDF5 walks from the first each time
         stored = sum(int(one.size) for one in found)
         if size > max(SMALL, RATIO * stored) or chunk > max(SMALL, RATIO * stored) or count * chunk > 4 * size + SMALL:
             raise BadFile(

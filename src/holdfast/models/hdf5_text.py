@@ -13,6 +13,7 @@ from typing import BinaryIO
 from ..core import BadFile
 
 MOST_BLOCKS = 1_000  # that one object is described in
+MOST_STEPS = 400_000  # messages and words that are passed; 3,000 groups have 30,000
 LARGEST_TEXT = 48 * 2**20  # bytes of all text in a file
 NOWHERE = 2**64 - 1
 CONTINUATION, ATTRIBUTE, ATTRIBUTE_INFO = 0x10, 0x0C, 0x15  # kinds of messages
@@ -27,12 +28,19 @@ class Texts:
     Attributes:
         file, size: where all lies, and how long it is in bytes.
         left: bytes of text that may still be read.
+        steps: messages and words that may still be passed.
+        undescribed: bytes of the file that have described nothing yet; none describes two objects.
     """
 
     file: BinaryIO
     size: int
     left: int = LARGEST_TEXT
+    steps: int = MOST_STEPS
+    undescribed: int = field(init=False)
     _heaps: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.undescribed = self.size
 
     def of(self, address: int, name: str) -> dict[str, str | list[str]]:
         """Those of the object whose header is at `address`; attributes that are no text are left out.
@@ -74,11 +82,13 @@ class Texts:
             offset, length = blocks.pop()
             if offset in seen or len(seen) > MOST_BLOCKS or length > LARGEST_TEXT:
                 raise BadFile("an object is described in a circle, or without end.")
+            self._pass(described=length)
             data = self.at(offset, length)
             data = data[4:-4] if new and seen else data  # between "OCHK" and a checksum
             seen.add(offset)
             place = 0
             while place + struct.calcsize(head) <= len(data):
+                self._pass(steps=1)
                 kind, size, flags = struct.unpack_from(head, data, place)
                 place += struct.calcsize(head)
                 content = data[place : place + size]
@@ -118,6 +128,12 @@ class Texts:
         if self.left < 0:
             raise BadFile(f"it has more than {LARGEST_TEXT >> 20} MiB of text.")
 
+    def _pass(self, *, steps: int = 0, described: int = 0) -> None:
+        self.steps -= steps
+        self.undescribed -= described
+        if self.steps < 0 or self.undescribed < 0:
+            raise BadFile("its objects are described at far greater length than any model's.")
+
     def _word(self, piece: bytes) -> bytes:
         """A word that lies in a heap: its length, the heap's place, its number there."""
         length, address, number = struct.unpack("<IQI", piece)
@@ -137,8 +153,10 @@ class Texts:
         end = address + int(struct.unpack_from("<Q", start, 8)[0])
         if start[:4] != b"GCOL" or end > self.size:
             raise BadFile("it names a heap that is not in the file.")
+        self._pass(described=end - address)
         place = address + 16
         while place + 16 <= end:
+            self._pass(steps=1)
             number, _, size = struct.unpack("<HH4xQ", self.at(place, 16))
             if number == 0:  # what is free
                 return

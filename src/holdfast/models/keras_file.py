@@ -5,13 +5,14 @@ Real Keras 3 opens it and predicts the same.  `holdfast.json` beside them has wh
 
 import json
 import zipfile
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..core import whole_file
 from .config import to_config
-from .hdf5 import open_h5
+from .hdf5 import Group, open_h5
 from .limit import made
 from .model import BaseModel
 from .preprocessing import extras, take_extras
@@ -20,6 +21,7 @@ from .weights import adapt3, fill, fills3, to_h5
 
 KERAS_VERSION = "3.15.1"  # whose format this is
 KIND = ".keras model file"
+WEIGHTS = "model.weights.h5"
 
 
 def save_keras(model: BaseModel, path: Path | str) -> None:
@@ -37,7 +39,7 @@ def save_keras(model: BaseModel, path: Path | str) -> None:
         "metadata.json": _json({"keras_version": KERAS_VERSION, "date_saved": datetime.now(UTC).isoformat()}),
         "config.json": _json(to_config(model)),
         "holdfast.json": _json(extras(model)),
-        "model.weights.h5": to_h5(model.lowered),
+        WEIGHTS: to_h5(model.lowered),
     }
     with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
@@ -54,7 +56,7 @@ def load_keras(path: Path | str) -> BaseModel:
     with told(path, KIND), Archive(Path(path)) as archive:
         config = archive.json("config.json")
         extra = archive.json("holdfast.json") if "holdfast.json" in archive.members else {}
-        with open_h5(archive.read("model.weights.h5")) as root:
+        with open_weights(archive) as root:
             weights = root.group("layers")
             model = made(
                 config,
@@ -65,6 +67,11 @@ def load_keras(path: Path | str) -> BaseModel:
             take_extras(model, extra)
             fill(fills3(model, weights))
         return model
+
+
+def open_weights(archive: Archive) -> AbstractContextManager[Group]:
+    """The weights in a .keras archive, open."""
+    return open_h5(archive.read(WEIGHTS), packed=archive.members[WEIGHTS].compress_size)
 
 
 def _json(value: Any) -> str:

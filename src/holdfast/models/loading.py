@@ -7,7 +7,7 @@ from .h5_file import KIND as H5
 from .h5_file import load_h5
 from .hdf5 import SIGNATURE, Group, open_h5
 from .keras_file import KIND as KERAS
-from .keras_file import load_keras
+from .keras_file import load_keras, open_weights
 from .model import BaseModel
 from .reading import Archive, regular, told
 from .tfjs_file import load_tfjs
@@ -63,7 +63,7 @@ def load_weights(model: BaseModel, path: Path | str) -> None:
     """
     model.settle(model.seed)
     if _start(path).startswith(b"PK"):
-        with told(path, KERAS), Archive(Path(path)) as archive, open_h5(archive.read("model.weights.h5")) as root:
+        with told(path, KERAS), Archive(Path(path)) as archive, open_weights(archive) as root:
             _fill(model, root)
     else:
         with told(path, H5), open_h5(Path(path)) as root:

@@ -1,6 +1,7 @@
 """Models of TF.js Layers: `model.json`, and beside it the weights in one or more files.  Writing is export/tfjs.py."""
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -161,15 +162,16 @@ def manifest(whole: dict[str, Json], folder: Path, stack: ExitStack) -> Iterator
     if not isinstance(groups, list):
         raise BadFile('has no "weightsManifest".')
     names: set[str] = set()
-    opened: set[str] = set()
+    opened: set[tuple[int, int]] = set()  # by device and number: a file has many names, "./a" and "a"
     for group in groups:
         files: list[tuple[BinaryIO, int]] = []
         for name in group["paths"]:
-            if name in opened:
-                raise BadFile(f"names the file {name!r} twice.")
-            opened.add(name)
             file = stack.enter_context(regular(beside(folder, name)))
-            files.append((file, file.seek(0, 2)))
+            status = os.fstat(file.fileno())
+            if (status.st_dev, status.st_ino) in opened:
+                raise BadFile(f"names the file {name!r} twice.")
+            opened.add((status.st_dev, status.st_ino))
+            files.append((file, status.st_size))
         offset = 0
         for spec in group["weights"]:
             piece = _piece(spec, offset, files)

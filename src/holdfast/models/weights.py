@@ -140,12 +140,17 @@ def _places(layers: Iterable[Source]) -> Iterator[tuple[str, Source]]:
 
 
 def _parts(model: BaseModel, group: Group) -> Iterator[tuple[Source, Group | None]]:
-    """Each layer of a model with its part of the file: the one of its name, or the one at its place; None for none."""
+    """Each layer of a model with its part of the file; None for none.
+
+    Parts go by their names where all are the model's, and by their places, as in Keras, where some are another's: of
+    "dense_1" and "dense_2" the first is for a model's "dense".
+    """
     parts = {place: part for place, part in group.items() if isinstance(part, Group)}
     by_name = {part.group("vars").attributes.get("name"): part for part in parts.values() if "vars" in part}
     names = layers_in(model)
+    named = bool(by_name) and by_name.keys() <= set(names.values())
     for place, layer in _places(names):
-        yield layer, by_name.get(names[layer], parts.get(place))
+        yield layer, by_name.get(names[layer]) if named else parts.get(place)
 
 
 def adapt3(model: BaseModel, group: Group) -> None:
