@@ -86,3 +86,24 @@ def test_a_folder_that_fails_half_way_leaves_the_one_before(tmp_path: Path) -> N
     with whole_folder(path, ours) as temporary:
         (temporary / "b").write_text("second")
     assert [one.name for one in tmp_path.rglob("*")] == ["out", "b"]
+
+
+def test_stopped_between_the_two_folders_the_one_before_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C after the old folder was put aside and before the new one took its place lost both."""
+    path, ours = tmp_path / "out", re.compile("[ab]")
+    with whole_folder(path, ours) as temporary:
+        (temporary / "a").write_text("first")
+    replace = Path.replace
+
+    def stopped(self: Path, target: Path) -> Path:
+        if self.name.endswith(".tmp"):
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", stopped)
+    with pytest.raises(KeyboardInterrupt), whole_folder(path, ours) as temporary:
+        (temporary / "b").write_text("second")
+
+    assert [one.name for one in tmp_path.rglob("*")] == ["out", "a"]

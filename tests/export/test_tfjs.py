@@ -405,3 +405,11 @@ def test_what_tfjs_has_against_a_model_is_told(tfjs: TfjsJudge, tmp_path: Path) 
 
     with pytest.raises(BadFile, match=r"model\.json: TF.js says: Unknown layer: Dance"):
         tfjs.predict(file, [np.ones((1, 2))])
+
+
+def test_numbers_that_json_in_a_browser_cannot_say_are_refused(tmp_path: Path) -> None:
+    """They were written as Infinity, which we read back and JSON.parse does not."""
+    with pytest.raises(BadValue, match=r"^TF\.js: a setting is infinite or no number"):
+        export_tfjs(Sequential([Input((2,)), Rescaling(math.inf)]), tmp_path / "out")
+
+    assert list(tmp_path.iterdir()) == []

@@ -257,3 +257,11 @@ def test_samples_and_labels_go_together(model: Sequential, files: list[Path]) ->
             verify(model, FORMATS["onnx"], Path("out"), files, wrong)
     with pytest.raises(BadShape, match="0 samples"):
         verify(model, FORMATS["onnx"], Path("out"), [], labels(0))
+
+
+def test_a_single_output_is_no_choice_of_classes(tmp_path: Path) -> None:
+    """Its likeliest class was always the first, so that any quantised form lost nothing."""
+    one = Sequential([Input((4,)), Dense(1, activation="sigmoid")])
+
+    with pytest.raises(BadShape, match=r"the model answers \(6, 1\); probabilities of two classes or more"):
+        verify(one, "onnx", tmp_path, np.ones((6, 4), np.float32), labels(6), quantize="int8")

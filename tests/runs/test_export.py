@@ -160,6 +160,16 @@ def test_what_a_killed_export_left_is_deleted_and_that_of_a_living_one_is_not(ru
     assert sorted(path.name for path in (run / "export").iterdir()) == [living.name, "onnx"]
 
 
+def test_hidden_folders_of_others_stay(run: Path) -> None:
+    """Whatever ended in a number and "old" was deleted from --out."""
+    mine = run / "mine" / ".photos.4194999.old"
+    mine.mkdir(parents=True)
+
+    export_run(run, "keras", out=run / "mine", verbose=0)
+
+    assert mine.is_dir()
+
+
 @pytest.mark.parametrize("quantize", ["float16", "int8"])
 def test_quantised_forms_have_folders_of_their_own_and_are_looks(run: Path, quantize: Any) -> None:
     looks = small.rows(run.parent, "select count(*) from looks")[0][0]

@@ -56,14 +56,16 @@ def whole_folder(path: Path | str, ours: re.Pattern[str]) -> Iterator[Path]:
             path.replace(old)
         temporary.replace(path)
     except OSError as error:
-        if old.exists() and not path.exists():
-            old.replace(path)
         if isinstance(error, BadFile):
             raise
         raise BadFile(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        for folder in (temporary, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        if old.exists() and not path.exists():  # whatever came in between, Ctrl-C too
+            with suppress(OSError):
+                old.replace(path)
+        shutil.rmtree(temporary, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _strange(path: Path, ours: re.Pattern[str]) -> str | None:

@@ -65,8 +65,12 @@ def export_tfjs(
         "weightsManifest": [{"paths": paths, "weights": [specification for specification, _ in packed]}],
         "userDefinedMetadata": {"holdfast": extras(model)},
     }
+    try:
+        text = json.dumps(described, allow_nan=False)
+    except ValueError as error:
+        raise BadValue("TF.js: a setting is infinite or no number, which JSON in a browser cannot say.") from error
     with whole_folder(folder, OURS) as temporary:
-        (temporary / "model.json").write_text(json.dumps(described), encoding="utf-8")
+        (temporary / "model.json").write_text(text, encoding="utf-8")
         for path, shard in zip(paths, shards, strict=True):
             (temporary / path).write_bytes(shard)
     return tuple(Path(folder) / path for path in ("model.json", *paths))

@@ -125,12 +125,16 @@ def verify(
         progress: told (samples done, samples in all) while what was exported is asked.
 
     Raises:
-        BadShape: no samples, or not one label for each.
+        BadShape: no samples, not one label for each, or answers that are not of two classes or more.
     """
     if not len(samples) or len(samples) != len(labels):
         raise BadShape(f"verify: {len(samples)} samples and {len(labels)} labels; one label for each is needed.")
     row = FORMATS[format] if isinstance(format, str) else format
     said = (predict or model.predict)(samples)
+    if said.ndim != 2 or said.shape[1] < 2:
+        raise BadShape(
+            f"verify: the model answers {said.shape}; probabilities of two classes or more, (N, K), are needed."
+        )
     answers = _asked(model, row, folder, samples, progress or (lambda done, total: None))
     found = answers.probabilities
     if found is None or found.shape != said.shape:

@@ -15,7 +15,7 @@ from ..core import GateMissed, HoldfastError, need, whole_folder
 from ..data import Dataset, Part
 from ..evaluate import Ledger
 from ..export import Parity, verify
-from ..export.formats import Format, formats_of
+from ..export.formats import FORMATS, QUANTIZED, Format, formats_of
 from ..models import Pictures
 from . import lines
 from .formats import size
@@ -27,6 +27,7 @@ FOLDER, PARITY = "export", "parity.json"
 HELD_OUT = 1_000  # samples at most
 CALIBRATION = 512  # training samples that show which values occur
 OURS = re.compile(r"model\.(keras|json|onnx)|group1-shard\d+of\d+\.bin|parity\.json")
+REMAINS = re.compile(rf"\.(?:{'|'.join(FORMATS)})(?:-(?:{'|'.join(QUANTIZED)}))?\.(\d+)\.(?:tmp|old)")
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _files(run: Run, data: Dataset, part: Part) -> list[Path]:
 def _remove_remains(place: Path) -> None:
     """Deletes what exports that were killed left; one that goes on beside us has its process still."""
     for path in place.glob(".*.*.*"):
-        match = re.fullmatch(r"\..*\.(\d+)\.(tmp|old)", path.name)
+        match = REMAINS.fullmatch(path.name)
         if match and not Path("/proc", match[1]).exists() and Path("/proc/self").exists():
             with suppress(OSError):
                 shutil.rmtree(path)
