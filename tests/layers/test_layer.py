@@ -383,3 +383,27 @@ def test_arrays_are_for_models() -> None:
 )
 def test_operations_are_those_counted_by_hand(layer: Layer, shapes: list[tuple[int, ...]], flops: int) -> None:
     assert layer.flops(*shapes) == flops
+
+
+def test_data_format_may_say_what_is_so() -> None:
+    said = Conv2D(3, 3, data_format="channels_last")
+
+    assert repr(said) == "Conv2D(filters=3, kernel_size=(3, 3))"
+    assert replace(said, filters=4).filters == 4
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: Conv2D(3, 3, data_format="channels_first"),
+        lambda: MaxPooling2D(data_format="channels_first"),
+        lambda: Flatten(data_format="channels_first"),
+        lambda: SpatialDropout2D(0.5, data_format="channels_first"),
+        lambda: CenterCrop(2, 2, data_format="channels_first"),
+    ],
+)
+def test_channels_first_is_refused_with_what_to_do(made: Callable[[], Layer]) -> None:
+    with pytest.raises(
+        BadValue, match=r"\(data_format='channels_first'\): must be 'channels_last'; of such data np.move"
+    ):
+        made()

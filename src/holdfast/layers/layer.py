@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, InitVar, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, overload
 
 import torch
@@ -249,6 +249,21 @@ class Layer(ABC):
             if item.default is REQUIRED or not _same(value, self.converted(item, item.default)):
                 shown.append(f"{item.name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelsLast(Layer):
+    """Base of layers that Keras asks where the channels are.  Here they come last: `data_format` may only say so."""
+
+    data_format: InitVar[str | None] = field(default=None, kw_only=True)
+
+    def __post_init__(self, data_format: str | None) -> None:
+        if data_format not in (None, "channels_last"):
+            raise BadValue(
+                f"{type(self).__name__}(data_format={data_format!r}): must be 'channels_last'; "
+                "of such data np.moveaxis(x, 1, -1) moves the channels there."
+            )
+        super().__post_init__()
 
 
 def _same(a: object, b: object) -> bool:

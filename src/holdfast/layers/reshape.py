@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..core import BadShape
 from .layer import (
     REQUIRED,
+    ChannelsLast,
     Layer,
     Setting,
     Shape,
@@ -25,7 +26,7 @@ from .layer import (
 
 
 @dataclass(frozen=True, eq=False)
-class Flatten(Layer):
+class Flatten(ChannelsLast):
     """All values in one row, channels last.  (H, W, C) -> (H * W * C,)."""
 
     def out_shape(self, *shapes: Shape) -> Shape:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core import BadValue
-from .layer import REQUIRED, Layer, Shape, chain, integer, one_of, positive, require_rank, setting
+from .layer import REQUIRED, ChannelsLast, Shape, chain, integer, one_of, positive, require_rank, setting
 from .upsample import MODES, TAPS
 
 Size = tuple[int, int]
@@ -27,7 +27,7 @@ def fitting(size: Size, target: Size, *, inside: bool) -> Size:
 
 
 @dataclass(frozen=True, eq=False)
-class Resizing(Layer):
+class Resizing(ChannelsLast):
     """The picture scaled to another size.  (H, W, C) -> (height, width, C).
 
     Args:
@@ -71,7 +71,7 @@ class Resizing(Layer):
 
 
 @dataclass(frozen=True, eq=False)
-class CenterCrop(Layer):
+class CenterCrop(ChannelsLast):
     """The middle of a picture; of one that is smaller, all that fits, scaled up.  (H, W, C) -> (height, width, C)."""
 
     height: int = setting(REQUIRED, convert=integer, check=positive)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from torch import nn
 
 from ..core import BadShape
-from .layer import Layer, Setting, Shape, integer, positive, require_rank
+from .layer import ChannelsLast, Setting, Shape, integer, positive, require_rank
 
 SizesSetting: TypeAlias = Setting[int | Sequence[int], tuple[int, ...]]
 Sides: TypeAlias = tuple[tuple[int, int], ...]  # before and after each axis: (top, bottom), (left, right)
@@ -20,7 +20,7 @@ ZEROS: dict[int, Callable[..., nn.Module]] = {1: nn.ZeroPad1d, 2: nn.ZeroPad2d, 
 
 
 @dataclass(frozen=True, eq=False)
-class Spatial(Layer):
+class Spatial(ChannelsLast):
     """Base of layers for series (T, C), images (H, W, C) and volumes (D, H, W, C)."""
 
     @property
