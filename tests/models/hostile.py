@@ -267,6 +267,17 @@ def kernel_of_gigabytes(path: Path) -> None:
 
 
 @hostile
+def filter_bank_of_gigabytes(path: Path) -> None:
+    pack(path, members(sequential(row("MelSpectrogram", num_mel_bins=10**9), shape=(16_000,))))
+
+
+@hostile
+def padding_of_gigabytes(path: Path) -> None:
+    wide = row("AveragePooling2D", pool_size=30_000, strides=1, padding="same")
+    pack(path, members(sequential(wide, shape=(8, 8, 3))))
+
+
+@hostile
 def layers_of_gigabytes_in_all(path: Path) -> None:
     pack(path, members(sequential(*(row("Dense", name=f"d{number}", units=4_000) for number in range(300)))))
 

@@ -105,4 +105,10 @@ def test_weights_are_limited_before_they_are_made() -> None:
             torch.ones(10**12)
         with pytest.raises(BadFile, match=r"asks for far more weights than the file holds\.$"):
             torch.empty((40, 40))
+        with pytest.raises(BadFile, match=r"asks for far more weights than the file holds\.$"):
+            torch.linspace(0, 1, 10**12)
+        with pytest.raises(BadFile, match=r"asks for far more weights than the file holds\.$"):
+            torch.nn.functional.pad(torch.ones(30), (10**11, 0))
+        with pytest.raises(BadFile, match=r"asks for far more weights than the file holds\.$"):
+            torch.ones(30)[:, None].sub(torch.zeros(60))
     torch.empty((40, 40))

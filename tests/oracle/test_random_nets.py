@@ -119,13 +119,8 @@ def apart(ours: Sequence[Array], theirs: Sequence[Array]) -> float:
     """The largest difference, as a share of the largest number of its array."""
     if [one.shape for one in ours] != [other.shape for other in theirs]:
         return np.inf
-    return max(
-        (
-            float(np.abs(one - other).max() / max(np.abs(other).max(), 1e-3))
-            for one, other in zip(ours, theirs, strict=True)
-        ),
-        default=0.0,
-    )
+    far = [np.abs(one - other).max() / max(np.abs(other).max(), 1e-3) for one, other in zip(ours, theirs, strict=True)]
+    return float(np.max(far, initial=0))  # NaN where one is, which max() would pass over
 
 
 def too_far(one: Net, far: float) -> bool:
@@ -256,3 +251,9 @@ def test_the_nets_have_all_layers_and_losses() -> None:
 def test_a_net_follows_from_its_number() -> None:
     assert draw(11) == draw(11)
     assert draw(11) != draw(12)
+
+
+def test_an_answer_that_is_no_number_is_far_from_any() -> None:
+    one, other = [np.ones(2, np.float32)] * 2, [np.ones(2, np.float32), np.full(2, np.nan, np.float32)]
+
+    assert not apart(one, other) <= WORST

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from itertools import zip_longest
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..core import BadFile
@@ -28,10 +30,7 @@ class Limit(TorchFunctionMode):
     def __torch_function__(  # Any: as torch calls it
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        first = args[0] if args else ()
-        sides = first if isinstance(first, (list, tuple)) else [first]
-        if sides and all(isinstance(side, int) for side in sides):  # before it is made: it may be filled at once
-            self.check(4 * math.prod(sides))
+        self.check(4 * _numbers(func, args))  # before it is made: it may be filled at once
         made = func(*args, **(kwargs or {}))
         if isinstance(made, Tensor) and not made.is_meta:
             storage = made.untyped_storage()
@@ -45,6 +44,21 @@ class Limit(TorchFunctionMode):
         """Raises BadFile where so many bytes are too many."""
         if size > self.left:
             raise BadFile("its configuration asks for far more weights than the file holds.")
+
+
+def _numbers(func: Any, args: tuple[Any, ...]) -> int:  # Any: as torch calls it
+    """How many numbers a call will make, where its arguments say it."""
+    first = args[0] if args else None
+    if func is torch.linspace:
+        return int(args[2])
+    if func is nn.functional.pad and isinstance(first, Tensor):
+        widths = (*args[1], *[0] * (2 * first.ndim - len(args[1])))
+        return math.prod(first.shape[-1 - n] + widths[2 * n] + widths[2 * n + 1] for n in range(first.ndim))
+    if len(args) == 2 and all(isinstance(one, Tensor) for one in args):
+        sizes = zip_longest(*(reversed(one.shape) for one in args), fillvalue=1)
+        return math.prod(max(pair) for pair in sizes)  # one stretches to the other
+    sides = first if isinstance(first, (list, tuple)) else (first,)
+    return math.prod(sides) if sides and all(isinstance(side, int) for side in sides) else 0
 
 
 def made(
