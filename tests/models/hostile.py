@@ -227,6 +227,14 @@ def json_of_many_lists(path: Path) -> None:
 
 
 @hostile
+def json_of_many_lists_in_utf_16(path: Path) -> None:
+    text = (
+        '{"a": "\u2200", "config": [' + "[]," * (7 * 2**20) + '0], "b": 1}'
+    )  # a byte of that sign is a quotation mark
+    pack(path, members(text.encode("utf-16-le")))
+
+
+@hostile
 def json_of_a_gibibyte(path: Path) -> None:
     pack(path, members(b'{"config": "' + b"ab" * (30 * 2**20) + b'"}'))
 

@@ -99,7 +99,7 @@ def parse_json(text: bytes, what: str) -> dict[str, Json]:
             deepest = max(deepest, depth)
         if deepest > DEEPEST:
             raise BadFile(f"{what} is nested {deepest:,} levels deep; at most {DEEPEST} are read.")
-    value = json.loads(text)
+    value = json.loads(text.decode("utf-8-sig"))  # of bytes json takes UTF-16, too, which was not what we measured
     if not isinstance(value, dict):
         raise BadFile(f"{what} is no JSON object.")
     return value
