@@ -573,6 +573,15 @@ def tfjs_same_file_under_many_names(path: Path) -> Path:
 
 
 @hostile
+def tfjs_many_names_and_none_for_the_last_layer(path: Path) -> Path:
+    one = {"units": 1, "use_bias": False, "batch_input_shape": [None, 1]}
+    layers = [{"class_name": "Dense", "config": {"name": f"d{number}", **one}} for number in range(3_000)]
+    kernels = [{"name": f"d{number}/kernel", "shape": [1, 0], "dtype": "float32"} for number in range(20_000)]
+    kernels[2_999]["name"] = "other/kernel"
+    return tfjs(path, layers=layers, weightsManifest=[{"paths": [], "weights": kernels}])
+
+
+@hostile
 def tfjs_graph_of_tensorflow(path: Path) -> Path:
     return tfjs(path, format="graph-model", modelTopology={"node": [{"op": "ReadFile", "name": "/etc/passwd"}]})
 

@@ -209,11 +209,12 @@ def paired(model: BaseModel, pieces: Sequence[Piece]) -> Pairs:
         BadFile: a weight of the model that the manifest does not name, or names twice.
     """
     slots = [slot for layer, name in layers_in(model).items() for slot in slots_of(layer, (name,))]
-    order = match(slots, [piece.name for piece in pieces])
-    if order is None:
-        missing = next((slot for slot in slots if match([slot], [piece.name for piece in pieces]) is None), slots[0])
-        raise BadFile(f"its weights do not fit the model: {_wanted(missing)} is not among them, or not once.")
-    return [(slot, pieces[number]) for slot, number in zip(slots, order, strict=True)]
+    found: Pairs = []
+    for slot, number in zip(slots, match(slots, [piece.name for piece in pieces]), strict=True):
+        if number is None:
+            raise BadFile(f"its weights do not fit the model: {_wanted(slot)} is not among them, or not once.")
+        found.append((slot, pieces[number]))
+    return found
 
 
 def _wanted(slot: Slot) -> str:

@@ -223,8 +223,10 @@ def pairs2(model: BaseModel, group: Group) -> Pairs:
         slots = next((way for way in ways if len(way) == len(arrays)), None)
         if slots is None:
             raise BadFile(f"its weights do not fit the model: {name}: takes {len(ways[0])} arrays, got {len(arrays)}.")
-        order = match(slots, [word for word, _ in arrays]) if isinstance(layer, BaseModel) else None
-        found += [(slot, arrays[n if order is None else order[n]][1]) for n, slot in enumerate(slots)]
+        numbers = match(slots, [word for word, _ in arrays]) if isinstance(layer, BaseModel) else []
+        order = [number for number in numbers if number is not None]
+        order = order if len(order) == len(slots) else list(range(len(slots)))
+        found += [(slot, arrays[number][1]) for slot, number in zip(slots, order, strict=True)]
     return found
 
 
@@ -262,8 +264,8 @@ def slots_of(layer: Source, path: tuple[str, ...], *, numbers: bool | None = Non
     return [Slot(path, layer, weight.name) for weight in layer.weights()]
 
 
-def match(slots: Sequence[Slot], names: Sequence[str]) -> list[int] | None:
-    """For each place the number of the array that is called like it; None unless each has one of its own.
+def match(slots: Sequence[Slot], names: Sequence[str]) -> list[int | None]:
+    """For each place the number of the array that is called like it; None where it has not one of its own.
 
     So are called "conv1/kernel:0", "outer/conv1/kernel", and by TF.js "conv1_Conv2D1/kernel_1".
     """
@@ -279,15 +281,15 @@ def match(slots: Sequence[Slot], names: Sequence[str]) -> list[int] | None:
                 (plain, re.sub(r"_\d+$", "", word)),
             }:
                 known.setdefault(key, []).append(number)
-    found: list[int] = []
+    taken: set[int] = set()
+    order: list[int | None] = []
     for slot in slots:
         numbers = next((known[slot.path[-1], word] for word in slot.words if (slot.path[-1], word) in known), [])
         for around in reversed(slot.path[:-1]):  # of several, those inside the same models
             numbers = [number for number in numbers if around in names[number].split("/")] or numbers
-        if len(numbers) != 1:
-            return None
-        found += numbers
-    return found if len(set(found)) == len(found) else None
+        order.append(numbers[0] if len(numbers) == 1 and numbers[0] not in taken else None)
+        taken.update(numbers[:1])
+    return order
 
 
 def adapt(pairs: Pairs) -> None:
