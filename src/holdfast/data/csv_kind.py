@@ -77,7 +77,7 @@ def read_grid(path: Path, *, most: int | None = None) -> Grid:
         with path.open(newline="", encoding="utf-8-sig") as file:
             first = file.readline()
             file.seek(0)
-            reader = csv.reader(file, strict=True, delimiter=max(",;\t", key=first.count))
+            reader = csv.reader(file, strict=True, delimiter=max("\t;,", key=first.count))
             found = [(reader.line_num, [cell.strip() for cell in row]) for row in islice(reader, most)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadFile(f"{path}: is not a CSV file in UTF-8: {error}.") from error
