@@ -37,7 +37,7 @@ def of_sample(batches: Batches, epoch: int) -> dict[int, list[int]]:
     ],
 )
 def test_a_picture_moves_and_its_edge_is_repeated(down: int, right: int, rows: list[list[int]]) -> None:
-    found = RandomShift(2)(PICTURE, torch.tensor([[down, right]]))
+    found = RandomShift(2).move(PICTURE, torch.tensor([[down, right]]))
 
     assert found.dtype == torch.uint8
     assert found[0, :, :, 0].tolist() == rows
@@ -57,7 +57,7 @@ def test_each_pixel_is_that_at_the_clamped_place(
     shift = RandomShift(pixels)
     shifts = shift.draw(n, 0, 0)
 
-    found = shift(images, shifts)
+    found = shift.move(images, shifts)
 
     for sample, (down, right) in enumerate(shifts.tolist()):
         rows = (torch.arange(h) - down).clamp(0, h - 1)

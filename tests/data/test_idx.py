@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from holdfast.core import BadData, BadFile, BadShape
 from holdfast.data import load
-from holdfast.data.idx import read_idx
+from holdfast.data.idx import read_array
 from holdfast.data.sealed import open_seal
 
 
@@ -53,7 +53,7 @@ def test_a_single_pair_is_split_in_three(tmp_path: Path) -> None:
 def test_other_types_are_big_endian(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(struct.pack(">HBBI2f", 0, 0x0D, 1, 2, 1.5, -2.0))
 
-    assert read_idx(tmp_path / "a").tolist() == [1.5, -2.0]
+    assert read_array(tmp_path / "a").tolist() == [1.5, -2.0]
 
 
 def test_truncated_and_strange_files_are_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holdfast.data import Dataset, from_arrays, load
-from holdfast.data.idx import read_idx
+from holdfast.data.idx import read_array
 from holdfast.data.near import near_pairs, thumbnail_side, thumbnails_of
 from holdfast.data.sealed import open_seal
 
@@ -165,8 +165,8 @@ def test_files_that_are_nearly_the_same_stay_together_at_any_size(tmp_path: Path
 @pytest.mark.slow
 @pytest.mark.parametrize("side", [28, 32, 64])
 def test_handwritten_digits_are_not_joined(real_data: Path, side: int) -> None:
-    digits = read_idx(real_data / "mnist" / "t10k-images-idx3-ubyte.gz")[:1000]
-    labels = read_idx(real_data / "mnist" / "t10k-labels-idx1-ubyte.gz")[:1000]
+    digits = read_array(real_data / "mnist" / "t10k-images-idx3-ubyte.gz")[:1000]
+    labels = read_array(real_data / "mnist" / "t10k-labels-idx1-ubyte.gz")[:1000]
     images = np.stack([np.asarray(Image.fromarray(digit).resize((side, side))) for digit in digits.astype(np.uint8)])
 
     data = from_arrays(images, labels.astype(np.int64))

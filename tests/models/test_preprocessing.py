@@ -57,7 +57,7 @@ def test_predict_reads_files_as_the_model_says(tmp_path: Path) -> None:
 
 
 def test_a_model_that_does_not_say_how_refuses_paths(tmp_path: Path) -> None:
-    with pytest.raises(BadValue, match=r"does not say how picture files .*Pictures\.of"):
+    with pytest.raises(BadValue, match=r"does not say how files .*Pictures\.of"):
         small().predict([picture(tmp_path / "a.png")])
 
 
@@ -139,7 +139,7 @@ def test_another_way_to_read_is_refused_by_name(wrong: dict[str, Any], says: str
     [
         ({"classes": ["a", "b", "c"]}, "names 3 classes; the model has 2 outputs"),
         ({"classes": {"a": 1}}, "a list is needed, got dict"),
-        ({"reads": {"size": [8, 8], "channels": 3}}, r"pictures of \(8, 8\); the model takes \(4, 5, 3\)"),
+        ({"reads": {"size": [8, 8], "channels": 3}}, r"pictures as \(8, 8, 3\); the model takes \(4, 5, 3\)"),
         ({"unknown": {"below": 1}}, "damaged"),
         ({"unknown": {"below": 0, "beyond": 0, "coverage": 0.9, "usual": [[0]]}}, "for 1 classes; the model has 2"),
         ({"unknown": {"below": 0, "beyond": 0, "coverage": 0.9, "usual": [[float("nan")]]}}, "no table of numbers"),

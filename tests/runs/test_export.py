@@ -255,7 +255,7 @@ def test_what_was_trained_on_values_of_its_own_range_reads_no_files(tmp_path: Pa
     run = small.train(tmp_path / "runs", holdfast.data.from_arrays(images / 255, labels), epochs=1)
 
     assert run.model.reads is None
-    with pytest.raises(BadValue, match="not on picture files"):
+    with pytest.raises(BadValue, match="not on files"):
         run.predict([tmp_path / "a.png"])
 
 

@@ -95,7 +95,7 @@ def test_a_model_of_features_takes_arrays_only(tmp_path: Path) -> None:
     run = train(tmp_path / "runs", data, model=Sequential([Input((4,)), Dense(4, activation="softmax")]), epochs=1)
 
     assert run.predict(points[:2].astype(np.float32)).shape == (2, 4)
-    with pytest.raises(BadValue, match="was trained on numbers of its own range, not on picture files; give an array"):
+    with pytest.raises(BadValue, match="was trained on numbers of its own range, not on files; give an array"):
         run.predict(["a.png"])
 
 

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core import BadData, BadShape
+from ..core import BadData, BadShape, BadValue
 from .dataset import Dataset
 from .labels import indices, label_array
 from .near import thumbnails_of
+from .options import Reading
 from .source import TEST, TRAIN, Source, row_digests
 from .split import split
 
@@ -166,3 +167,11 @@ def _times(times: object, count: int) -> NDArray[np.float64]:
 
 def _names(prefix: str, count: int) -> list[str]:
     return [f"{prefix}[{index}]" for index in range(count)]
+
+
+def check_size(source: Source, reading: Reading, name: object) -> None:
+    """Raises BadValue when arrays were asked for at another size than they have."""
+    size = reading.image_size
+    if size and source.shape[:2] != size:
+        shown = size[0] if size[0] == size[1] else size
+        raise BadValue(f"load(image_size={shown}): only pictures in files are resized, {name} holds arrays.")

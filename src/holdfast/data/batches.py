@@ -1,13 +1,21 @@
-"""Batches of data that lies in memory: on the device, without workers, in an order that follows from (seed, epoch)."""
+"""Batches of data: from memory without workers, else fetched ahead; in an order that follows from (seed, epoch)."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from ..core import BadData, BadShape, BadValue, generator
-from .augment import RandomShift
+from .augment import Augmentation, RandomShift
+from .rows import Rows
+
+AHEAD = 4  # batches that are fetched while one is trained on
+FETCHERS = 2  # threads
 
 
 def order(n: int, seed: int, epoch: int) -> Tensor:
@@ -20,7 +28,8 @@ class Batch:
     """Some samples: all tensors have the same length.
 
     Attributes:
-        inputs: one an input of the model, channels last.
+        inputs: one an input of the model, channels last.  Of a whole set that exceeds the memory `Rows`, cast; of what
+            `Batches` gives, never.
         targets: one an output of the model.
         weights: one an output of the model, (N,), or None.
     """
@@ -48,11 +57,11 @@ def take(data: Batch, places: Tensor | slice) -> Batch:
     """The samples at these places."""
     if isinstance(places, slice):
         return data.map(lambda tensor: tensor[places])
-    return data.map(lambda tensor: rows(tensor, places))
+    return data.map(lambda tensor: tensor[places.cpu()] if isinstance(tensor, Rows) else rows(tensor, places))
 
 
 class Batches:
-    """Batches of tensors in memory.
+    """Batches of samples.
 
     Batch number b of an epoch is batch number `epoch * steps + b` of all: it is found without what came before it.
 
@@ -62,8 +71,8 @@ class Batches:
         shuffle: a new order each pass, following from (seed, pass); otherwise as they lie.
         seed: of the order.
         steps: batches an epoch; None: one pass.  Fewer than a pass has: the next epoch goes on where this one ended.
-        device: where batches are wanted; the data is moved there once.
-        augment: what is done to the first input, pictures (N, H, W, C); it follows from (seed, pass, sample).
+        device: where batches are wanted; data in memory is moved there once.
+        augment: how batches are changed; it follows from (seed, pass, sample).
 
     Raises:
         BadValue: a batch_size or steps that are not positive.
@@ -80,7 +89,7 @@ class Batches:
         seed: int = 0,
         steps: int | None = None,
         device: torch.device | str = "cpu",
-        augment: RandomShift | None = None,
+        augment: Augmentation | None = None,
     ) -> None:
         if batch_size < 1:
             raise BadValue(f"batch_size={batch_size}: must be positive.")
@@ -92,15 +101,14 @@ class Batches:
         lengths = {len(tensor) for tensor in (*data.inputs, *data.targets, *weights)}
         if len(lengths) > 1:
             raise BadShape(f"inputs, targets and weights have {sorted(lengths)} samples; they must have as many.")
-        if augment is not None and data.inputs[0].dim() != 4:
-            raise BadShape(f"{augment}: moves pictures (N, H, W, C), the input has {tuple(data.inputs[0].shape)}.")
-        if augment is not None and 2 * augment.pixels >= min(data.inputs[0].shape[1:3]):
-            raise BadValue(
-                f"{augment}: moves half of a picture {tuple(data.inputs[0].shape[1:])} out of sight; take less."
-            )
-        self.data = data.map(lambda tensor: tensor.to(device))
+        if isinstance(augment, RandomShift):
+            augment.check(data.inputs[0].shape)
+        self.device = torch.device(device)
+        self.lazy = any(isinstance(tensor, Rows) for tensor in data.inputs)
+        self.data = data.map(lambda tensor: tensor if isinstance(tensor, Rows) else tensor.to(device))
         # Padded once: moving a batch then costs no more than taking it.
-        self.padded = None if augment is None else augment.pad(self.data.inputs[0])
+        ready = isinstance(augment, RandomShift) and not self.lazy
+        self.padded = augment.pad(self.data.inputs[0]) if ready and isinstance(augment, RandomShift) else None
         self.batch_size, self.shuffle, self.seed, self.augment = batch_size, shuffle, seed, augment
         self.steps_a_pass = -(-len(data) // batch_size)
         self.steps = steps or self.steps_a_pass
@@ -121,32 +129,63 @@ class Batches:
 
     def in_order(self) -> "Batches":
         """All samples once, as they lie: to judge on, or to keep predictions beside their samples."""
-        return Batches(self.data, batch_size=self.batch_size, device=self.data.inputs[0].device)
+        return Batches(self.data, batch_size=self.batch_size, device=self.device)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from number `start` on."""
-        places, starts, loaded = torch.empty(0), torch.empty(0), -1
-        device = self.data.inputs[0].device
-        for step in range(epoch * self.steps + start, (epoch + 1) * self.steps):
+        made = self._plans(epoch * self.steps + start, (epoch + 1) * self.steps)
+        return ahead(made) if self.lazy else (make() for make in made)
+
+    def _plans(self, first: int, end: int) -> Iterator[Callable[[], Batch]]:
+        """What makes each of the batches with these numbers, in any thread."""
+        places, starts, loaded = torch.empty(0), None, -1
+        for step in range(first, end):
             number, index = divmod(step, self.steps_a_pass)
             if number != loaded:
                 if self.shuffle:
-                    places = order(len(self.data), self.seed, number).to(device)
-                if self.augment is not None and self.padded is not None:
-                    drawn = self.augment.draw(len(self.data), self.seed, number).to(device)
+                    places = self._order(number)
+                if isinstance(self.augment, RandomShift) and self.padded is not None:
+                    drawn = self.augment.draw(len(self.data), self.seed, number).to(self.device)
                     starts = self.augment.starts(self.padded.shape, drawn)
                 loaded = number
             piece = slice(index * self.batch_size, (index + 1) * self.batch_size)
-            chosen = places[piece] if self.shuffle else piece
-            if self.augment is None or self.padded is None:
-                yield take(self.data, chosen)
-            else:
-                moved = self.augment.windows(self.padded).index_select(0, starts[chosen])
-                first, *others = self.data.inputs
-                rest = take(replace(self.data, inputs=tuple(others)), chosen)
-                yield replace(rest, inputs=(moved.view(len(moved), *first.shape[1:]), *rest.inputs))
+            yield partial(self._made, places[piece] if self.shuffle else piece, starts, number)
+
+    def _order(self, number: int) -> Tensor:
+        """The places of all samples in the order of a pass."""
+        lazy = [cast(Rows, tensor) for tensor in self.data.inputs if isinstance(tensor, Rows)]
+        found = lazy[0].order(self.seed, number) if lazy else order(len(self.data), self.seed, number)
+        return found if self.lazy else found.to(self.device)
+
+    def _made(self, chosen: Tensor | slice, starts: Tensor | None, number: int) -> Batch:
+        """The batch of the chosen samples, changed as it must be."""
+        if starts is not None and self.padded is not None and isinstance(self.augment, RandomShift):
+            moved = self.augment.windows(self.padded).index_select(0, starts[chosen])
+            first, *others = self.data.inputs
+            rest = take(replace(self.data, inputs=tuple(others)), chosen)
+            return replace(rest, inputs=(moved.view(len(moved), *first.shape[1:]), *rest.inputs))
+        batch = take(self.data, chosen)
+        batch = batch.map(lambda tensor: tensor.to(self.device)) if self.lazy else batch
+        if self.augment is None:
+            return batch
+        samples = torch.arange(len(self.data))[chosen] if isinstance(chosen, slice) else chosen
+        return self.augment(batch, samples, self.seed, number)
 
     def _before(self, step: int) -> int:
         """Samples in the batches before this one, counted from the first epoch."""
         passes, batches = divmod(step, self.steps_a_pass)
         return passes * len(self.data) + batches * self.batch_size
+
+
+def ahead(made: Iterator[Callable[[], Batch]]) -> Iterator[Batch]:
+    """The batches in their order, a few of them made by threads before they are asked for."""
+    pool, coming = ThreadPoolExecutor(FETCHERS, "holdfast-fetch"), deque[Future[Batch]]()
+    try:
+        for make in made:
+            coming.append(pool.submit(make))
+            if len(coming) > AHEAD:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .part import Part
+from .reads import Reads
 from .sealed import Sealed
 
 
@@ -59,6 +60,7 @@ class Dataset:
         facts: what was found on the way.
         fingerprint: 16 hex digits, of the whole data: the same for every seed and share, and for every image size.
         split_fingerprint: 16 hex digits, of what the three parts hold.
+        reads: how raw files become its samples; None when it came from arrays that are no pictures.
         group_names: what the given groups are called, by their number in `Part.groups`; joined by "+" where copies
             connect several.  Empty when none were given.
     """
@@ -73,6 +75,12 @@ class Dataset:
     fingerprint: str
     split_fingerprint: str
     group_names: Mapping[int, str] = field(default_factory=dict)
+    reads: Reads | None = None
+
+    @property
+    def kind(self) -> str:
+        """ "pictures", "sounds", "series", "volumes", "table", or "arrays" of any meaning."""
+        return "arrays" if self.reads is None else self.reads.kind
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadData, BadFile
-from .arrays import array_source
+from .arrays import array_source, check_size
+from .options import Reading
 from .source import Source
 
 NAME = re.compile(r"(?P<prefix>.*)(?P<kind>images|labels)[-.]idx\d-ubyte(\.gz)?")
@@ -17,16 +18,18 @@ TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: 
 
 
 def has_idx(folder: Path) -> bool:
-    return any(NAME.fullmatch(entry.name) for entry in folder.iterdir())
+    return folder.is_dir() and any(NAME.fullmatch(entry.name) for entry in folder.iterdir())
 
 
-def read_idx_folder(folder: Path) -> Source:
+def read_idx(folder: Path, reading: Reading) -> Source:
     """One pair of images and labels, and one more that is the test part if its name has "t10k" or "test" in it.
 
     Raises:
         BadData: a file without its partner, or more pairs than these.
         BadFile: a file that is truncated or not IDX.
     """
+    reading.no_names(str(folder))
+    reading.only("IDX files", "image_size")
     pairs: dict[str, dict[str, Path]] = {}
     for entry in sorted(folder.iterdir()):  # a plain file comes before the same with .gz, and is preferred
         if match := NAME.fullmatch(entry.name):
@@ -44,14 +47,15 @@ def read_idx_folder(folder: Path) -> Source:
         raise BadData(
             f"{folder}: has {names}; one pair of images and labels is needed, and one more for testing at most."
         )
-    read = {(prefix, kind): read_idx(path) for prefix, pair in pairs.items() for kind, path in pair.items()}
+    read = {(prefix, kind): read_array(path) for prefix, pair in pairs.items() for kind, path in pair.items()}
     images, labels = read[train[0], "images"], read[train[0], "labels"]
-    if not test:
-        return array_source(images, labels)
-    return array_source(images, labels, test_images=read[test[0], "images"], test_labels=read[test[0], "labels"])
+    judging = (read[test[0], "images"], read[test[0], "labels"]) if test else (None, None)
+    source = array_source(images, labels, test_images=judging[0], test_labels=judging[1])
+    check_size(source, reading, folder)
+    return source
 
 
-def read_idx(path: Path) -> NDArray[np.generic]:
+def read_array(path: Path) -> NDArray[np.generic]:
     """The array in an IDX file, gzipped or not.
 
     Source: the description on the MNIST page: two zero bytes, a type, the rank, big-endian sizes, then the values.

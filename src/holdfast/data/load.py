@@ -2,25 +2,34 @@
 
 import hashlib
 import re
-import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 from ..core import BadData, BadFile, BadValue, UnknownName, suggestion
-from .csv import list_csv
+from .arrays import check_size
+from .cifar import is_cifar, read_cifar
 from .dataset import Dataset
 from .digits import read_digits
-from .folder import list_folder
-from .groups import Suggestion, read_names, suggest_groups
-from .idx import has_idx, read_idx_folder
-from .npz import read_npz
-from .pictures import Progress, read_pictures, shown
+from .files import holds_pictures, read_picture_files
+from .idx import has_idx, read_idx
+from .npz import is_npz, read_npz
+from .options import Progress, Reading, Resize
+from .pictures import shown
+from .public import PUBLIC, read_public
 from .source import Source
 from .split import check_shares, split
 
 NAMES: dict[str, Callable[[], Source]] = {"digits": read_digits}
+
+# What can read a path, asked in this order: whether it is of this kind, and what reads it.
+READERS: list[tuple[Callable[[Path], bool], Callable[[Path, Reading], Source]]] = [
+    (is_cifar, read_cifar),
+    (has_idx, read_idx),
+    (is_npz, read_npz),
+    (holds_pictures, read_picture_files),
+]
 
 
 def load(
@@ -30,9 +39,15 @@ def load(
     test: float = 0.15,
     seed: int = 0,
     image_size: int | tuple[int, int] | None = None,
+    resize: Resize = "auto",
     skip_bad: bool = False,
     group_by: str | None = None,
     time_by: str | None = None,
+    label_by: str | None = None,
+    sample_rate: int | None = None,
+    window: float | None = None,
+    hop: float | None = None,
+    gap: float | None = None,
     manifest: str | PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -46,11 +61,18 @@ def load(
         seed: of the split; the same data, seed and shares give the same parts on every machine.
         image_size: the side in pixels, or (H, W), that pictures in files are stretched to; None keeps a common size of
             up to 256 pixels and else takes a square of the median shorter side, at most 224.
+        resize: how pictures of another shape get this one: "stretch"; "fit", the whole picture with borders; "crop",
+            its middle; "auto" chooses by the shapes there are.
         skip_bad: leave out files that cannot be read and list them in the facts, instead of raising.
         group_by: what stays on one side, e.g. all pictures of a patient: a column of the CSV, an array of the .npz, or
             a regular expression that finds the group in the path of a file, relative to the folder; its first capture
             group counts, or the whole match.
         time_by: as group_by, a number or an ISO date: the earliest samples train, the latest are the test part.
+        label_by: the column, or array, that says the class, where that is not clear from its name.
+        sample_rate: sounds are resampled to it, in Hz; None: the commonest among the files.
+        window, hop: how long each sample is, and how far after it the next one begins: seconds of sounds, steps of
+            series.  None: as the kind of data has it.
+        gap: what lies nearer to a border of a split by time is left out, in the unit of the times.
         manifest: a JSON file that remembers the side of each content, so that data can grow and no file changes sides;
             made when it is not there.
         progress: told (files done, files in all) while pictures are decoded.
@@ -63,20 +85,24 @@ def load(
     """
     check_shares(validation, test)
     size = _size(image_size)
-    known = str(path) in NAMES
+    reading = Reading(
+        image_size=size,
+        resize=resize,
+        skip_bad=skip_bad,
+        group_by=group_by,
+        time_by=time_by,
+        label_by=label_by,
+        sample_rate=sample_rate,
+        window=window,
+        hop=hop,
+        gap=gap,
+        progress=progress,
+    )
     place = Path(path)
-    if known:
-        _no_names(str(path), group_by, time_by)
-    try:
-        source = _read(place, size, skip_bad, progress, group_by, time_by) if not known else NAMES[str(path)]()
-    except OSError as error:
-        if isinstance(error, BadFile):
-            raise
-        raise BadFile(f"{path}: {error.strerror or error}.") from error
+    known = str(path) in NAMES or (str(path) in PUBLIC and not place.exists())
+    source = _named(str(path), reading) if known else _read(place, reading)
     if known and place.exists():
         source = replace(source, notes=(f"the bundled {path} were read; for what has this name here write ./{path}",))
-    if size and source.images.shape[1:3] != size:
-        raise BadValue(f"load(image_size={image_size}): only pictures in files are resized, {path} holds arrays.")
     origin = {
         "path": str(path) if known else str(place.resolve()),
         "validation": validation,
@@ -88,15 +114,17 @@ def load(
         "time_by": time_by,
         "manifest": None if manifest is None else str(Path(manifest).resolve()),
     }
-    name = str(path) if known else _name(place.resolve())
+    more = {name: getattr(reading, name) for name in ("resize", "label_by", "sample_rate", "window", "hop", "gap")}
+    origin |= {name: value for name, value in more.items() if value != getattr(Reading, name)}
     return split(
         source,
-        name=name,
+        name=str(path) if known else _name(place.resolve()),
         validation=validation,
         test=test,
         seed=seed,
         origin=origin,
         manifest=None if manifest is None else Path(manifest),
+        gap=gap,
     )
 
 
@@ -126,50 +154,30 @@ def manifest_path(
     ).resolve()
 
 
-def _read(
-    path: Path,
-    size: tuple[int, int] | None,
-    skip_bad: bool,
-    progress: Progress | None,
-    group_by: str | None,
-    time_by: str | None,
-) -> Source:
+def _named(name: str, reading: Reading) -> Source:
+    """The samples that are called so."""
+    if name in PUBLIC:
+        return read_public(name, reading)
+    reading.no_names(name)
+    reading.only(name, "image_size")
+    source = NAMES[name]()
+    check_size(source, reading, name)
+    return source
+
+
+def _read(path: Path, reading: Reading) -> Source:
     """The samples under a path, by what it looks like."""
     if not path.exists():
         raise _missing(path)
-    kind = path.suffix.lower()
-    if path.is_dir() and has_idx(path):
-        _no_names(str(path), group_by, time_by)
-        return read_idx_folder(path)
-    if path.is_file() and kind == ".npz":
-        return read_npz(path, group_by=group_by, time_by=time_by)
-    if not path.is_dir() and kind != ".csv":
-        raise BadData(f"{path}: is not data that can be loaded; give a folder, an .npz or a .csv file.")
-    listing = list_folder(path) if path.is_dir() else list_csv(path, group_by=group_by, time_by=time_by)
-    listing = read_names(listing, str(path), group_by=group_by, time_by=time_by)
-    source = read_pictures(listing, title=str(path), image_size=size, skip_bad=skip_bad, progress=progress)
-    suggested = suggest_groups(listing.files) if source.groups is None else None
-    return replace(source, notes=source.notes + _suggestion(suggested, path)) if suggested else source
-
-
-def _suggestion(found: Suggestion, path: Path) -> tuple[str, ...]:
-    """What to do about groups that names seem to hold."""
-    names = ", ".join(found.names[:3]) + (f" and {len(found.names) - 3:,} more" if len(found.names) > 3 else "")
-    command = f"holdfast train {shlex.quote(str(path))} --group-by {shlex.quote(found.pattern)}"
-    return (
-        f"names suggest {len(found.names):,} groups ({names}) that this split cuts, which flatters the score; "
-        f"to keep each on one side: {command}",
-    )
-
-
-def _no_names(name: str, group_by: str | None, time_by: str | None) -> None:
-    """Raises BadValue for groups or times of samples that have no names to find them in."""
-    for option, value in (("group_by", group_by), ("time_by", time_by)):
-        if value is not None:
-            given = option.removesuffix("_by") + "s"
-            raise BadValue(
-                f"load({option}={value!r}): the samples of {name} have no names; use from_arrays({given}=...)."
-            )
+    try:
+        for fits, read in READERS:
+            if fits(path):
+                return read(path, reading)
+    except OSError as error:
+        if isinstance(error, BadFile):
+            raise
+        raise BadFile(f"{path}: {error.strerror or error}.") from error
+    raise BadData(f"{path}: is not data that can be loaded; give a folder, an .npz or a .csv file.")
 
 
 def _name(path: Path) -> str:
@@ -178,7 +186,9 @@ def _name(path: Path) -> str:
 
 def _missing(path: Path) -> BadFile | UnknownName:
     if path.name == str(path) and not path.suffix:
-        return UnknownName(f"no file, folder or data set is called {str(path)!r}{suggestion(str(path), list(NAMES))}")
+        return UnknownName(
+            f"no file, folder or data set is called {str(path)!r}{suggestion(str(path), [*NAMES, *PUBLIC])}"
+        )
     return BadFile(f"{path}: no such file or folder.")
 
 

@@ -7,24 +7,30 @@ from pathlib import Path
 import numpy as np
 
 from ..core import BadData, BadFile
-from .arrays import array_source
+from .arrays import array_source, check_size
+from .options import Reading
 from .source import Source
 
 PAIRS = (("x_train", "y_train"), ("x", "y"), ("images", "labels"))
 
 
-def read_npz(path: Path, *, group_by: str | None = None, time_by: str | None = None) -> Source:
+def is_npz(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() == ".npz"
+
+
+def read_npz(path: Path, reading: Reading) -> Source:
     """The samples of an archive; x_test and y_test are its test part.
 
     Args:
         path: of the archive.
-        group_by: the name of the array of groups in it.
-        time_by: the name of the array of times in it.
+        reading: `group_by` and `time_by` are the names of arrays in it.
 
     Raises:
         BadFile: it is damaged, or holds pickled objects.
         BadData: it has none of the known pairs of names, or not the arrays of groups and times.
     """
+    reading.only("the arrays of an .npz", "group_by", "time_by", "image_size")
+    group_by, time_by = reading.group_by, reading.time_by
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
@@ -38,7 +44,7 @@ def read_npz(path: Path, *, group_by: str | None = None, time_by: str | None = N
         if name is not None and name not in arrays:
             raise BadData(f"{path}: {option}={name!r} is no array in it; it holds {', '.join(sorted(arrays))}.")
     images, labels = (arrays[name] for name in pair)
-    return array_source(
+    source = array_source(
         images,
         labels,
         groups=arrays.get(group_by or ""),
@@ -46,3 +52,5 @@ def read_npz(path: Path, *, group_by: str | None = None, time_by: str | None = N
         test_images=arrays.get("x_test"),
         test_labels=arrays.get("y_test"),
     )
+    check_size(source, reading, path)
+    return source

@@ -10,13 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .rows import Samples, joined
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Part:
-    """Labelled samples in memory, on the CPU.
+    """Labelled samples, on the CPU.
 
     Attributes:
         images: (N, H, W, C) uint8 in 0..255; for arrays given as floats (N, ...) float32, as they were.
+            Where they exceed the memory, `Rows`, which are fetched when they are indexed.
         labels: (N,) int64 indices into the classes of the dataset.
         names: where each sample came from: "t-shirt/1.jpg", "train[17]".
         groups: (N,) int64 numbers of what must stay on one side: given groups, joined with the copies that connect
@@ -26,7 +29,7 @@ class Part:
             `images` are known.
     """
 
-    images: Tensor
+    images: Samples
     labels: Tensor
     names: Sequence[str]
     groups: NDArray[np.int64] | None = None
@@ -52,7 +55,7 @@ class Part:
     def joined(self, other: "Part") -> "Part":
         """These samples and then those of another part of the same dataset."""
         return Part(
-            torch.cat([self.images, other.images]),
+            joined(self.images, other.images),
             torch.cat([self.labels, other.labels]),
             [*self.names, *other.names],
             None if self.groups is None or other.groups is None else np.concatenate([self.groups, other.groups]),
@@ -67,7 +70,7 @@ class Part:
         If sizes did, the looks at a part would begin anew with each size that is tried.
         """
         digest = hashlib.blake2b(digest_size=8)
-        digest.update(self.images.contiguous().numpy().data if self.digests is None else self.digests.data)
+        digest.update(self.images[:].contiguous().numpy().data if self.digests is None else self.digests.data)
         digest.update(self.labels.contiguous().numpy().data)
         return digest.hexdigest()
 

@@ -1,7 +1,7 @@
 """Pictures in files: scanned, decoded once in threads, and held as one uint8 array at the size of training."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +17,10 @@ from .dataset import BadFileFound
 from .image import Header, decode, fitted, quiet, read_header
 from .memory import free_memory
 from .near import Thumbnails, draw_thumbnail, thumbnail_side
+from .options import Progress
+from .reads import Pictures
 from .source import TRAIN, Source, digest
 
-Progress = Callable[[int, int], None]
 LARGEST_KEPT_PX = 256  # pictures that all have one size are kept as they are up to this side
 LARGEST_CHOSEN_PX = 224  # the side we choose for others: what most image models were made for
 DECODERS = min(16, os.cpu_count() or 1)
@@ -112,6 +113,7 @@ def read_pictures(
         group_names=called or (),
         times=None if times is None else times[kept],
         thumbnails=Thumbnails(small[kept], colours[kept]) if side else None,
+        reads=Pictures((shape[0], shape[1]), shape[2]),
         skipped=bad,
         notes=listing.notes,
     )

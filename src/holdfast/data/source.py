@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from .dataset import BadFileFound
 from .near import Thumbnails
+from .reads import Reads
+from .rows import Mapped, Rows, Samples, Store
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
@@ -18,7 +21,7 @@ class Source:
     """All samples of the data in one fixed order.
 
     Attributes:
-        images: (N, H, W, C) uint8, or (N, ...) float32.
+        images: (N, H, W, C) uint8, or (N, ...) float32; a memory map or a store where they exceed the memory.
         labels: (N,) int64.
         names: where each sample came from.
         classes: names of the labels.
@@ -28,11 +31,12 @@ class Source:
         group_names: what the groups 0, 1, ... are called.
         times: (N,) float64; None when the data has no times.
         thumbnails: by which near copies are found; None when these are not looked for.
+        reads: how raw files become such samples; None when the data has no files.
         skipped: files left out.
         notes: sentences for the facts.
     """
 
-    images: NDArray[np.uint8] | NDArray[np.float32]
+    images: NDArray[np.uint8] | NDArray[np.float32] | Store
     labels: NDArray[np.int64]
     names: Sequence[str]
     classes: tuple[str, ...]
@@ -42,8 +46,22 @@ class Source:
     group_names: tuple[str, ...] = ()
     times: NDArray[np.float64] | None = None
     thumbnails: Thumbnails | None = None
+    reads: Reads | None = None
     skipped: tuple[BadFileFound, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+        return tuple(self.images.shape[1:] if isinstance(self.images, np.ndarray) else self.images.shape)
+
+    def samples(self, places: NDArray[np.int64]) -> Samples:
+        """Those at these places; of a memory map or a store they are fetched when they are needed."""
+        if isinstance(self.images, np.memmap):
+            return Rows(Mapped(self.images), places)
+        if isinstance(self.images, np.ndarray):
+            return torch.from_numpy(self.images[places])
+        return Rows(self.images, places)
 
 
 def digest(*contents: bytes | memoryview) -> int:

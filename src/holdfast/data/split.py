@@ -14,6 +14,7 @@ from .assign import Shares, assign, assign_by_time, join_by_time
 from .dataset import Dataset, Facts, split_fingerprint
 from .manifest import UNKNOWN, Manifest, keep
 from .part import Part
+from .reads import Pictures
 from .sealed import Sealed
 from .source import TEST, TRAIN, VALIDATION, Source
 from .together import Together, together
@@ -42,6 +43,7 @@ def split(
     seed: int,
     origin: Mapping[str, Any] | None = None,  # Any: JSON values
     manifest: Path | None = None,
+    gap: float | None = None,
 ) -> Dataset:
     """Divides the samples that no part claims yet; with copies, near copies and groups kept together.
 
@@ -58,6 +60,7 @@ def split(
         origin: for `Dataset.origin`.
         manifest: a JSON file of the sides that contents are on; they stay there, and what is new fills the parts up to
             their shares.  Made when it is not there, and written when all went well.
+        gap: of times; what is nearer to a border of a split by time goes to no part.
 
     Raises:
         BadValue: shares that leave nothing for training.
@@ -155,6 +158,7 @@ def _dataset(
         fingerprint=_fingerprint(source),
         split_fingerprint=split_fingerprint(train.fingerprint, selecting.fingerprint, judging.fingerprint),
         group_names=tied.names(source),
+        reads=source.reads or Pictures.of_values(train.images),
     )
 
 
@@ -188,7 +192,7 @@ def _check_classes(source: Source, pool: Indices, name: str, *, needed: int) -> 
 
 
 def _part(source: Source, chosen: Indices, blocks: Indices) -> Part:
-    images, labels = torch.from_numpy(source.images[chosen]), torch.from_numpy(source.labels[chosen])
+    images, labels = source.samples(chosen), torch.from_numpy(source.labels[chosen])
     together = source.groups is not None or int(blocks.max()) + 1 < len(blocks)
     times = None if source.times is None else source.times[chosen]
     names, groups = [source.names[index] for index in chosen], blocks[chosen] if together else None

@@ -1,5 +1,6 @@
 """Models: graphs of layers lowered to one torch module, trained and asked in Keras's way, kept in .keras files."""
 
+from ..data.reads import Pictures
 from .bound import BoundLayer
 from .compiling import Compiled, pick_device
 from .config import from_config, to_config
@@ -10,7 +11,7 @@ from .keras_file import load_keras, save_keras
 from .loading import load
 from .lower import Lowered, links
 from .model import BaseModel, Model, Sequential
-from .preprocessing import Extras, Pictures, extras, take_extras
+from .preprocessing import Extras, extras, take_extras
 from .ready import convnet, dense, dense_twin, ready_made
 from .summary import Row, Summary, human
 from .temperature import fold_temperature

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core import BadData, BadShape, BadValue, generator
-from ..data import encode_labels
+from ..data import Rows, encode_labels
 from ..layers import Shape
 
 Arrays: TypeAlias = Any  # what NumPy can make an array of, a tensor, or a list, tuple or dict of such, one an input
@@ -57,7 +57,9 @@ def are_words(y: Arrays) -> bool:
 
 
 def as_tensor(value: Arrays, what: str) -> Tensor:
-    """A tensor of floats, or of the integers that were given; float64 becomes float32."""
+    """A tensor of floats, or of the integers that were given; float64 becomes float32.  `Rows` stay what they are."""
+    if isinstance(value, Rows):
+        return cast(Tensor, value)  # `Batches` fetches them; all that is asked of them before, they know
     if not isinstance(value, Tensor):
         array = as_array(value, what)
         if array.dtype.kind not in "biuf":
@@ -82,7 +84,7 @@ def as_inputs(x: Arrays, shapes: Sequence[Shape], names: Sequence[str]) -> tuple
     for value, shape, name in zip(several(x, names, "x"), shapes, names, strict=True):
         what = "x" if len(names) == 1 else f"x[{name!r}]"
         tensor = as_tensor(value, what)
-        if tuple(tensor.shape[1:]) == shape[:-1] and shape[-1] == 1:
+        if tuple(tensor.shape[1:]) == shape[:-1] and shape[-1] == 1 and not isinstance(tensor, Rows):
             tensor = tensor.unsqueeze(-1)
         if tuple(tensor.shape[1:]) != shape:
             wanted = f"(N, {', '.join(map(str, shape))})"
@@ -110,6 +112,8 @@ def _hint(tensor: Tensor, shape: Shape) -> str:
 def check_finite(tensors: Sequence[Tensor], what: str) -> None:
     """Raises BadData that names the first sample with NaN or infinity."""
     for tensor in tensors:
+        if isinstance(tensor, Rows):  # whoever read them has looked
+            continue
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor.sum())):
             bad = torch.nonzero(~torch.isfinite(tensor.reshape(len(tensor), -1)).all(1)).flatten()
             if len(bad):

@@ -17,7 +17,7 @@ from torch import Tensor, fx
 
 from ..callbacks import History
 from ..core import BadShape, BadValue, NotReady
-from ..data import Batch, Batches, Dataset, Part, RandomShift
+from ..data import Batch, Batches, Dataset, Part, RandomShift, Reads, Rows
 from ..layers import Call, Input, InputLayer, Layer, Source, Symbol
 from ..training import Callback, Event, Program, State, channels_last, predict
 from .arrays import Arrays, as_inputs
@@ -25,7 +25,7 @@ from .bound import BoundLayer, Weights, once, read, write
 from .compiling import Compiled, compiled, default_metrics, program_for
 from .fitting import EVALUATION_BATCH, Busy, check_counts, judge, prepare
 from .lower import Lowered, lower
-from .preprocessing import Pictures, from_files
+from .preprocessing import from_files
 from .recipe import recipe_optimizer, recipe_rate
 from .summary import Summary, count_weights, summarize
 from .unknown import Unknown
@@ -45,7 +45,7 @@ class BaseModel(ABC):
         seed: all that is random follows from it: initial weights, the order of samples, dropout; 0 unless given.
         classes: what the outputs stand for, once labels with names were seen.
         unknown: which of its answers are "unknown"; None: none are.  `predict` gives probabilities either way.
-        reads: how picture files become its input; `predict` then takes their paths.  None: it takes arrays only.
+        reads: how files become its input; `predict` then takes their paths.  None: it takes arrays only.
         history: of the last `fit`.
         compiled: what `compile` was told.
         busy: held while the model is trained.
@@ -57,7 +57,7 @@ class BaseModel(ABC):
         self._seeded = seed is not None
         self.classes: tuple[str, ...] | None = None
         self.unknown: Unknown | None = None
-        self.reads: Pictures | None = None
+        self.reads: Reads | None = None
         self.history: History | None = None
         self.compiled: Compiled | None = None
         self.busy = Busy()
@@ -507,7 +507,7 @@ class Sequential(BaseModel):
 
     def build_for(self, x: Arrays) -> None:
         if not self._symbols and self._waiting:
-            shape = tuple(np.shape(x)[1:])
+            shape = tuple((x.shape if isinstance(x, Rows) else np.shape(x))[1:])
             built = Sequential([Input(shape if shape else (1,)), *self._waiting])
             self._symbols, self._waiting = built._symbols, []
 

@@ -113,7 +113,7 @@ def _exported(
     target = place / (row.name if quantize is None else f"{row.name}-{quantize}")
     _remove_remains(place)
     part = _some(data.validation, HELD_OUT)
-    samples, labels = _files(run, data, part) or part.images.numpy(), part.labels.numpy()
+    samples, labels = _files(run, data, part) or part.images[:].numpy(), part.labels.numpy()
     calibration = _some(data.train, CALIBRATION).images if quantize == "int8" else None
     with (
         whole_folder(target, OURS) as temporary,

@@ -12,7 +12,6 @@ from ..core import BadFile
 from ..data import Dataset
 from ..evaluate import Ledger
 from ..models import BaseModel, to_config
-from .plan import holds_pictures
 from .record import Kind, Record, Settings, machine, versions
 from .run import LEDGER
 from .watch import alone
@@ -39,7 +38,7 @@ def begin(
         classes=list(data.classes),
         shape=list(data.shape),
         sizes={"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
-        pictures=holds_pictures(data.train),
+        pictures=data.kind == "pictures",
         prints=prints_of(data),
         settings=settings,
         config=to_config(network),

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import numpy as np
-import torch
 
 from ..callbacks import EarlyStopping
 from ..core import BadData, BadFile, BadShape, BadValue, UnknownName, derive, suggestion
 from ..data import Dataset, Part, RandomShift
 from ..data.assign import assign
+from ..data.rows import some
 from ..data.source import VALIDATION
 from ..layers import Normalization
-from ..models import BaseModel, Fitting, Pictures, from_config, links, pick_device, prepare, ready_made, to_config
+from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
 from ..models.arrays import check_number
 from ..models.recipe import (
     LABEL_SMOOTHING,
@@ -188,7 +188,7 @@ def session_for(
         augment=RandomShift(settings.shift) if settings.shift else None,
         measure_train="never",  # `judge` measures all parts anew, once the weights to keep are known
     )
-    network.reads = Pictures.of(network) if holds_pictures(data.train) else None  # as `data.load` has read them
+    network.reads = data.reads
     return session, stopper
 
 
@@ -216,7 +216,7 @@ def model_for(data: Dataset, model: ModelChoice, seed: int) -> tuple[str, BaseMo
         label, network = str(Path(model).resolve()), read_model(Path(model), seed)
     else:
         label = ready_made.canonical(str(model))
-        front = None if holds_pictures(data.train) else Normalization().adapt(data.train.images)
+        front = None if data.kind == "pictures" else Normalization().adapt(some(data.train.images))
         network = ready_made[label](data.shape, len(data.classes), front=front, seed=seed)
     takes = [symbol.shape for symbol in network.inputs]
     gives = [symbol.shape for symbol in network.outputs]
@@ -303,12 +303,3 @@ def read_json(path: Path) -> dict[str, Any]:  # Any: JSON values
     if not isinstance(value, dict):
         raise BadFile(f"{path}: is no model configuration; it must be a JSON object with class_name and config.")
     return value
-
-
-def holds_pictures(part: Part) -> bool:
-    """Whether these are pictures as files give them, (N, H, W, C) bytes that reach beyond half of 255.
-
-    Other values, e.g. pictures from 0 to 1 or to 16 in an .npz, have a range of their own.
-    """
-    images = part.images
-    return images.dim() == 4 and images.dtype == torch.uint8 and int(images.max()) > 127

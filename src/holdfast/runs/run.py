@@ -79,26 +79,23 @@ class Run:
         told = Revealed(**self.record.scores["ladder"]) if "ladder" in self.record.scores else None
         return "" if told is None or told.new else sealed_line(told, self.openings, self.record.sizes["test"])
 
-    def predict(self, pictures: Sequence[str | Path] | NDArray[Any]) -> NDArray[np.float32]:  # Any: of any number type
+    def predict(self, samples: Sequence[str | Path] | NDArray[Any]) -> NDArray[np.float32]:  # Any: of any number type
         """Class probabilities (N, K), in the order of `record.classes`.
 
         Args:
-            pictures: paths of picture files, or an array (N, *shape) of values as the model was trained on.
+            samples: paths of files of the kind that the model was trained on, or an array (N, *shape) of such values.
 
         Raises:
-            BadFile: a file that is no picture.
+            BadFile: a file that holds no such sample.
         """
-        if isinstance(pictures, np.ndarray):
-            result: NDArray[np.float32] = self.model.predict(pictures)
+        if isinstance(samples, np.ndarray):
+            result: NDArray[np.float32] = self.model.predict(samples)
             return result
-        if not self.record.pictures:
-            raise BadValue(
-                f"{self.folder}: was trained on numbers of its own range, not on picture files; give an array."
-            )
-        reads = self.model.reads or Pictures.of(self.model)  # models of before do not say
+        # Models of before do not say how pictures are read.
+        reads = self.model.reads or (Pictures.of(self.model) if self.record.pictures else None)
         if reads is None:
-            raise BadValue(f"{self.folder}: its model takes {self.model.inputs[0].shape}, not pictures; give an array.")
-        return self.predict(reads.read(pictures))
+            raise BadValue(f"{self.folder}: was trained on numbers of its own range, not on files; give an array.")
+        return self.predict(reads.read(samples))
 
     def __str__(self) -> str:
         return f"{self.folder}: {self.validation}"

@@ -44,7 +44,7 @@ def precision_for(state: State, program: Program, batches: Batches, *, flops: fl
     Args:
         flops: floating-point operations of the whole training.
     """
-    device = batches.data.inputs[0].device
+    device = batches.device
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     if device.type != "cpu" or flops < WORTH:

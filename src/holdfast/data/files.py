@@ -1,0 +1,62 @@
+"""Samples in files, one a file: listed by folders or a CSV, with the groups and times in their names, then read."""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from .csv import list_csv
+from .folder import list_folder
+from .groups import Suggestion, read_names, suggest_groups
+from .options import Reading
+from .pictures import Listing, read_pictures
+from .source import Source
+
+
+def holds_pictures(path: Path) -> bool:
+    """Whether files under a path would be read as pictures; asked last, it takes every folder and CSV."""
+    return path.is_dir() or path.suffix.lower() == ".csv"
+
+
+def read_picture_files(path: Path, reading: Reading) -> Source:
+    """The pictures of a folder or a CSV."""
+    reading.only("pictures", "image_size", "resize", "group_by", "time_by")
+
+    def read(listing: Listing) -> Source:
+        return read_pictures(
+            listing,
+            title=str(path),
+            image_size=reading.image_size,
+            skip_bad=reading.skip_bad,
+            progress=reading.progress,
+        )
+
+    return read_listed(path, reading, read)
+
+
+def list_files(path: Path, reading: Reading) -> Listing:
+    """The files of a folder or a CSV, with groups and times.
+
+    Raises:
+        BadData, BadFile, BadValue: they cannot be told; the message says why.
+    """
+    by = {"group_by": reading.group_by, "time_by": reading.time_by}
+    return read_names(list_folder(path) if path.is_dir() else list_csv(path, **by), str(path), **by)
+
+
+def read_listed(path: Path, reading: Reading, read: Callable[[Listing], Source]) -> Source:
+    """What `read` makes of the files; without groups, with a note of those that their names suggest."""
+    listing = list_files(path, reading)
+    source = read(listing)
+    found = suggest_groups(listing.files) if source.groups is None else None
+    return replace(source, notes=source.notes + _suggestion(found, path)) if found else source
+
+
+def _suggestion(found: Suggestion, path: Path) -> tuple[str, ...]:
+    """What to do about groups that names seem to hold."""
+    names = ", ".join(found.names[:3]) + (f" and {len(found.names) - 3:,} more" if len(found.names) > 3 else "")
+    command = f"holdfast train {shlex.quote(str(path))} --group-by {shlex.quote(found.pattern)}"
+    return (
+        f"names suggest {len(found.names):,} groups ({names}) that this split cuts, which flatters the score; "
+        f"to keep each on one side: {command}",
+    )

@@ -1,0 +1,130 @@
+"""Samples that are fetched when they are needed: for data that does not fit into memory."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..core import generator
+
+BUFFER_BLOCKS = 8  # blocks that are shuffled into each other
+
+
+class Store(Protocol):
+    """Where samples lie.
+
+    Attributes:
+        shape: of one sample, channels last.
+        dtype: of the samples.
+        blocks: (N,) int64, in which block each sample lies, where those of one block are best read together; None when
+            any is found as fast as any other.
+    """
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    blocks: NDArray[np.int64] | None
+
+    def __len__(self) -> int: ...
+
+    def fetch(self, places: NDArray[np.int64]) -> Tensor:
+        """The samples at these places, (n, *shape), on the CPU, their own memory.  Called by several threads."""
+        ...
+
+
+class Mapped:
+    """A store over a memory map (N, *shape), of which the system keeps in memory what there is room for."""
+
+    def __init__(self, array: NDArray[np.generic]) -> None:
+        self.array = array
+        self.shape = tuple(array.shape[1:])
+        self.dtype = torch.from_numpy(np.empty(0, array.dtype)).dtype
+        self.blocks: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def fetch(self, places: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(self.array[places])
+
+
+class Rows:
+    """Some samples of a store, in an order: what a tensor (N, *shape) is for data in memory.
+
+    Args:
+        store: where they lie.
+        places: (N,) which of its samples.
+    """
+
+    def __init__(self, store: Store, places: NDArray[np.int64]) -> None:
+        self.store, self.places = store, places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def shape(self) -> torch.Size:
+        return torch.Size((len(self), *self.store.shape))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.store.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where samples are when they were fetched."""
+        return torch.device("cpu")
+
+    def dim(self) -> int:
+        return 1 + len(self.store.shape)
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.is_floating_point
+
+    def __getitem__(self, key: int | slice | Sequence[int] | NDArray[np.int64] | Tensor) -> Tensor:
+        """Fetched samples; of one number the sample itself."""
+        if isinstance(key, (int, np.integer)):
+            return self.store.fetch(self.places[[int(key)]])[0]
+        return self.store.fetch(self.places[key if isinstance(key, slice) else np.asarray(key)])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[index] for index in range(len(self)))
+
+    def index_select(self, dim: int, indices: Tensor) -> "Rows":
+        """Others of the same store; nothing is fetched."""
+        assert dim == 0, "samples are the first axis"
+        return Rows(self.store, self.places[indices.cpu().numpy()])
+
+    def order(self, seed: int, number: int) -> Tensor:
+        """The places of all rows in the order of pass `number`, int64; it follows from (seed, number).
+
+        Blocks in a random order, and samples shuffled within as many blocks as are held at once.
+        """
+        blocks = self.store.blocks
+        if blocks is None:
+            return torch.randperm(len(self), generator=generator(seed, "order", number))
+        random = np.random.default_rng(generator(seed, "order", number).initial_seed())
+        own = blocks[self.places]
+        _, own = np.unique(own, return_inverse=True)
+        turn = random.permutation(int(own.max()) + 1)[own] // BUFFER_BLOCKS
+        return torch.from_numpy(np.lexsort((random.random(len(own)), turn)))
+
+
+Samples = Tensor | Rows  # a tensor in memory, or what stands for one
+
+
+def joined(one: Samples, other: Samples) -> Samples:
+    """The samples of one and then of another part of the same data."""
+    if isinstance(one, Rows) and isinstance(other, Rows):
+        assert one.store is other.store, "parts of one dataset lie in one store"
+        return Rows(one.store, np.concatenate([one.places, other.places]))
+    return torch.cat([one[:], other[:]])
+
+
+def some(samples: Samples, most: int = 10_000) -> Tensor:
+    """All samples in memory; of those that must be fetched so many, evenly spread."""
+    if isinstance(samples, Tensor):
+        return samples
+    return samples[np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(np.int64)]
