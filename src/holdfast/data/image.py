@@ -4,9 +4,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from stat import S_ISREG
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -65,7 +66,7 @@ class Header:
     grey: bool
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path | bytes) -> Header:
     """The header alone; a file that passes may still be truncated.  Raises BadFile with the bare reason."""
     with _opened(path) as image:
         width, height = image.size
@@ -75,8 +76,11 @@ def read_header(path: Path) -> Header:
         return Header(width, height, _grey(image)) if turned else Header(height, width, _grey(image))
 
 
-def decode(path: Path, channels: int) -> "Image.Image":
-    """The upright picture at full size, as "L" for one channel and "RGB" for three.  Raises BadFile with the reason."""
+def decode(path: Path | bytes, channels: int) -> "Image.Image":
+    """The upright picture at full size, as "L" for one channel and "RGB" for three.  Raises BadFile with the reason.
+
+    Bytes are the contents of a file that lies in another, such as a tar.
+    """
     from PIL import Image, ImageOps
 
     with _opened(path) as image:
@@ -113,18 +117,13 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: Path) -> "Iterator[Image.Image]":
+def _opened(path: Path | bytes) -> "Iterator[Image.Image]":
     """The file as a lazy Pillow image; whatever goes wrong in the block leaves as BadFile with a short reason."""
     from PIL import Image
 
     try:
-        status = path.stat()
-        if not S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            raise BadFile("not a file")
-        if not status.st_size:
-            raise BadFile("empty, 0 bytes")
         # Not by its path: Pillow 13 then maps uncompressed TIFF into memory and gets turned ones wrong.
-        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+        with _contents(path) as file, Image.open(file, formats=FORMATS) as image:
             yield image
     except HoldfastError:
         raise
@@ -132,12 +131,26 @@ def _opened(path: Path) -> "Iterator[Image.Image]":
         raise BadFile(_reason(path, error)) from error
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _contents(path: Path | bytes) -> IO[bytes]:
+    """A file that may be opened, and holds something."""
+    if isinstance(path, bytes):
+        size = len(path)
+    else:
+        status = path.stat()
+        size = status.st_size
+        if not S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise BadFile("not a file")
+    if not size:
+        raise BadFile("empty, 0 bytes")
+    return BytesIO(path) if isinstance(path, bytes) else path.open("rb")
+
+
+def _reason(path: Path | bytes, error: Exception) -> str:
     """Why a file gives no picture, in a few words."""
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
-        heic = path.suffix.lower() in (".heic", ".heif")
+        heic = isinstance(path, Path) and path.suffix.lower() in (".heic", ".heif")
         return "HEIC is not supported, save it as JPEG" if heic else "not a picture of a known format"
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return f"more than {(Image.MAX_IMAGE_PIXELS or 0) // 10**6} million pixels"
