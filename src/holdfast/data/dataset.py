@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from .part import Part
-from .reads import Reads
+from .reads import Learns, Reads
 from .sealed import Sealed
 
 
@@ -94,9 +97,19 @@ class Dataset:
 
     def with_parts(self, train: Part, validation: Part) -> "Dataset":
         """The same data with other samples to learn from and to select by, e.g. a fold; its test part is empty."""
+        reads = self.reads
+        if isinstance(reads, Learns) and len(train) and isinstance(train.images, Tensor):
+            reads = reads.fitted(train.images.numpy())
+            train, validation = (_filled(reads, part) for part in (train, validation))
         test = Sealed(train.take([]))
         prints = split_fingerprint(train.fingerprint, validation.fingerprint, test.fingerprint)
-        return replace(self, train=train, validation=validation, test=test, split_fingerprint=prints)
+        return replace(self, train=train, validation=validation, test=test, split_fingerprint=prints, reads=reads)
+
+
+def _filled(reads: Learns, part: Part) -> Part:
+    """A part as a way of reading has it that learned from other samples than before."""
+    assert isinstance(part.images, Tensor)
+    return replace(part, images=torch.from_numpy(reads.filled(part.images.numpy())))
 
 
 def split_fingerprint(*parts: str) -> str:

@@ -13,6 +13,7 @@ from .cifar import is_cifar, read_cifar
 from .dataset import Dataset
 from .digits import read_digits
 from .files import holds_pictures, read_picture_files
+from .hub import read_object
 from .idx import has_idx, read_idx
 from .npz import is_npz, read_npz
 from .options import Progress, Reading, Resize
@@ -20,6 +21,7 @@ from .pictures import shown
 from .public import PUBLIC, read_public
 from .source import Source
 from .split import check_shares, split
+from .table import is_table, read_table
 
 NAMES: dict[str, Callable[[], Source]] = {"digits": read_digits}
 
@@ -28,12 +30,13 @@ READERS: list[tuple[Callable[[Path], bool], Callable[[Path, Reading], Source]]] 
     (is_cifar, read_cifar),
     (has_idx, read_idx),
     (is_npz, read_npz),
+    (is_table, read_table),
     (holds_pictures, read_picture_files),
 ]
 
 
 def load(
-    path: str | PathLike[str],
+    path: str | PathLike[str] | object,
     *,
     validation: float = 0.15,
     test: float = 0.15,
@@ -55,7 +58,8 @@ def load(
 
     Args:
         path: "digits"; a folder with one folder of pictures for each class, or with train/, validation/ and test/ on
-            top of these; a folder of IDX files; an .npz; a CSV of path,label or path,label,group.
+            top of these; a folder of IDX files; an .npz; a CSV of path,label or path,label,group.  Or a dataset of
+            Hugging Face's `datasets` or of torch, or a dict of their splits, see `hub.read_object`.
         validation: share of the samples, 0 < validation < 1; not used when the data has a validation part.
         test: share of the samples, 0 for none; not used when the data has a test part.
         seed: of the split; the same data, seed and shares give the same parts on every machine.
@@ -98,6 +102,9 @@ def load(
         gap=gap,
         progress=progress,
     )
+    if not isinstance(path, (str, PathLike)):
+        given = read_object(path, reading)
+        return split(given, name="dataset", validation=validation, test=test, seed=seed, gap=gap)
     place = Path(path)
     known = str(path) in NAMES or (str(path) in PUBLIC and not place.exists())
     source = _named(str(path), reading) if known else _read(place, reading)

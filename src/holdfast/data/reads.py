@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -49,6 +49,19 @@ class Reads(Protocol):
     @classmethod
     def from_dict(cls, plain: Mapping[str, Json]) -> "Reads":
         """What `to_dict` was made from.  Raises BadValue for words that holdfast does not know."""
+        ...
+
+
+@runtime_checkable
+class Learns(Reads, Protocol):
+    """A way of reading of which something follows from the training samples, as what stands for a missing number."""
+
+    def fitted(self, train: NDArray[np.float32]) -> "Learns":
+        """The same, with what these samples tell; of no others may it know."""
+        ...
+
+    def filled(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Samples (N, *shape) as it reads them once it is fitted."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from .assign import Shares, assign, assign_by_time, join_by_time
 from .dataset import Dataset, Facts, split_fingerprint
 from .manifest import UNKNOWN, Manifest, keep
 from .part import Part
-from .reads import Pictures
+from .reads import Learns, Pictures
 from .sealed import Sealed
 from .source import TEST, TRAIN, VALIDATION, Source
 from .together import Together, together
@@ -144,6 +145,7 @@ def _dataset(
     name: str,
     origin: Mapping[str, Any] | None,  # Any: JSON values
 ) -> Dataset:
+    source = _learned(source, parts == TRAIN)
     train, selecting, judging = (
         _part(source, np.flatnonzero(parts == part), tied.blocks) for part in (TRAIN, VALIDATION, TEST)
     )
@@ -160,6 +162,14 @@ def _dataset(
         group_names=tied.names(source),
         reads=source.reads or Pictures.of_values(train.images),
     )
+
+
+def _learned(source: Source, train: NDArray[np.bool_]) -> Source:
+    """The samples as a way of reading has them that learned from those of the training part."""
+    if not isinstance(source.reads, Learns) or not isinstance(source.images, np.ndarray):
+        return source
+    reads = source.reads.fitted(source.images[train].astype(np.float32, copy=False))
+    return replace(source, reads=reads, images=reads.filled(source.images.astype(np.float32, copy=False)))
 
 
 def _open_shares(parts: NDArray[np.int8], validation: float, test: float) -> Shares:
