@@ -156,7 +156,7 @@ def test_fit_refuses_in_one_sentence(
         (
             "cat.jpg",
             "predict: the model does not say how files become its input; give an array, or set "
-            "model.reads = holdfast.models.Pictures.of(model) if it takes values from 0 to 255.",
+            "model.reads = holdfast.models.Pictures.of(model) if it takes pictures of 0 to 255.",
         ),
         ([X, X], "x has shape (2, 12, 6, 6, 3), the model takes (N, 6, 6, 3)."),
         ({"picture": X}, "x has ['picture']; the model also takes 'input_layer'."),

@@ -2,34 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from ..core import BadFile, BadValue
-from .options import (
-    DATA_HELP,
-    BatchSize,
-    Device,
-    Epochs,
-    GroupBy,
-    ImageSize,
-    LearningRate,
-    ModelName,
-    OptimizerName,
-    Out,
-    Patience,
-    Precision,
-    PrecisionName,
-    Quiet,
-    RunFolder,
-    RunOrModel,
-    Seed,
-    Shift,
-    SkipBad,
-    TimeBy,
-    how_of,
-)
+from .options import DATA_HELP, ModelName, Out, Quiet, RunFolder, RunOrModel, given, how_of, reading_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,31 +48,22 @@ def root(
 
 
 @app.command()
+@given("how", how_of)
+@given("reading", reading_of)
 def train(
     context: typer.Context,
     data: Annotated[str | None, typer.Argument(metavar="DATA", help=DATA_HELP)] = None,
     model: ModelName = "convnet",
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    optimizer: OptimizerName = None,
-    learning_rate: LearningRate = None,
-    patience: Patience = None,
-    shift: Shift = None,
+    how: Any = None,  # How, of the options of training
     validation: Annotated[float, typer.Option(help="Share of the samples to select by.")] = 0.15,
     test: Annotated[float, typer.Option(help="Share of the samples to seal for the end; 0 for none.")] = 0.15,
-    image_size: ImageSize = None,
-    skip_bad: SkipBad = False,
-    group_by: GroupBy = None,
-    time_by: TimeBy = None,
-    seed: Seed = 0,
+    reading: Any = None,  # a dict, of the options of reading
     seeds: Annotated[
         int, typer.Option(min=1, help="Train so many models that differ in their seed, and say how much they agree.")
     ] = 1,
     coverage: Annotated[
         float, typer.Option(help="Share of pictures of the known kind that the model answers; others are unknown.")
     ] = 0.95,
-    device: Device = "auto",
-    precision: PrecisionName = Precision.auto,
     out: Out = Path("runs"),
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run; DATA only if it has moved.")
@@ -120,17 +89,6 @@ def train(
         return
     if data is None:
         raise BadValue("DATA is missing; try: holdfast train digits")
-    how = how_of(
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        patience=patience,
-        shift=shift,
-        seed=seed,
-        device=device,
-        precision=precision,
-    )
     check_coverage(coverage)
     check_settings(model, how, out)
     dataset = load_shown(
@@ -139,11 +97,8 @@ def train(
         path=data,
         validation=validation,
         test=test,
-        seed=seed,
-        image_size=image_size,
-        skip_bad=skip_bad,
-        group_by=group_by,
-        time_by=time_by,
+        seed=how["seed"],
+        **reading,
     )
     runs.train(dataset, model, **how, seeds=seeds, coverage=coverage, out=out, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
 

@@ -6,30 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from .app import app
-from .options import (
-    BatchSize,
-    Data,
-    Device,
-    Epochs,
-    GroupBy,
-    ImageSize,
-    LearningRate,
-    ModelName,
-    OptimizerName,
-    Out,
-    Patience,
-    Precision,
-    PrecisionName,
-    Quiet,
-    Seed,
-    Shift,
-    SkipBad,
-    TimeBy,
-    how_of,
-)
+from .options import Data, ModelName, Out, Quiet, given, how_of, reading_of
 
 
 @app.command()
+@given("how", how_of)
+@given("reading", reading_of)
 def crossval(
     data: Data,
     model: ModelName = "convnet",
@@ -40,20 +22,9 @@ def crossval(
     refit: Annotated[
         bool, typer.Option("--refit", help="Train one more model, on all but the test part, and keep it; not judged.")
     ] = False,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    optimizer: OptimizerName = None,
-    learning_rate: LearningRate = None,
-    patience: Patience = None,
-    shift: Shift = None,
+    how: Any = None,  # How, of the options of training
     test: Annotated[float, typer.Option(help="Share of the samples that stays sealed; 0 for none.")] = 0.15,
-    image_size: ImageSize = None,
-    skip_bad: SkipBad = False,
-    group_by: GroupBy = None,
-    time_by: TimeBy = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    precision: PrecisionName = Precision.auto,
+    reading: Any = None,  # a dict, of the options of reading
     out: Out = Path("runs"),
     quiet: Quiet = False,
 ) -> None:
@@ -67,17 +38,6 @@ def crossval(
     from ..runs.loading import load_shown
     from ..runs.plan import check_settings
 
-    how = how_of(
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        patience=patience,
-        shift=shift,
-        seed=seed,
-        device=device,
-        precision=precision,
-    )
     check_settings(model, how, out)
     cv: Any = int(folds) if folds.isdecimal() else folds
     dataset = load_shown(
@@ -85,11 +45,8 @@ def crossval(
         out=out,
         path=data,
         test=test,
-        seed=seed,
-        image_size=image_size,
-        skip_bad=skip_bad,
-        group_by=group_by,
-        time_by=time_by,
+        seed=how["seed"],
+        **reading,
     )
     cross_validate(
         model,

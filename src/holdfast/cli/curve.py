@@ -1,36 +1,18 @@
 """`holdfast curve`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..core import BadValue
 from .app import app
-from .options import (
-    BatchSize,
-    Data,
-    Device,
-    Epochs,
-    GroupBy,
-    ImageSize,
-    LearningRate,
-    ModelName,
-    OptimizerName,
-    Out,
-    Patience,
-    Precision,
-    PrecisionName,
-    Quiet,
-    Seed,
-    Shift,
-    SkipBad,
-    TimeBy,
-    how_of,
-)
+from .options import Data, ModelName, Out, Quiet, given, how_of, reading_of
 
 
 @app.command()
+@given("how", how_of)
+@given("reading", reading_of)
 def curve(
     data: Data,
     model: ModelName = "convnet",
@@ -42,21 +24,10 @@ def curve(
         ),
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Trainings a size, each with a draw and a seed of its own.")] = 3,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    optimizer: OptimizerName = None,
-    learning_rate: LearningRate = None,
-    patience: Patience = None,
-    shift: Shift = None,
+    how: Any = None,  # How, of the options of training
     validation: Annotated[float, typer.Option(help="Share of the samples that judges all sizes.")] = 0.15,
     test: Annotated[float, typer.Option(help="Share of the samples that stays sealed; 0 for none.")] = 0.15,
-    image_size: ImageSize = None,
-    skip_bad: SkipBad = False,
-    group_by: GroupBy = None,
-    time_by: TimeBy = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    precision: PrecisionName = Precision.auto,
+    reading: Any = None,  # a dict, of the options of reading
     out: Out = Path("runs"),
     quiet: Quiet = False,
 ) -> None:
@@ -70,17 +41,6 @@ def curve(
     from ..runs.loading import load_shown
     from ..runs.plan import check_settings
 
-    how = how_of(
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        patience=patience,
-        shift=shift,
-        seed=seed,
-        device=device,
-        precision=precision,
-    )
     check_settings(model, how, out)
     wanted = None if sizes is None else _numbers(sizes)
     dataset = load_shown(
@@ -89,11 +49,8 @@ def curve(
         path=data,
         validation=validation,
         test=test,
-        seed=seed,
-        image_size=image_size,
-        skip_bad=skip_bad,
-        group_by=group_by,
-        time_by=time_by,
+        seed=how["seed"],
+        **reading,
     )
     learning_curve(dataset, model, sizes=wanted, repeats=repeats, out=out, verbose=0 if quiet else 1, **how)
 

@@ -3,7 +3,7 @@
 import csv
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,16 +12,14 @@ from .app import app
 from .options import (
     Device,
     Epochs,
-    GroupBy,
-    ImageSize,
     ModelName,
     OptimizerName,
     Out,
-    Precision,
     Quiet,
     Seed,
-    SkipBad,
+    given,
     how_of,
+    reading_of,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +29,7 @@ SHOWN = 12  # pairs of annotators
 
 
 @app.command()
+@given("reading", reading_of)
 def labels(
     data: Annotated[
         str, typer.Argument(metavar="DATA|ANSWERS.csv", help="As in train; or a CSV of item,annotator,label.")
@@ -42,9 +41,7 @@ def labels(
     folds: Annotated[int, typer.Option(min=2, help="Of the cross-validation.")] = 5,
     epochs: Epochs = None,
     optimizer: OptimizerName = None,
-    image_size: ImageSize = None,
-    skip_bad: SkipBad = False,
-    group_by: GroupBy = None,
+    reading: Any = None,  # a dict, of the options of reading
     seed: Seed = 0,
     device: Device = "auto",
     out: Out = Path("runs"),
@@ -66,22 +63,10 @@ def labels(
     from ..runs.loading import load_shown
     from ..runs.plan import check_settings
 
-    how = how_of(
-        epochs=epochs,
-        batch_size=None,
-        optimizer=optimizer,
-        learning_rate=None,
-        patience=None,
-        shift=None,
-        seed=seed,
-        device=device,
-        precision=Precision.auto,
-    )
+    how = how_of(epochs=epochs, optimizer=optimizer, seed=seed, device=device)
     check_settings(model, how, out)
     try:
-        dataset = load_shown(
-            quiet=quiet, out=out, path=data, seed=seed, image_size=image_size, skip_bad=skip_bad, group_by=group_by
-        )
+        dataset = load_shown(quiet=quiet, out=out, path=data, seed=seed, **reading)
     except (BadData, BadFile) as error:
         if Path(data).suffix.lower() != ".csv":
             raise

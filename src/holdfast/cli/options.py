@@ -1,13 +1,28 @@
 """Arguments and options that several commands share, and what they become."""
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from ..runs.plan import How
+
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+class Resize(StrEnum):
+    """Words for --resize."""
+
+    auto = "auto"
+    stretch = "stretch"
+    fit = "fit"
+    crop = "crop"
 
 
 class Precision(StrEnum):
@@ -59,6 +74,14 @@ Shift = Annotated[
     typer.Option(min=0, help="Pixels by which pictures move at most in training; by the recipe, else 0."),
 ]
 ImageSize = Annotated[int | None, typer.Option(min=6, help="Side of the pictures in pixels.")]
+ResizeName = Annotated[
+    Resize,
+    typer.Option(
+        "--resize",
+        help="How pictures of another shape get that of the model: stretch; fit, the whole picture with borders; "
+        "crop, its middle; auto chooses by the shapes there are.",
+    ),
+]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out files that cannot be read.")]
 GroupBy = Annotated[
     str | None,
@@ -75,6 +98,18 @@ TimeBy = Annotated[
         help="Numbers or ISO dates, found as by --group-by: the earliest train, the latest are the test part.",
     ),
 ]
+LabelBy = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="The column that says the class, where its name does not.")
+]
+SampleRate = Annotated[int | None, typer.Option(min=1, help="Of sounds in Hz; the commonest among the files.")]
+Window = Annotated[
+    float | None, typer.Option(help="How long each sample is: seconds of sounds, steps of series; chosen by the data.")
+]
+Hop = Annotated[float | None, typer.Option(help="How far after each window the next one begins; a window.")]
+Gap = Annotated[
+    float | None,
+    typer.Option(help="Of a split by time: what lies nearer to its borders is left out, in the unit of the times."),
+]
 Seed = Annotated[int, typer.Option(help="Of the split, the weights, the order and dropout.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
 PrecisionName = Annotated[
@@ -83,17 +118,38 @@ PrecisionName = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
+def given(name: str, options: Callable[..., Any]) -> Callable[[Command], Command]:  # Any: what it makes of them
+    """Gives a command the options that `options` takes, and what that makes of them as its parameter `name`."""
+    shared = signature(options).parameters
+
+    def decorate(command: Command) -> Command:
+        own = signature(command)
+        placed: list[Parameter] = []
+        for parameter in own.parameters.values():
+            placed += shared.values() if parameter.name == name else [parameter]
+
+        @wraps(command)
+        def whole(**values: Any) -> None:  # Any: of the command line
+            made = options(**{key: values.pop(key) for key in shared})
+            command(**values, **{name: made})
+
+        whole.__signature__ = own.replace(parameters=placed)  # type: ignore[attr-defined]  # what typer reads
+        whole.__annotations__ = {parameter.name: parameter.annotation for parameter in placed}
+        return whole  # type: ignore[return-value]  # its parameters are the command's, and more
+
+    return decorate
+
+
 def how_of(
-    *,
-    epochs: int | None,
-    batch_size: int | None,
-    optimizer: str | None,
-    learning_rate: float | None,
-    patience: int | None,
-    shift: int | None,
-    seed: int,
-    device: str,
-    precision: Precision,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    optimizer: OptimizerName = None,
+    learning_rate: LearningRate = None,
+    patience: Patience = None,
+    shift: Shift = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    precision: PrecisionName = Precision.auto,
 ) -> "How":
     """How to train, in the words of Python."""
     from ..data import RandomShift
@@ -110,3 +166,30 @@ def how_of(
         device=device,
         precision=precision.value,
     )
+
+
+def reading_of(
+    image_size: ImageSize = None,
+    resize: ResizeName = Resize.auto,
+    skip_bad: SkipBad = False,
+    group_by: GroupBy = None,
+    time_by: TimeBy = None,
+    label_by: LabelBy = None,
+    sample_rate: SampleRate = None,
+    window: Window = None,
+    hop: Hop = None,
+    gap: Gap = None,
+) -> dict[str, Any]:  # Any: options of `load`
+    """How to read data, in the words of `load`."""
+    return {
+        "image_size": image_size,
+        "resize": resize.value,
+        "skip_bad": skip_bad,
+        "group_by": group_by,
+        "time_by": time_by,
+        "label_by": label_by,
+        "sample_rate": sample_rate,
+        "window": window,
+        "hop": hop,
+        "gap": gap,
+    }

@@ -9,6 +9,7 @@ from ..training import get_optimizer
 from .record import Record, Settings
 
 IN_PYTHON = "# made in Python, see below"
+READING = ("resize", "group_by", "time_by", "label_by", "sample_rate", "window", "hop", "gap")  # options of `load`
 
 
 def command_of(record: Record) -> str:
@@ -50,8 +51,7 @@ def _options(record: Record) -> dict[str, object]:
         "seed": settings.seed,
         "test": origin["test"],
         "image-size": origin["image_size"],
-        "group-by": origin.get("group_by"),
-        "time-by": origin.get("time_by"),
+        **{name.replace("_", "-"): origin.get(name) for name in READING},
         "device": settings.device,
         "precision": settings.precision,
     }
