@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..core import BadValue
 from .image import INTERPOLATIONS, read_image
-from .rows import Samples
+from .rows import Rows, Samples
 
 Json: TypeAlias = Any  # what json.loads gives
 LARGEST_SIDE_PX = 2**14
@@ -155,12 +155,15 @@ class Pictures:
     def of_values(cls, images: Samples) -> "Pictures | None":
         """For an array (N, H, W, C) of bytes that reach beyond half of 255, as those of pictures in files do.
 
-        None for other values, e.g. pictures from 0 to 1 or to 16 in an .npz, which have a range of their own.
+        None for other values, e.g. pictures from 0 to 1 or to 16 in an .npz, which have a range of their own; and for
+        `Rows`, of which their source says how they are read.
         """
+        if isinstance(images, Rows):
+            return None
         if images.dim() != 4 or images.dtype != torch.uint8 or images.shape[3] not in (1, 3):
             return None
         height, width, channels = images.shape[1:]
-        return cls((height, width), channels) if int(images[:].max()) > 127 else None
+        return cls((height, width), channels) if int(images.max()) > 127 else None
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -34,6 +34,7 @@ class Source:
         reads: how raw files become such samples; None when the data has no files.
         skipped: files left out.
         notes: sentences for the facts.
+        near: (P, 2) pairs of which the second is nearly a copy of the first, where they have been looked for already.
     """
 
     images: NDArray[np.uint8] | NDArray[np.float32] | Store
@@ -49,6 +50,7 @@ class Source:
     reads: Reads | None = None
     skipped: tuple[BadFileFound, ...] = ()
     notes: tuple[str, ...] = ()
+    near: NDArray[np.int64] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -38,17 +38,27 @@ class Together:
 
 def together(source: Source) -> Together:
     """The blocks of all samples, in numbers from 0 on."""
-    _, first, contents = np.unique(source.digests, return_index=True, return_inverse=True)
-    contents = contents.astype(np.int64)
-    pairs: Indices | None = np.empty((0, 2), np.int64)
-    if source.thumbnails is not None:
-        first.sort()  # copies are left out; the order of the data, not of the digests
-        pairs = near_pairs(source.thumbnails.take(first), source.labels[first])
+    contents = np.unique(source.digests, return_inverse=True)[1].astype(np.int64)
+    pairs = find_near(source)
     near = np.zeros(len(contents), np.bool_)
     if pairs is None:
         return Together(_connected(contents, np.empty((0, 2), np.int64), source.groups), near, searched=False)
-    near[first[pairs[:, 1]]] = True
-    return Together(_connected(contents, contents[first[pairs]], source.groups), near)
+    near[pairs[:, 1]] = True
+    return Together(_connected(contents, contents[pairs], source.groups), near)
+
+
+def find_near(source: Source) -> Indices | None:
+    """(P, 2) pairs of samples of which the second is nearly a copy of the first; exact copies are none of them.
+
+    Empty where they are not looked for; None where they cannot be told from others, see `near_pairs`.
+    """
+    if source.thumbnails is None:
+        return np.empty((0, 2), np.int64) if source.near is None else source.near
+    first = np.unique(source.digests, return_index=True)[1]
+    first.sort()  # copies are left out; the order of the data, not of the digests
+    small = source.thumbnails if len(first) == len(source.digests) else source.thumbnails.take(first)
+    pairs = near_pairs(small, source.labels[first])
+    return None if pairs is None else first[pairs]
 
 
 def _connected(contents: Indices, pairs: Indices, groups: Indices | None) -> Indices:
