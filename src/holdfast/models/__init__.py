@@ -13,6 +13,7 @@ from .lower import Lowered, links
 from .model import BaseModel, Model, Sequential
 from .preprocessing import Extras, extras, take_extras
 from .ready import convnet, dense, dense_twin, ready_made
+from .ready_for import ready_for
 from .summary import Row, Summary, human
 from .temperature import fold_temperature
 from .tfjs_file import load_tfjs
@@ -46,6 +47,7 @@ __all__ = [
     "load_tfjs",
     "pick_device",
     "prepare",
+    "ready_for",
     "ready_made",
     "save_keras",
     "take_extras",

@@ -15,10 +15,8 @@ from ..callbacks import EarlyStopping
 from ..core import BadData, BadFile, BadShape, BadValue, UnknownName, derive, suggestion
 from ..data import Dataset, Part, RandomShift
 from ..data.assign import assign
-from ..data.rows import some
 from ..data.source import VALIDATION
-from ..layers import Normalization
-from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_made, to_config
+from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_for, ready_made, to_config
 from ..models.arrays import check_number
 from ..models.recipe import (
     LABEL_SMOOTHING,
@@ -216,8 +214,7 @@ def model_for(data: Dataset, model: ModelChoice, seed: int) -> tuple[str, BaseMo
         label, network = str(Path(model).resolve()), read_model(Path(model), seed)
     else:
         label = ready_made.canonical(str(model))
-        front = None if data.kind == "pictures" else Normalization().adapt(some(data.train.images))
-        network = ready_made[label](data.shape, len(data.classes), front=front, seed=seed)
+        network = ready_for(label, data, seed=seed)
     takes = [symbol.shape for symbol in network.inputs]
     gives = [symbol.shape for symbol in network.outputs]
     if (len(takes), len(gives)) != (1, 1):

@@ -1,0 +1,33 @@
+"""Ready-made models for a dataset: by its kind, with the front end that its values need, fitted on train alone."""
+
+from ..data import Dataset
+from ..data.rows import some
+from ..data.table import Table
+from ..layers import Layer, Normalization
+from .model import Sequential
+from .ready import ready_made
+from .ready_tables import table_front, table_net
+
+
+def ready_for(name: str, data: Dataset, *, seed: int = 0) -> Sequential:
+    """The ready-made model of this name for such data.
+
+    Args:
+        name: "convnet" or "dense"; some kinds of data have more.  Tables, where nothing lies beside anything, have the
+            dense net only.
+        data: whose training part the front end is fitted on.
+        seed: of the model.
+
+    Raises:
+        UnknownName: no such model for this kind of data; the message suggests the nearest.
+        BadShape: samples that it cannot take.
+    """
+    shape, classes = data.shape, len(data.classes)
+    if isinstance(data.reads, Table):
+        return table_net(shape, classes, front=table_front(data.reads, some(data.train.images)), seed=seed)
+    return ready_made[name](shape, classes, front=_front(data), seed=seed)
+
+
+def _front(data: Dataset) -> Layer | None:
+    """The layer that brings values near 1; None for pictures of bytes, for which the models have one."""
+    return None if data.kind == "pictures" else Normalization().adapt(some(data.train.images))
