@@ -28,6 +28,11 @@ class Case:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def own(self) -> bool:
+        """Whether Keras on torch has no such layer; its golden numbers are then NumPy's, see golden/make_own.py."""
+        return self in OWN
+
 
 def case(name: str, layer: str, *shapes: tuple[int, ...], random: bool = False, **settings: Any) -> Case:  # Any: JSON
     """A case in one line: its name, the class, the input shapes, then the settings."""
@@ -547,9 +552,69 @@ SPACE = (
     case("spatial_dropout3d", "SpatialDropout3D", (2, 3, 2, 6), rate=0.4, random=True),
 )
 
+AUGMENTING = (  # outside training, where these numbers are from, all of them hand their input on
+    case("random_flip", "RandomFlip", (4, 5, 3), random=True),
+    case("random_flip_horizontal", "RandomFlip", (4, 5, 1), mode="horizontal", seed=3, random=True),
+    case(
+        "random_translation", "RandomTranslation", (4, 5, 3), height_factor=0.2, width_factor=[-0.3, 0.1], random=True
+    ),
+    case(
+        "random_translation_constant",
+        "RandomTranslation",
+        (4, 5, 2),
+        height_factor=0.2,
+        width_factor=0.2,
+        fill_mode="constant",
+        interpolation="nearest",
+        fill_value=0.5,
+        random=True,
+    ),
+    case("random_crop", "RandomCrop", (4, 5, 3), height=4, width=5, random=True),
+    case("random_rotation", "RandomRotation", (4, 5, 3), factor=0.1, fill_mode="wrap", random=True),
+    case("random_zoom", "RandomZoom", (4, 5, 3), height_factor=0.2, random=True),
+    case("random_zoom_both", "RandomZoom", (4, 5, 1), height_factor=[-0.2, -0.1], width_factor=0.3, random=True),
+    case("random_brightness", "RandomBrightness", (4, 5, 3), factor=0.2, value_range=[0.0, 1.0], random=True),
+    case("random_contrast", "RandomContrast", (4, 5, 3), factor=[0.2, 0.4], random=True),
+    case("random_saturation", "RandomSaturation", (4, 5, 3), factor=[0.3, 0.7], random=True),
+    case("random_hue", "RandomHue", (4, 5, 3), factor=0.1, random=True),
+    case(
+        "random_color_jitter",
+        "RandomColorJitter",
+        (4, 5, 3),
+        value_range=[0.0, 1.0],
+        brightness_factor=0.1,
+        contrast_factor=[0.1, 0.2],
+        saturation_factor=[0.4, 0.6],
+        hue_factor=[0.0, 0.1],
+        random=True,
+    ),
+    case("random_erasing", "RandomErasing", (4, 5, 3), factor=0.5, scale=[0.1, 0.2], fill_value=0.5, random=True),
+    case("rand_augment", "RandAugment", (4, 5, 3), num_ops=3, factor=0.3, random=True),
+    case("mix_up", "MixUp", (4, 5, 3), alpha=0.4, random=True),
+    case("cut_mix", "CutMix", (4, 5, 3), factor=[0.5, 1.0], random=True),
+)
+
+OWN = (  # of holdfast alone; Keras on torch fails where the axis is 1
+    case("layer_normalization_steps", "LayerNormalization", (5, 3), axis=1, center=False, scale=False, epsilon=0.01),
+    case("trivial_augment", "TrivialAugment", (4, 5, 3), interpolation="nearest", random=True),
+    case("random_swap", "RandomSwap", (6,), rate=0.2, random=True),
+    case("random_time_shift", "RandomTimeShift", (9, 2), factor=0.3, random=True),
+    case("random_noise", "RandomNoise", (12,), snr_db=[0.0, 20.0], random=True),
+    case("random_gain", "RandomGain", (9, 2), gain_db=3.0, random=True),
+    case("spec_augment", "SpecAugment", (6, 9), frequency_masks=2, frequency_axis=2, random=True),
+    case("spec_augment_sound", "SpecAugment", (40,), time_width=0.3, random=True),
+    case("series_normalization", "SeriesNormalization", (9, 2)),
+    case("series_normalization_masked", "SeriesNormalization", (9, 3), masked=True, epsilon=0.1),
+    case("statistical_features", "StatisticalFeatures", (21, 2)),
+    case("statistical_features_sound", "StatisticalFeatures", (40,), bands=3, pieces=0, quantiles=[0.1, 0.9]),
+    case("statistical_features_masked", "StatisticalFeatures", (24, 3), masked=True, pieces=2),
+)
+
 FILES: dict[str, tuple[Case, ...]] = {  # the golden files, each with its cases
     "layers": (*DENSE, *CONV2D, *POOLING, *SHAPES, *RANDOM, *ELEMENTWISE, *NORMALIZATION, *MERGING),
     "layers_more": MORE,
     "layers_spatial": (*CONVOLUTIONS, *TRANSPOSES, *SPACE),
+    "layers_augment": AUGMENTING,
+    "layers_own": OWN,
 }
 CASES: tuple[Case, ...] = tuple(case for cases in FILES.values() for case in cases)

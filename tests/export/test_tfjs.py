@@ -73,6 +73,7 @@ BY_SETTING = {  # the cases that TF.js's own layer cannot carry, and what the me
     "max_pooling3d_mixed": "padding='same' with a window of (1, 2, 3) and strides=(2, 1, 2)",
     "average_pooling3d_mixed": "padding='same' with a window of (1, 3, 3) and strides=(2, 1, 2)",
     "center_crop_larger": "height=6",
+    "series_normalization_masked": "masked=True",
     "relu_all": "negative_slope=0.2",
     "relu_negative_slope": "negative_slope=0.1",
     "relu_threshold": "threshold=1.5",

@@ -14,12 +14,12 @@ import numpy as np
 from making import fit, fit_options, initializers, layers, losses, metrics, optimizers
 from making.common import Arrays, keras, torch
 
-from cases import FILES
+from cases import FILES, OWN
 
 HERE = Path(__file__).parent
 
 MAKERS: dict[str, Callable[[], Arrays]] = {
-    **{f"{name}.npz": partial(layers.make, name) for name in FILES},
+    **{f"{name}.npz": partial(layers.make, name) for name, cases in FILES.items() if cases is not OWN},
     "layers_adapt.npz": layers.make_adapt,
     "losses.npz": losses.make,
     "optimizers.npz": optimizers.make,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
+from .. import layers
 from ..core import BadValue
 from ..layers import Layer, Shape
 from ..models.config import to_json
@@ -17,6 +18,11 @@ Json: TypeAlias = Any  # what json.loads gives
 Settings: TypeAlias = dict[str, Json]
 Form: TypeAlias = tuple[str, Settings]  # a class of TF.js and its settings, as Keras 3 names them
 
+AUGMENTING = (
+    *("CutMix", "MixUp", "RandAugment", "RandomBrightness", "RandomColorJitter", "RandomContrast", "RandomErasing"),
+    *("RandomFlip", "RandomGain", "RandomHue", "RandomNoise", "RandomRotation", "RandomSaturation", "RandomSwap"),
+    *("RandomTimeShift", "RandomTranslation", "RandomZoom", "SpecAugment", "TrivialAugment"),
+)
 ONLY_ONNX = "the ONNX form of the model has it"
 FINE = ("name", "trainable", "input_shape", "seed")  # a seed is for training; TF.js draws its own way
 
@@ -113,6 +119,11 @@ def _dot(layer: Any, shapes: tuple[Shape, ...], form: Form) -> Form:
     return "Dot", {**form[1], "axes": [place + 1 for place in layer.places(*shapes)]}
 
 
+def _series_normalization(layer: Any, shapes: tuple[Shape, ...], form: Form) -> Form:
+    """A layer normalization along the steps, which holdfast and Keras have along the channels only."""
+    return "LayerNormalization", {**_common(form), "axis": 1, "epsilon": layer.epsilon, "center": False, "scale": False}
+
+
 def _volume(layer: Any, shapes: tuple[Shape, ...], form: Form) -> Form:
     """TF.js takes "same" for a negative padding of volumes where windows are smaller than their strides."""
     kind, settings = form
@@ -134,6 +145,21 @@ def _volume(layer: Any, shapes: tuple[Shape, ...], form: Form) -> Form:
         f"TF.js pads wrongly for padding='same' with a window of {windows} and strides={strides}; make no side of the "
         "window smaller than its stride"
     )
+
+
+def _handed_on(layer: Any, shapes: tuple[Shape, ...], form: Form) -> Form:
+    """Of layers that work in training alone, and for which the browser has no training."""
+    return "Activation", {**_common(form), "activation": "linear"}
+
+
+def _random_crop(layer: Any, shapes: tuple[Shape, ...], form: Form) -> Form:
+    if shapes[0][:2] != (layer.height, layer.width):
+        raise BadValue("TF.js takes its pixels from other places when it scales; crop the pictures before the model")
+    return _handed_on(layer, shapes, form)
+
+
+def _augmenting(layer: type[Layer]) -> Row:
+    return Row(tuple(item.name for item in fields(layer)), into=_handed_on)
 
 
 MERGE = Row()
@@ -210,6 +236,11 @@ ROWS: dict[str, Row] = {
     "SeparableConv2D": Row(
         ("filters", "dilation_rate", "depth_multiplier", *KERNEL, *_weight("depthwise", "pointwise")), remedies=PENALTY
     ),
+    "SeriesNormalization": Row(
+        ("epsilon",),
+        remedies={"masked": f"series of one length need no mask; {ONLY_ONNX}"},
+        into=_series_normalization,
+    ),
     "Softmax": Row(("axis",), into=_softmax),
     "SpatialDropout1D": Row(("rate",)),
     "SpatialDropout2D": Row(("rate",), into=_spatial_dropout),
@@ -220,6 +251,8 @@ ROWS: dict[str, Row] = {
         {"interpolation": "it begins at the corner of a pixel in TF.js and at its middle in Keras"},
     ),
     "ZeroPadding2D": Row(("padding",)),
+    **{name: _augmenting(getattr(layers, name)) for name in AUGMENTING},
+    "RandomCrop": Row(("height", "width"), into=_random_crop),
 }
 
 ABSENT: dict[str, str] = {
@@ -234,6 +267,7 @@ ABSENT: dict[str, str] = {
     "Resizing": "its own takes the corners of a picture for the middles of its corner pixels, which Keras does not; "
     "resize before the model",
     "SeparableConv1D": "Reshape((length, 1, channels)), SeparableConv2D with (k, 1) and Reshape are that",
+    "StatisticalFeatures": f"compute the features before the model, or take ONNX: {ONLY_ONNX}",
     "Subtract": "Add()([a, Rescaling(-1.0)(b)]) is that",
     "Torch": "it knows nothing of a module of your own; build the model of layers",
     "UnitNormalization": ONLY_ONNX,

@@ -1,11 +1,17 @@
 """What layers are: frozen descriptions with Keras's names, fields and defaults, that build plain torch modules."""
 
 from .activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from .augment_colour import RandomBrightness, RandomColorJitter, RandomContrast, RandomHue, RandomSaturation
+from .augment_mix import CutMix, MixUp, RandomSwap
+from .augment_policy import RandAugment, TrivialAugment
+from .augment_series import RandomGain, RandomNoise, RandomTimeShift, SpecAugment
+from .augment_shape import RandomCrop, RandomErasing, RandomFlip, RandomRotation, RandomTranslation, RandomZoom
 from .constraints import Constraint, MaxNorm, NonNeg, UnitNorm, get_constraint
 from .conv import Conv1D, Conv2D, Conv3D
 from .dense import Dense
 from .dropout import Dropout, RandomModule, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from .embedding import Embedding
+from .features import StatisticalFeatures
 from .initializers import (
     Constant,
     FromArray,
@@ -56,6 +62,7 @@ from .regularizers import L1, L1L2, L2, ActivityPenalty, Regularizer, get_regula
 from .reshape import Flatten, Permute, RepeatVector, Reshape
 from .resize import CenterCrop, Resizing
 from .separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
+from .series import SeriesNormalization
 from .spectrogram import MelSpectrogram
 from .torch_layer import Torch
 from .transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
@@ -89,6 +96,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -125,6 +133,7 @@ __all__ = [
     "Maximum",
     "MelSpectrogram",
     "Minimum",
+    "MixUp",
     "Multiply",
     "NonNeg",
     "Normalization",
@@ -132,9 +141,25 @@ __all__ = [
     "Orthogonal",
     "PReLU",
     "Permute",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGain",
+    "RandomHue",
     "RandomModule",
+    "RandomNoise",
     "RandomNormal",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSwap",
+    "RandomTimeShift",
+    "RandomTranslation",
     "RandomUniform",
+    "RandomZoom",
     "ReLU",
     "Regularizer",
     "RepeatVector",
@@ -143,15 +168,19 @@ __all__ = [
     "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
+    "SeriesNormalization",
     "Shape",
     "Softmax",
     "Source",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpecAugment",
+    "StatisticalFeatures",
     "Subtract",
     "Symbol",
     "Torch",
+    "TrivialAugment",
     "TruncatedNormal",
     "UnitNorm",
     "UnitNormalization",

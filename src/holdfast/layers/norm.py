@@ -33,6 +33,7 @@ from .layer import (
     setting,
 )
 from .regularizers import get_regularizer
+from .series import Standardised
 
 Numbers: TypeAlias = float | tuple[float, ...]
 NumbersSetting: TypeAlias = Setting[object, Numbers]  # a number, or whatever NumPy can make an array of
@@ -118,7 +119,10 @@ class BatchNorm(nn.BatchNorm2d):
 
 @dataclass(frozen=True, eq=False)
 class LayerNormalization(Layer):
-    """gamma * (x - mean) / sqrt(variance + epsilon) + beta over the last axis of each sample."""
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta over the last axis of each sample.
+
+    Without gamma and beta also over the steps of a series (T, C): axis=1, which is an unmasked `SeriesNormalization`.
+    """
 
     axis: int = setting(-1, convert=integer)
     epsilon: float = setting(1e-3, convert=float, check=positive)
@@ -131,14 +135,20 @@ class LayerNormalization(Layer):
     beta_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
     gamma_constraint: ConstraintSetting = setting(None, convert=optional(get_constraint))
 
+    def _over_steps(self, shape: Shape) -> bool:
+        return self.axis == 1 and len(shape) == 2 and not self.center and not self.scale
+
     def out_shape(self, *shapes: Shape) -> Shape:
-        _last_axis_only(self, self.axis, shapes[0])
+        if not self._over_steps(shapes[0]):
+            _last_axis_only(self, self.axis, shapes[0])
         return shapes[0]
 
     def weights(self) -> tuple[Weight, ...]:
         return gamma_and_beta(self)
 
     def build(self, *shapes: Shape) -> nn.Module:
+        if self._over_steps(shapes[0]):
+            return Standardised(False, self.epsilon)
         module = nn.LayerNorm(shapes[0][-1], eps=self.epsilon, dtype=torch.float32)
         return chain(**last(without_unused(self, module), shapes[0]))
 

@@ -24,11 +24,13 @@ class Row:
         layer: the class; what Keras calls it is its name.
         only: settings of Keras that holdfast has no field for, each with the values that mean what holdfast does.
         without: fields of holdfast that Keras's class does not take.
+        own: Keras has no such class; what it says of such a file names holdfast.
     """
 
     layer: type[Layer]
     only: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    own: bool = False
 
 
 LAST = {"data_format": ("channels_last", None)}
@@ -117,8 +119,30 @@ ROWS = {
         Row(layers.UpSampling1D),
         Row(layers.UpSampling2D, LAST),
         Row(layers.UpSampling3D, LAST),
+        Row(layers.CutMix, LAST),
+        Row(layers.MixUp, LAST),
+        Row(layers.RandAugment, LAST),
+        Row(layers.RandomBrightness, LAST),
+        Row(layers.RandomColorJitter, LAST),
+        Row(layers.RandomContrast, LAST),
+        Row(layers.RandomCrop, LAST),
+        Row(layers.RandomErasing, LAST),
+        Row(layers.RandomFlip, LAST),
+        Row(layers.RandomHue, LAST),
+        Row(layers.RandomRotation, LAST),
+        Row(layers.RandomSaturation, LAST),
+        Row(layers.RandomTranslation, LAST),
+        Row(layers.RandomZoom, LAST),
+        Row(layers.RandomGain, own=True),
+        Row(layers.RandomNoise, own=True),
+        Row(layers.RandomSwap, own=True),
+        Row(layers.RandomTimeShift, own=True),
+        Row(layers.SpecAugment, own=True),
+        Row(layers.TrivialAugment, own=True),
         Row(layers.ZeroPadding1D, LAST),
         Row(layers.ZeroPadding3D, LAST),
+        Row(layers.SeriesNormalization, own=True),
+        Row(layers.StatisticalFeatures, own=True),
     )
 }
 
@@ -192,7 +216,8 @@ def _layer_config(layer: Source, name: str) -> dict[str, Json]:
         settings |= {"mean": 0.0, "variance": 1.0}  # or Keras would look for them among the weights
     if settings.get("activity_regularizer", 0) is None:  # Keras names it only where there is one
         del settings["activity_regularizer"]
-    return {"module": "keras.layers", "class_name": kind, "config": settings, "registered_name": None}
+    module, registered = ("holdfast.layers", f"holdfast>{kind}") if ROWS[kind].own else ("keras.layers", None)
+    return {"module": module, "class_name": kind, "config": settings, "registered_name": registered}
 
 
 def to_json(value: Json) -> Json:

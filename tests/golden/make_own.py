@@ -1,0 +1,103 @@
+"""Makes layers_own.npz: layers that Keras has not, by the book, in the float64 of NumPy and SciPy, without holdfast.
+
+Inputs and targets follow from the name of the case; gradients are central differences.
+"""
+
+import sys
+import zlib
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for the table of cases
+
+from cases import OWN, Case
+
+Array: TypeAlias = NDArray[np.float64]
+Settings: TypeAlias = dict[str, Any]  # Any: JSON values
+HERE = Path(__file__).parent
+BATCH, STEP, SEED = 4, 1e-6, 20261
+
+
+def parted(x: Array, settings: Settings) -> tuple[Array, NDArray[np.bool_]]:
+    """Values (T, C) of a series, and which steps were measured."""
+    if not settings.get("masked"):
+        return x.reshape(len(x), -1), np.ones(len(x), bool)
+    return x[:, :-1], x[:, -1] > 0
+
+
+def series_normalization(x: Array, settings: Settings) -> Array:
+    """Of one series."""
+    values, there = parted(x, settings)
+    seen = values[there]
+    found = np.zeros_like(values)
+    found[there] = (seen - seen.mean(0)) / np.sqrt(seen.var(0) + settings.get("epsilon", 1e-6))
+    return np.column_stack([found, there]) if settings.get("masked") else found
+
+
+def statistical_features(x: Array, settings: Settings) -> Array:
+    """Of one series."""
+    values, there = parted(x, settings)
+    return np.concatenate([_features(one, there, settings) for one in values.T])
+
+
+def _features(x: Array, there: NDArray[np.bool_], settings: Settings) -> Array:
+    """Of one channel."""
+    from scipy.signal import periodogram
+
+    steps, seen = np.flatnonzero(there), x[there]
+    shares, number = settings.get("quantiles", (0.05, 0.25, 0.75, 0.95)), settings.get("pieces", 4)
+    which = np.arange(len(seen)) * number // len(seen)
+    pieces = [np.ones(len(seen), bool), *(which == piece for piece in range(number))]
+    slopes = [np.polyfit(steps[piece], seen[piece], 1)[0] * np.ptp(steps) for piece in pieces]
+    swings, powers = periodogram(np.where(there, x - seen.mean(), 0.0), detrend=False)
+    bands = settings.get("bands", 5)
+    ends = [0.5**band for band in range(1, bands + 1)] + [0.0]
+    sums = np.array([powers[(swings > low) & (swings <= high)].sum() for high, low in pairwise(ends)])
+    moments = [seen.mean(), np.median(seen), seen.std(), seen.min(), seen.max()]
+    return np.array([*moments, *np.quantile(seen, shares), *slopes, *(sums / sums.sum())])
+
+
+def handed_on(x: Array, settings: Settings) -> Array:
+    """Of layers that work in training only."""
+    return x
+
+
+LAYERS: dict[str, Callable[[Array, Settings], Array]] = {
+    "RandomGain": handed_on,
+    "RandomNoise": handed_on,
+    "RandomSwap": handed_on,
+    "RandomTimeShift": handed_on,
+    "SpecAugment": handed_on,
+    "TrivialAugment": handed_on,
+    "LayerNormalization": series_normalization,
+    "SeriesNormalization": series_normalization,
+    "StatisticalFeatures": statistical_features,
+}
+
+
+def of_case(case: Case) -> dict[str, NDArray[np.float32]]:
+    """Inputs, targets, outputs and the gradients of sum(output * targets), as making/layers.py has them."""
+    rng = np.random.default_rng([SEED, zlib.crc32(case.name.encode())])
+    (shape,), layer = case.shapes, LAYERS[case.layer]
+    x = rng.standard_normal((BATCH, *shape)).astype(np.float32).astype(np.float64)
+    output = np.stack([layer(one, case.settings) for one in x])
+    targets = rng.standard_normal(output.shape)
+    gradient = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        moved = x[place[0]].copy(), x[place[0]].copy()
+        for one, sign in zip(moved, (1, -1), strict=True):
+            one[place[1:]] += sign * STEP
+        up, down = ((layer(one, case.settings) * targets[place[0]]).sum() for one in moved)
+        gradient[place] = (up - down) / (2 * STEP)
+    found = {"input_0": x, "targets": targets, "output": output, "input_gradient_0": gradient}
+    return {key: value.astype(np.float32) for key, value in found.items()}
+
+
+if __name__ == "__main__":
+    arrays = {f"{case.name}/{key}": value for case in OWN for key, value in of_case(case).items()}
+    np.savez_compressed(HERE / "layers_own.npz", allow_pickle=False, **arrays)
