@@ -19,6 +19,10 @@ from .npz import is_npz, read_npz
 from .options import Progress, Reading, Resize
 from .pictures import shown
 from .public import PUBLIC, read_public
+from .remote import is_url
+from .remote_shards import local_copy, set_name
+from .shard_manifest import MANIFEST
+from .shards import is_shards, read_shards
 from .source import Source
 from .split import check_shares, split
 from .table import is_table, read_table
@@ -27,6 +31,7 @@ NAMES: dict[str, Callable[[], Source]] = {"digits": read_digits}
 
 # What can read a path, asked in this order: whether it is of this kind, and what reads it.
 READERS: list[tuple[Callable[[Path], bool], Callable[[Path, Reading], Source]]] = [
+    (is_shards, read_shards),
     (is_cifar, read_cifar),
     (has_idx, read_idx),
     (is_npz, read_npz),
@@ -58,8 +63,9 @@ def load(
 
     Args:
         path: "digits"; a folder with one folder of pictures for each class, or with train/, validation/ and test/ on
-            top of these; a folder of IDX files; an .npz; a CSV of path,label or path,label,group.  Or a dataset of
-            Hugging Face's `datasets` or of torch, or a dict of their splits, see `hub.read_object`.
+            top of these; a folder of IDX files; an .npz; a CSV of path,label or path,label,group; a folder of shards,
+            or the URL of their manifest.json.  Or a dataset of Hugging Face's `datasets` or of torch, or a dict of
+            their splits, see `hub.read_object`.
         validation: share of the samples, 0 < validation < 1; not used when the data has a validation part.
         test: share of the samples, 0 for none; not used when the data has a test part.
         seed: of the split; the same data, seed and shares give the same parts on every machine.
@@ -88,7 +94,7 @@ def load(
         BadValue: shares or an image size that are not accepted.
     """
     check_shares(validation, test)
-    size = _size(image_size)
+    size = sides(image_size)
     reading = Reading(
         image_size=size,
         resize=resize,
@@ -106,8 +112,8 @@ def load(
         given = read_object(path, reading)
         return split(given, name="dataset", validation=validation, test=test, seed=seed, gap=gap)
     place = Path(path)
-    known = str(path) in NAMES or (str(path) in PUBLIC and not place.exists())
-    source = _named(str(path), reading) if known else _read(place, reading)
+    known = _is_name(str(path))
+    source = read_source(path, reading)
     if known and place.exists():
         source = replace(source, notes=(f"the bundled {path} were read; for what has this name here write ./{path}",))
     origin = {
@@ -125,7 +131,7 @@ def load(
     origin |= {name: value for name, value in more.items() if value != getattr(Reading, name)}
     return split(
         source,
-        name=str(path) if known else _name(place.resolve()),
+        name=_name(str(path)),
         validation=validation,
         test=test,
         seed=seed,
@@ -151,6 +157,7 @@ def manifest_path(
     """
     place = Path(path)
     grows = place.suffix.lower() == ".csv" if place.is_file() else place.is_dir() and not has_idx(place)
+    grows = grows and not is_shards(place)
     if str(path) in NAMES or not grows:
         return None
     place = place.resolve()
@@ -159,6 +166,18 @@ def manifest_path(
     return (
         Path(out) / "splits" / f"{name}-{hashlib.blake2b(which.encode(), digest_size=8).hexdigest()}.json"
     ).resolve()
+
+
+def read_source(path: str | PathLike[str], reading: Reading) -> Source:
+    """All samples under a path, a URL or a name, before any split.  Raises as `load` does."""
+    if is_url(path):
+        return read_shards(local_copy(str(path), reading.progress), reading)
+    return _named(str(path), reading) if _is_name(str(path)) else _read(Path(path), reading)
+
+
+def _is_name(path: str) -> bool:
+    """Whether this is no path."""
+    return path in NAMES or (path in PUBLIC and not Path(path).exists()) or is_url(path)
 
 
 def _named(name: str, reading: Reading) -> Source:
@@ -187,8 +206,13 @@ def _read(path: Path, reading: Reading) -> Source:
     raise BadData(f"{path}: is not data that can be loaded; give a folder, an .npz or a .csv file.")
 
 
-def _name(path: Path) -> str:
-    return shown(path.name if path.is_dir() else path.stem)
+def _name(path: str) -> str:
+    """How people call the data."""
+    if _is_name(path):
+        return set_name(path) if is_url(path) else path
+    place = Path(path).resolve()
+    place = place.parent if place.name == MANIFEST else place
+    return shown(place.name if place.is_dir() else place.stem)
 
 
 def _missing(path: Path) -> BadFile | UnknownName:
@@ -199,11 +223,11 @@ def _missing(path: Path) -> BadFile | UnknownName:
     return BadFile(f"{path}: no such file or folder.")
 
 
-def _size(image_size: object) -> tuple[int, int] | None:
+def sides(image_size: object) -> tuple[int, int] | None:
     """(H, W) in pixels, checked; None stays None."""
     if image_size is None:
         return None
-    sides = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
-    if len(sides) != 2 or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides):
+    found = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
+    if len(found) != 2 or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in found):
         raise BadValue(f"load(image_size={image_size!r}): must be a positive number of pixels, or (height, width).")
-    return sides[0], sides[1]
+    return found[0], found[1]
