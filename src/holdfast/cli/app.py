@@ -106,35 +106,41 @@ def train(
 @app.command()
 def predict(
     run: RunOrModel,
-    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE", help="Picture files.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Files of the kind that it was trained on, pictures say.")
+    ],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
 ) -> None:
-    """Say what is on pictures, or "unknown".
+    """Say what is on pictures, in sounds or other files, or "unknown".
 
-    It is unknown where the model is unsure, or where the picture is unlike those that it learned from.
+    It is unknown where the model is unsure, or where the sample is unlike those that it learned from.
     """
     model = _classifier(run)
     bad = []
-    for picture in pictures:
+    for file in files:
         try:
-            shares = model.predict([picture])[0]
+            for name, shares in zip(*model.answers(file), strict=True):
+                best = shares.argsort()[::-1][:top]
+                named = [f"{model.classes[place]} {100 * shares[place]:.1f} %" for place in best]
+                unknown = model.unknown is not None and bool(model.unknown(shares[None])[0])
+                print(f"{name}  {f'unknown (best guess {named[0]})' if unknown else '  '.join(named)}")
         except BadFile as error:
             bad.append(str(error))
-            continue
-        best = shares.argsort()[::-1][:top]
-        named = [f"{model.classes[place]} {100 * shares[place]:.1f} %" for place in best]
-        unknown = model.unknown is not None and bool(model.unknown(shares[None])[0])
-        print(f"{picture}  {f'unknown (best guess {named[0]})' if unknown else '  '.join(named)}")
     if bad:
         raise BadFile("; ".join(bad))
 
 
 class _Classifier(NamedTuple):
-    """What says what is on pictures."""
+    """What says what is in files."""
 
     predict: "Callable[[list[str | Path]], NDArray[np.float32]]"  # files -> probabilities (N, K)
     unknown: "Unknown | None"
     classes: "Sequence[str]"
+
+    def answers(self, file: Path) -> "tuple[list[str], NDArray[np.float32]]":
+        """The samples of a file, which may be one or, of a table, many, by name; and their probabilities."""
+        shares = self.predict([file])
+        return [str(file)] if len(shares) == 1 else [f"{file}[{row}]" for row in range(len(shares))], shares
 
 
 def _classifier(place: Path) -> _Classifier:
