@@ -83,10 +83,14 @@ def draws(seed: int, n: int) -> Tensor:
     Source: SplitMix64 (Steele, Lea, Flood 2014), the upper half of each output.
     """
     start = seed - 2**64 if seed >= 2**63 else seed
-    z = torch.arange(1, n + 1, device="cpu") * (STEP - 2**64) + start  # int64 wraps around, as it is meant to
+    return mixed(torch.arange(1, n + 1, device="cpu") * (STEP - 2**64) + start) >> 32 & 2**32 - 1
+
+
+def mixed(z: Tensor) -> Tensor:
+    """The output of SplitMix64 for these states, int64 of any shape, which wraps around as it is meant to."""
     z = (z ^ (z >> 30 & 2**34 - 1)) * (0xBF58476D1CE4E5B9 - 2**64)
     z = (z ^ (z >> 27 & 2**37 - 1)) * (0x94D049BB133111EB - 2**64)
-    return (z ^ (z >> 31 & 2**33 - 1)) >> 32 & 2**32 - 1
+    return z ^ (z >> 31 & 2**33 - 1)
 
 
 @dataclass(frozen=True, eq=False)
