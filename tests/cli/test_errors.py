@@ -76,7 +76,7 @@ WRONG = [
         "Invalid value for '--precision': 'half' is not one of 'auto', 'float32'",
     ),
     ("predict", "Missing argument 'RUN'. See: holdfast predict --help"),
-    ("predict runs/x", "Missing argument 'PICTURE'. See: holdfast predict --help"),
+    ("predict runs/x", "Missing argument 'FILE'. See: holdfast predict --help"),
     ("predict small.npz x.png", "small.npz: is no .keras model file"),
     ("evaluate small.npz", "small.npz: is a file; give the folder of a run, such as runs/digits-001."),
     ("evaluate", "Missing argument 'RUN'. See: holdfast evaluate --help"),

@@ -90,7 +90,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str], words: lis
             "DATA --model --epochs --batch-size --optimizer --learning-rate --patience --shift --validation --test "
             "--image-size --skip-bad --seed --device --precision --out --resume --quiet",
         ),
-        ("predict", "RUN PICTURE --top"),
+        ("predict", "RUN FILE --top"),
         ("evaluate", "RUN --unseal --yes"),
         ("runs", "--out"),
     ],

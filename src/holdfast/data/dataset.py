@@ -86,6 +86,13 @@ class Dataset:
         return "arrays" if self.reads is None else self.reads.kind
 
     @property
+    def things(self) -> str:
+        """What its samples are called: "pictures", "sounds", "rows"."""
+        if self.kind == "arrays":
+            return "pictures" if len(self.shape) == 3 and self.shape[-1] in (1, 3) else "samples"
+        return "rows" if self.kind == "table" else self.kind
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample: (H, W, C) for pictures."""
         return tuple(self.train.images.shape[1:])

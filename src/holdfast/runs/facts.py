@@ -135,7 +135,7 @@ def _data(data: Dataset, parts: Sequence[PartFacts]) -> DataFacts:
         fingerprint=data.fingerprint,
         split_fingerprint=data.split_fingerprint,
         found=data.facts,
-        things="pictures" if len(data.shape) == 3 and data.shape[-1] in (1, 3) else "samples",
+        things=data.things,
     )
 
 

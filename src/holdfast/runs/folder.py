@@ -39,6 +39,7 @@ def begin(
         shape=list(data.shape),
         sizes={"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
         pictures=data.kind == "pictures",
+        things=data.things,
         prints=prints_of(data),
         settings=settings,
         config=to_config(network),

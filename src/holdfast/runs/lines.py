@@ -61,8 +61,7 @@ def data_line(data: Dataset) -> str:
     facts = data.facts
     test = f"test {len(data.test):,} (sealed)" if len(data.test) else "no test part"
     found = [
-        f"{data.name}: {total:,} {'pictures' if len(data.shape) == 3 else 'samples'}, {len(data.classes)} classes, "
-        f"{shape_words(data.shape)}",
+        f"{data.name}: {total:,} {data.things}, {len(data.classes)} classes, {shape_words(data.shape)}",
         f"train {len(data.train):,}, validation {len(data.validation):,}, {test}",
     ]
     if facts.skipped:

@@ -40,6 +40,7 @@ class Record(BaseModel):
         kind: of what: one training, a cross-validation, a learning curve.
         origin: what `data.load` takes to give the data again; empty for arrays from memory.
         pictures: whether the samples are pictures of bytes, so that picture files can be predicted.
+        things: what its samples are called; "" in records of before.
         sizes: samples in "train", "validation" and "test".
         prints: fingerprints of "data", "split", "train", "validation" and "test".
         config: Keras's configuration of the model.
@@ -68,6 +69,7 @@ class Record(BaseModel):
     shape: list[int]
     sizes: dict[str, int]
     pictures: bool
+    things: str = ""
     prints: dict[str, str]
     settings: Settings
     config: dict[str, Any]

@@ -59,4 +59,4 @@ def chart(curve: "LearningCurve") -> Overlay:
 
 def things_of(record: Record) -> str:
     """What its samples are called."""
-    return "pictures" if len(record.shape) == 3 else "samples"
+    return record.things or ("pictures" if len(record.shape) == 3 else "samples")
