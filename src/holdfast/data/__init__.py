@@ -12,6 +12,7 @@ from .part import Part
 from .reads import Pictures, Reads
 from .rows import Rows, Store
 from .sealed import Sealed
+from .shard_writer import write_shards
 
 __all__ = [
     "Augmentation",
@@ -34,4 +35,5 @@ __all__ = [
     "manifest_path",
     "order",
     "read_image",
+    "write_shards",
 ]
