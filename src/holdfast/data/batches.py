@@ -32,11 +32,14 @@ class Batch:
             `Batches` gives, never.
         targets: one an output of the model.
         weights: one an output of the model, (N,), or None.
+        soft: what is learned instead of the targets where labels were mixed, one an output of the model: shares of the
+            classes (N, K), or values.  The targets, which metrics count, are then those that weigh most.
     """
 
     inputs: tuple[Tensor, ...]
     targets: tuple[Tensor, ...] = ()
     weights: tuple[Tensor | None, ...] = ()
+    soft: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.inputs[0])
@@ -44,7 +47,8 @@ class Batch:
     def map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         """The same with every tensor changed."""
         weights = tuple(None if weight is None else change(weight) for weight in self.weights)
-        return Batch(tuple(map(change, self.inputs)), tuple(map(change, self.targets)), weights)
+        inputs, targets, soft = (tuple(map(change, several)) for several in (self.inputs, self.targets, self.soft))
+        return Batch(inputs, targets, weights, soft)
 
 
 def rows(tensor: Tensor, places: Tensor) -> Tensor:

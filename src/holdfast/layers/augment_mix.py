@@ -7,10 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..core import BadValue
+from ..core import BadShape, BadValue
 from .augment import Augmenting, Draws, SeedSetting, SpanSetting, each, from_zero, seed_setting, span
 from .augment_shape import box
-from .layer import REQUIRED, Setting, Shape, setting, share
+from .layer import REQUIRED, Setting, Shape, ShapeSetting, optional, setting, shape_of, share
 
 RANKS = {1: "(F,)", 2: "(T, C)", 3: "(H, W, C)", 4: "(D, H, W, C)"}
 
@@ -109,14 +109,25 @@ class RandomSwap(Augmenting):
 
     Args:
         rate: 0 <= rate < 1.
+        widths: how many features each column has, which are swapped together, such as the ones and zeros of a word;
+            None: each feature is a column.
         seed: mixed into the seed of the model, from which the draws of each step follow.
     """
 
     forms: ClassVar[dict[int, str]] = {1: "(F,)"}
 
     rate: Setting[float, float] = setting(REQUIRED, convert=float, check=share)
+    widths: ShapeSetting | None = setting(None, convert=optional(shape_of))
     seed: SeedSetting = seed_setting()
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        found = super().out_shape(*shapes)
+        if self.widths is not None and sum(self.widths) != found[0]:
+            raise BadShape(f"{self.label}: widths are of {sum(self.widths)} features, the rows have {found[0]}.")
+        return found
 
     def change(self, x: Tensor, draws: Draws) -> Tensor:
         partner = draws.order()
-        return torch.where(draws.take(x.shape[1]) < self.rate, x[partner], x)
+        columns = self.widths or (1,) * x.shape[1]
+        swapped = draws.take(len(columns)) < self.rate
+        return torch.where(swapped.repeat_interleave(torch.tensor(columns, device=x.device), 1), x[partner], x)

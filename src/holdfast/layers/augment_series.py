@@ -9,13 +9,14 @@ from .augment import Augmenting, Draws, SeedSetting, SpanSetting, each, seed_set
 from .layer import Setting, integer, not_negative, setting, share
 
 WAVES = {1: "(samples,)", 2: "(T, C)"}
+FORMS = {**WAVES, 3: "(H, W, C)", 4: "(D, H, W, C)"}
 SPECTROGRAMS = {1: "(samples,)", 2: "(bands, frames)", 3: "(bands, frames, C)"}
 LOUDEST_DB, FAINTEST_DB = 120.0, -120.0
 
 
 def _spread(x: Tensor) -> Tensor:
-    """The standard deviation of each sample, of series that of each channel, in a shape that goes with x."""
-    return x.std(-1, keepdim=True, correction=0)
+    """The standard deviation of each sample, or of each of its channels if it has any, in a shape that goes with x."""
+    return x.std(tuple(range(min(2, x.dim() - 1), x.dim())), keepdim=True, correction=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +42,9 @@ class RandomTimeShift(Augmenting):
 
 @dataclass(frozen=True, eq=False)
 class RandomNoise(Augmenting):
-    """In training, adds normal noise to sounds (samples,) or series (T, C), so many decibels below the signal.
+    """In training, adds normal noise to sounds (samples,) and anything else, so many decibels below the signal.
 
-    The signal is the standard deviation of the sample, of series that of each channel.
+    The signal is the standard deviation of the sample, or of each of its channels: of series (T, C), for one.
 
     Args:
         snr_db: between two numbers in decibels: 20 is noise of a tenth of the signal, 0 as loud as it; one number is
@@ -51,7 +52,7 @@ class RandomNoise(Augmenting):
         seed: mixed into the seed of the model, from which the draws of each step follow.
     """
 
-    forms = WAVES
+    forms = FORMS
 
     snr_db: SpanSetting = setting((10.0, 40.0), convert=span(FAINTEST_DB, LOUDEST_DB, one=lambda value: (value, value)))
     seed: SeedSetting = seed_setting()
@@ -63,14 +64,14 @@ class RandomNoise(Augmenting):
 
 @dataclass(frozen=True, eq=False)
 class RandomGain(Augmenting):
-    """In training, multiplies sounds (samples,) or series (T, C) by a number.
+    """In training, multiplies sounds (samples,), series (T, C) and anything else by a number.
 
     Args:
         gain_db: between two numbers in decibels; one stands for both signs: 6 is from half to twice.
         seed: mixed into the seed of the model, from which the draws of each step follow.
     """
 
-    forms = WAVES
+    forms = FORMS
 
     gain_db: SpanSetting = setting(6.0, convert=span(FAINTEST_DB, LOUDEST_DB))
     seed: SeedSetting = seed_setting()

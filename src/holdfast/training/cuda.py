@@ -123,6 +123,7 @@ def tensors(batch: Batch) -> Iterator[Tensor]:
     yield from batch.inputs
     yield from batch.targets
     yield from (weight for weight in batch.weights if weight is not None)
+    yield from batch.soft
 
 
 def shapes_of(batch: Batch, numbers: Sequence[float]) -> Shapes:

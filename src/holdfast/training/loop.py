@@ -246,7 +246,8 @@ def total_loss(
 ) -> Tensor:
     """The loss that is minimised: weighted sum over the outputs, each a mean over samples, plus the penalty.
 
-    As in Keras, weights multiply the losses of samples, and the sum is divided by the number of samples.
+    As in Keras, weights multiply the losses of samples, and the sum is divided by the number of samples.  Where labels
+    were mixed the loss is of the shares of each, and metrics count the sample for the label that weighs most.
     """
     if (mean := mean_at_once(program, outputs, batch, running)) is not None:
         return mean
@@ -255,7 +256,7 @@ def total_loss(
     for number, (head, measures, output) in enumerate(zip(program.heads, program.measures, outputs, strict=True)):
         target = batch.targets[number]
         weight = batch.weights[number] if batch.weights else None
-        values = head.loss(target, output)
+        values = head.loss(batch.soft[number] if batch.soft else target, output)
         if weight is not None:
             values = values * weight
         if several:
@@ -279,7 +280,7 @@ def mean_at_once(
 ) -> Tensor | None:
     """`total_loss` for the commonest program, in one pass: cross-entropy of one output, and accuracy if anything."""
     weighted = any(weight is not None for weight in batch.weights)
-    if len(program.heads) > 1 or len(outputs) > 1 or program.penalty is not None or weighted:
+    if len(program.heads) > 1 or len(outputs) > 1 or program.penalty is not None or weighted or batch.soft:
         return None
     (head,), (measures,), (output,) = program.heads, program.measures, outputs
     loss, metrics = head.loss, [running[measure.key] for measure in measures]
