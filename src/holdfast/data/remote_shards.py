@@ -42,7 +42,7 @@ def local_copy(url: str, progress: Progress | None = None) -> Path:
 
         def fetched(here: int, _: int, before: int = done) -> None:
             if progress:
-                progress((before + here) // MIB, -(-total // MIB))
+                progress(-(-(before + here) // MIB), -(-total // MIB))
 
         path = folder / one.file
         fetch(urljoin(url, quote(one.file)), path, sha256=one.sha256, size=one.bytes, progress=fetched)
@@ -61,7 +61,7 @@ def set_name(url: str) -> str:
 
 
 def _manifest(url: str, folder: Path) -> ShardManifest:
-    """The manifest as it is there now; without a network as it was when it was fetched."""
+    """The manifest as it is there now, without the files that it has replaced; without a network as it was."""
     path, new = folder / MANIFEST, folder / f".{MANIFEST}.new"
     new.unlink(missing_ok=True)
     try:
@@ -75,5 +75,11 @@ def _manifest(url: str, folder: Path) -> ShardManifest:
     except BadFile as error:
         new.unlink()
         raise BadFile(str(error).replace(str(new), url)) from error
+    if path.is_file():
+        now = {one.file: one.sha256 for one in (manifest.index, *manifest.shards)}
+        before = ShardManifest.read(path)
+        for one in (before.index, *before.shards):
+            if now.get(one.file) != one.sha256:
+                (folder / one.file).unlink(missing_ok=True)
     new.replace(path)
     return manifest

@@ -49,7 +49,7 @@ def verify(folder: Path, manifest: ShardManifest, progress: Progress | None = No
             nonlocal done
             done += count
             if progress:
-                progress(done // MIB, -(-total // MIB))
+                progress(-(-done // MIB), -(-total // MIB))
 
         if (here := file_sha256(folder / one.file, read)) != one.sha256:
             raise BadFile(
