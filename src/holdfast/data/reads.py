@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..core import BadValue
-from .image import INTERPOLATIONS, read_image
+from .image import FITS, INTERPOLATIONS, PADDING, Fit, decode, fitted, read_image
 from .rows import Rows, Samples
 
 Json: TypeAlias = Any  # what json.loads gives
@@ -107,33 +107,37 @@ class Pictures:
     Attributes:
         size: (H, W) in pixels.
         channels: 1 for grey, 3 for RGB.
-        fit: how a picture of another shape gets this one: "stretch", both sides by themselves.
+        fit: how a picture of another shape gets this one: "stretch", both sides by themselves; "crop", the largest
+            window of this shape in its middle; "fit", the whole picture between bars.
         interpolation: "bilinear", "nearest", "box", "bicubic" or "lanczos".
         antialias: whether a pixel of the smaller picture sees all that it stands for; but for "nearest" it does.
         values: the smallest and the largest number that a pixel becomes; what else happens to them, layers do.
         upright: whether a picture is turned as its EXIF orientation says.
         background: what transparency is laid on.
+        padding: of 0 to 255, what the bars are made of.
     """
 
     kind: ClassVar[str] = "pictures"
     size: tuple[int, int]
     channels: int
-    fit: Literal["stretch"] = "stretch"
+    fit: Fit = "stretch"
     interpolation: str = "bilinear"
     antialias: bool = True
     values: tuple[int, int] = (0, 255)
     upright: bool = True
     background: str = "white"
+    padding: int = PADDING
 
     def __post_init__(self) -> None:
         accepted: dict[str, tuple[object, ...]] = {
             "channels": (1, 3),
-            "fit": ("stretch",),
+            "fit": FITS,
             "interpolation": INTERPOLATIONS,
             "antialias": (self.interpolation != "nearest",),
             "values": ((0, 255),),
             "upright": (True,),
             "background": ("white",),
+            "padding": (PADDING,),
         }
         for name, words in accepted.items():
             if (value := getattr(self, name)) not in words:
@@ -178,7 +182,7 @@ class Pictures:
         """
         if not paths:
             raise BadValue("there are no pictures: the list of files is empty.")
-        one = partial(read_image, shape=self.shape, interpolation=self.interpolation)
+        one = partial(read_image, shape=self.shape, interpolation=self.interpolation, fit=self.fit)
         if len(paths) == 1:
             return one(paths[0]).numpy()[None]
         pool = ThreadPoolExecutor(DECODERS)
@@ -186,6 +190,10 @@ class Pictures:
             return np.stack([image.numpy() for image in pool.map(one, paths)])
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def sample(self, content: bytes) -> NDArray[np.uint8]:
+        """The picture of a file with this content, (H, W, C) uint8.  Raises BadFile with the bare reason."""
+        return fitted(decode(content, self.channels, self.size), self.size, self.interpolation, self.fit)
 
     def to_dict(self) -> dict[str, Json]:
         """As JSON holds it."""

@@ -1,6 +1,5 @@
 """Samples as a reader found them, before the split; every reader (folder, csv, idx, npz, arrays) makes one."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from .dataset import BadFileFound
+from .digests import digest as digest
+from .digests import row_digests as row_digests
 from .near import Thumbnails
 from .reads import Reads
 from .rows import Mapped, Rows, Samples, Store
@@ -64,17 +65,3 @@ class Source:
         if isinstance(self.images, np.ndarray):
             return torch.from_numpy(self.images[places])
         return Rows(self.images, places)
-
-
-def digest(*contents: bytes | memoryview) -> int:
-    """64 bits of BLAKE2b, far beyond chance for any number of samples that fits in memory."""
-    state = hashlib.blake2b(digest_size=8)
-    for content in contents:
-        state.update(content)
-    return int.from_bytes(state.digest(), "little")
-
-
-def row_digests(images: NDArray[np.generic]) -> NDArray[np.uint64]:
-    """(N,) digests of the rows of an array."""
-    rows = np.ascontiguousarray(images).reshape(len(images), -1)
-    return np.array([digest(row.data) for row in rows], np.uint64)
