@@ -6,6 +6,9 @@ from collections.abc import Callable
 from ..core import BadShape, BadValue, Registry
 from ..layers import Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPooling2D, Normalization, Rescaling, Shape
 from .model import BaseModel, Sequential
+from .ready_tables import table_net
+from .ready_volumes import LEFT as VOXELS_LEFT
+from .ready_volumes import volume_net
 
 SMALLEST = 6  # side of a picture that leaves anything to convolve
 SMALL = 16  # pictures with a side below this get a net of their own, or nothing would be left of them
@@ -25,6 +28,9 @@ def convnet(shape: Shape, classes: int, *, front: Layer | None = None, seed: int
         front: the layer that brings values near 1; None: they are 0 to 255, as pictures in files are.
         seed: of the model.
     """
+    if len(shape) == 4:
+        _check_classes(classes)
+        return volume_net(shape, classes, front=front, seed=seed)
     if len(shape) != 3 or min(shape[:2]) < SMALLEST:
         raise BadShape(
             f"convnet: takes pictures (H, W, C) of at least {SMALLEST}x{SMALLEST}, got {shape}; "
@@ -57,6 +63,10 @@ def dense(shape: Shape, classes: int, *, front: Layer | None = None, seed: int =
     if len(shape) == 3 and min(shape[:2]) >= SMALLEST:
         return dense_twin(convnet(shape, classes, front=front, seed=seed))
     _check_classes(classes)
+    if len(shape) == 4 and max(shape[:3]) > VOXELS_LEFT:
+        return dense_twin(volume_net(shape, classes, front=front, seed=seed))
+    if len(shape) == 1:
+        return table_net(shape, classes, front=front, seed=seed)
     hidden: list[Layer] = [Flatten(), Dense(64, activation="relu"), Dense(classes, activation="softmax")]
     return Sequential([Input(shape), front or Normalization(), *hidden], name="dense", seed=seed)
 

@@ -1,0 +1,36 @@
+"""The ready-made model for volumes: convolutions in three dimensions."""
+
+from ..core import BadShape
+from ..layers import Conv3D, Dense, GlobalMaxPooling3D, Input, Layer, MaxPooling3D, Normalization, Shape
+from .model import Sequential
+
+LARGE = 48  # sides from which on a volume is first seen at every second voxel, at an eighth of the cost
+LEFT = 4  # pooling goes on along each side that is longer
+MOST = 64  # filters
+
+
+def volume_net(shape: Shape, classes: int, *, front: Layer | None = None, seed: int = 0) -> Sequential:
+    """Convolutions and pooling until at most 4 voxels a side are left, of these the largest; 16C3-P2-32C3-P2-64C3-max-64D.
+
+    A body may lie anywhere: taking the largest value finds it with a quarter of the weights, from fewer volumes.  Sides
+    that are shorter than others are pooled less often, so that a stack of a few slices works, too.
+
+    Args:
+        shape: (D, H, W, C) of the volumes.
+        classes: how many to tell apart.
+        front: the layer that brings values near 1; None: they are as they should be.
+        seed: of the model.
+    """
+    if len(shape) != 4 or max(shape[:3]) <= LEFT:
+        raise BadShape(f"convnet: takes volumes (D, H, W, C) with a side of more than {LEFT}, got {shape}.")
+    sides, filters = shape[:3], MOST // 8
+    layers: list[Layer] = [front or Normalization()]
+    while max(sides) > LEFT:
+        filters = min(2 * filters, MOST)
+        strides = tuple(2 if side >= LARGE else 1 for side in sides)
+        pools = tuple(2 if side // stride > LEFT else 1 for side, stride in zip(sides, strides, strict=True))
+        layers += [Conv3D(filters, 3, strides, padding="same", activation="relu"), MaxPooling3D(pools)]
+        sides = tuple(-(-side // stride) // pool for side, stride, pool in zip(sides, strides, pools, strict=True))
+    layers.append(Conv3D(max(filters, 32), 3, padding="same", activation="relu"))
+    layers += [GlobalMaxPooling3D(), Dense(64, activation="relu"), Dense(classes, activation="softmax")]
+    return Sequential([Input(shape), *layers], name="convnet", seed=seed)
