@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -186,7 +186,7 @@ def range_setting() -> RangeSetting:
 
 
 def _numbers(value: object, most: int) -> list[float]:
-    given = list(value) if isinstance(value, (list, tuple)) else [value]
+    given: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value]  # Any: whatever the user wrote
     if not 0 < len(given) <= most or any(isinstance(one, bool) or not isinstance(one, (int, float)) for one in given):
         raise ValueError("must be a number, or two")
     return [float(one) for one in given]

@@ -1,6 +1,7 @@
 """Samples mixed with others of their batch, and their labels with them."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from ..core import BadShape, BadValue
 from .augment import Augmenting, Draws, SeedSetting, SpanSetting, each, from_zero, seed_setting, span
 from .augment_shape import box
-from .layer import REQUIRED, Setting, Shape, ShapeSetting, optional, setting, shape_of, share
+from .layer import REQUIRED, Setting, Shape, optional, setting, shape_of, share
 
 RANKS = {1: "(F,)", 2: "(T, C)", 3: "(H, W, C)", 4: "(D, H, W, C)"}
 
@@ -117,7 +118,7 @@ class RandomSwap(Augmenting):
     forms: ClassVar[dict[int, str]] = {1: "(F,)"}
 
     rate: Setting[float, float] = setting(REQUIRED, convert=float, check=share)
-    widths: ShapeSetting | None = setting(None, convert=optional(shape_of))
+    widths: Setting[int | Sequence[int] | None, Shape | None] = setting(None, convert=optional(shape_of))
     seed: SeedSetting = seed_setting()
 
     def out_shape(self, *shapes: Shape) -> Shape:

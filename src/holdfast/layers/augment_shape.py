@@ -29,7 +29,8 @@ from .resize import Resizing
 
 FillMode: TypeAlias = Literal["reflect", "wrap", "constant", "nearest"]
 FILL_MODES = {"reflect": "reflection", "nearest": "border", "constant": "zeros", "wrap": "border"}  # torch's words
-NEUTRAL = ("reflect", "bilinear", 0.0)  # filling of what fills nothing
+Fill: TypeAlias = tuple[FillMode, Interpolation, float]  # what is beyond the edge, between pixels; and the value
+NEUTRAL: Fill = ("reflect", "bilinear", 0.0)  # of what fills nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Affine(Augmenting):
     """Base of the layers that take each pixel of the new picture from a place that is a linear map of its own."""
 
     @property
-    def filling(self) -> tuple[FillMode, Interpolation, float] | None:
+    def filling(self) -> Fill | None:
         """What is beyond the edge and between pixels; None: neither matters, every pixel comes from a pixel."""
         return None
 
@@ -141,7 +142,7 @@ class Filling(Affine):
     def fill_value(self) -> float: ...
 
     @property
-    def filling(self) -> tuple[FillMode, Interpolation, float] | None:
+    def filling(self) -> Fill | None:
         return self.fill_mode, self.interpolation, self.fill_value
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..callbacks import History, LearningRateScheduler, ModelCheckpoint, Progress, ReduceLROnPlateau
 from ..core import BadValue, NotReady
-from ..data import Batch, Batches, Dataset, RandomShift
+from ..data import Batch, Batches, Dataset
 from ..training import (
     Callback,
     Event,
@@ -21,7 +21,8 @@ from ..training import (
     train,
 )
 from .arrays import Arrays, check_number, hold_out
-from .recipe import recipe_batch_size, recipe_shift
+from .augmenting import Chosen, augmentation_for, check_augment
+from .recipe import recipe_batch_size
 from .samples import check_binary, check_known, check_varied, class_weights, labelled, validation_samples
 from .summary import summarize
 
@@ -134,7 +135,7 @@ def prepare(
     validation_freq: int = 1,
     split_order: Literal["shuffled", "tail"] = "shuffled",
     measure_train: Literal["end", "epoch", "never"] = "end",
-    augment: RandomShift | Literal["auto"] | None = "auto",
+    augment: Chosen = "auto",
 ) -> Fitting:
     """A training session from the arguments of `fit`, which documents them."""
     check_counts(
@@ -154,11 +155,11 @@ def prepare(
         raise BadValue(f"fit(measure_train={measure_train!r}): must be 'end', 'epoch' or 'never'.")
     if verbose not in ("auto", 0, 1, 2):
         raise BadValue(f"fit(verbose={verbose!r}): must be 'auto', 0, 1 or 2.")
-    if augment not in ("auto", None) and not isinstance(augment, RandomShift):
-        raise BadValue(f"fit(augment={augment!r}): must be 'auto', None or a holdfast.data.RandomShift.")
+    check_augment("fit", augment)
     listeners = _listeners(callbacks)
-    classes = model.classes
+    classes, reads = model.classes, model.reads
     if isinstance(x, Dataset):
+        reads = x.reads
         validation_data = x.validation if validation_data is None and not validation_split else validation_data
         check_known(x, classes)
         x, classes = x.train, x.classes
@@ -182,8 +183,6 @@ def prepare(
     model.classes, model.unknown = classes, None  # thresholds belong to the weights that they were found for
     settings = model.compiled
     assert settings is not None
-    if augment == "auto":
-        augment = recipe_shift(model, [head.loss for head in program.heads]) if by_recipe else None
     batches = Batches(
         whole,
         batch_size=size,
@@ -191,7 +190,7 @@ def prepare(
         seed=model.seed,
         steps=steps_per_epoch,
         device=settings.device,
-        augment=augment,
+        augment=augmentation_for(augment, model, program.heads, whole, reads=reads, by_recipe=by_recipe),
     )
     if settings.precision == "auto":
         samples = batches.count(0, len(batches) * (epochs - initial_epoch))

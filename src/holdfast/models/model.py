@@ -17,10 +17,11 @@ from torch import Tensor, fx
 
 from ..callbacks import History
 from ..core import BadShape, BadValue, NotReady
-from ..data import Batch, Batches, Dataset, Part, RandomShift, Reads, Rows
+from ..data import Batch, Batches, Dataset, Part, Reads, Rows
 from ..layers import Call, Input, InputLayer, Layer, Source, Symbol
 from ..training import Callback, Event, Program, State, channels_last, predict
 from .arrays import Arrays, as_inputs
+from .augmenting import Chosen
 from .bound import BoundLayer, Weights, once, read, write
 from .compiling import Compiled, compiled, default_metrics, program_for
 from .fitting import EVALUATION_BATCH, Busy, check_counts, judge, prepare
@@ -190,7 +191,7 @@ class BaseModel(ABC):
         *,
         split_order: Literal["shuffled", "tail"] = "shuffled",
         measure_train: Literal["end", "epoch", "never"] = "end",
-        augment: RandomShift | Literal["auto"] | None = "auto",
+        augment: Chosen = "auto",
     ) -> History:
         """Trains.  Writes nothing to disk unless a callback does.
 
@@ -219,8 +220,10 @@ class BaseModel(ABC):
                 Keras does.
             measure_train: when to measure the training data in evaluation mode, so that it can be compared with
                 validation: "end" (in `history.measured`), "epoch" (also as train_loss, ... in the history) or "never".
-            augment: how pictures are changed for training, never for judging; "auto": by the default recipe a shift by
+            augment: how samples are changed for training, never for judging.  "auto": by the default recipe a shift by
                 up to 1/16 of the side where pictures are classified, and nothing beside an optimizer that was given.
+                "light" or "strong": layers by the kind of data, docs/data.md names them; "none" or None.  Or a list of
+                layers, [RandomFlip("horizontal"), MixUp()], or a RandomShift.
 
         Returns:
             The History: `history.history["val_loss"]`, `history.plot()`, `history.stop`, `history.measured`.
