@@ -11,6 +11,8 @@ from ..core import BadData, BadFile, BadValue, UnknownName, suggestion
 from .arrays import check_size
 from .cifar import is_cifar, read_cifar
 from .dataset import Dataset
+from .demos.table import read_demo_table
+from .demos.volumes import read_demo_volumes
 from .digits import read_digits
 from .files import holds_pictures, read_picture_files
 from .hub import read_object
@@ -27,7 +29,11 @@ from .source import Source
 from .split import check_shares, split
 from .table import is_table, read_table
 
-NAMES: dict[str, Callable[[], Source]] = {"digits": read_digits}
+NAMES: dict[str, Callable[[], Source]] = {
+    "digits": read_digits,
+    "demo:table": read_demo_table,
+    "demo:volumes": read_demo_volumes,
+}
 
 # What can read a path, asked in this order: whether it is of this kind, and what reads it.
 READERS: list[tuple[Callable[[Path], bool], Callable[[Path, Reading], Source]]] = [

@@ -22,5 +22,5 @@ def table_net(shape: Shape, classes: int, *, front: Layer | None = None, seed: i
         seed: of the model.
     """
     hidden: list[Layer] = [Dense(128, activation="relu"), Dropout(0.2), Dense(64, activation="relu")]
-    layers = [Input(shape), front or Normalization(), *hidden, Dense(classes, activation="softmax")]
-    return Sequential(layers, name="dense", seed=seed)
+    hidden.append(Dense(classes, activation="softmax"))
+    return Sequential([Input(shape), front or Normalization(), *hidden], name="dense", seed=seed)

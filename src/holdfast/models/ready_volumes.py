@@ -10,7 +10,7 @@ MOST = 64  # filters
 
 
 def volume_net(shape: Shape, classes: int, *, front: Layer | None = None, seed: int = 0) -> Sequential:
-    """Convolutions and pooling until at most 4 voxels a side are left, of these the largest; 16C3-P2-32C3-P2-64C3-max-64D.
+    """Convolutions and pooling until at most 4 voxels a side are left, the largest of each filter, two dense layers.
 
     A body may lie anywhere: taking the largest value finds it with a quarter of the weights, from fewer volumes.  Sides
     that are shorter than others are pooled less often, so that a stack of a few slices works, too.
@@ -23,7 +23,8 @@ def volume_net(shape: Shape, classes: int, *, front: Layer | None = None, seed: 
     """
     if len(shape) != 4 or max(shape[:3]) <= LEFT:
         raise BadShape(f"convnet: takes volumes (D, H, W, C) with a side of more than {LEFT}, got {shape}.")
-    sides, filters = shape[:3], MOST // 8
+    sides: Shape = shape[:3]
+    filters = MOST // 8
     layers: list[Layer] = [front or Normalization()]
     while max(sides) > LEFT:
         filters = min(2 * filters, MOST)

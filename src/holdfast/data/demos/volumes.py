@@ -44,4 +44,5 @@ def _volume(shape: str, random: np.random.Generator) -> NDArray[np.float32]:
         "rod": np.minimum(1.7 - across, 6.0 - np.abs(along)),
     }[shape]
     body = np.clip(depth + 0.5, 0, 1)
-    return (body * random.uniform(0.8, 1.2) + random.normal(0, NOISE, body.shape)).astype(np.float32)
+    volume: NDArray[np.float32] = body * random.uniform(0.8, 1.2) + random.normal(0, NOISE, body.shape)
+    return volume.astype(np.float32)
