@@ -3,6 +3,7 @@
 from .compare import Compared, compare_runs
 from .crossval import CrossValidation, cross_validate
 from .curve import LearningCurve, learning_curve
+from .describe import Description, describe_data
 from .export import Exported, export_run
 from .job import resume, train
 from .labels import LabelReview, review_labels
@@ -15,6 +16,7 @@ from .twin import train_twin
 __all__ = [
     "Compared",
     "CrossValidation",
+    "Description",
     "Exported",
     "Facts",
     "LabelReview",
@@ -25,6 +27,7 @@ __all__ = [
     "card",
     "compare_runs",
     "cross_validate",
+    "describe_data",
     "evaluate",
     "export_run",
     "learning_curve",
