@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
+    from ..models.augmenting import Chosen
     from ..runs.plan import How
 
 
@@ -23,6 +24,14 @@ class Resize(StrEnum):
     stretch = "stretch"
     fit = "fit"
     crop = "crop"
+
+
+class Augment(StrEnum):
+    """Words for --augment."""
+
+    none = "none"
+    light = "light"
+    strong = "strong"
 
 
 class Precision(StrEnum):
@@ -72,6 +81,14 @@ Patience = Annotated[
 Shift = Annotated[
     int | None,
     typer.Option(min=0, help="Pixels by which pictures move at most in training; by the recipe, else 0."),
+]
+AugmentName = Annotated[
+    Augment | None,
+    typer.Option(
+        "--augment",
+        help="How samples are changed in training, by their kind: none, light, or strong, which mixes labels, too.  "
+        "Left out: by the recipe, small shifts of pictures.",
+    ),
 ]
 ImageSize = Annotated[int | None, typer.Option(min=6, help="Side of the pictures in pixels.")]
 ResizeName = Annotated[
@@ -147,12 +164,12 @@ def how_of(
     learning_rate: LearningRate = None,
     patience: Patience = None,
     shift: Shift = None,
+    augment: AugmentName = None,
     seed: Seed = 0,
     device: Device = "auto",
     precision: PrecisionName = Precision.auto,
 ) -> "How":
     """How to train, in the words of Python."""
-    from ..data import RandomShift
     from ..runs.plan import How
 
     return How(
@@ -161,11 +178,23 @@ def how_of(
         optimizer=optimizer,
         learning_rate=learning_rate,
         patience=patience,
-        augment="auto" if shift is None else RandomShift(shift) if shift else None,
+        augment=_augment(shift, augment),
         seed=seed,
         device=device,
         precision=precision.value,
     )
+
+
+def _augment(shift: int | None, augment: Augment | None) -> "Chosen":
+    """What `train` takes for the two options, of which one at most may be given."""
+    from ..core import BadValue
+    from ..data import RandomShift
+
+    if augment is not None:
+        if shift is not None:
+            raise BadValue(f"--shift {shift} and --augment {augment.value} exclude each other; give one of them.")
+        return augment.value
+    return "auto" if shift is None else RandomShift(shift) if shift else None
 
 
 def reading_of(

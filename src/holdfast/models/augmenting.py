@@ -235,6 +235,35 @@ def classes_of(model: "BaseModel", heads: Sequence[Head], targets: Sequence[Tens
     )
 
 
+def recorded(augment: Chosen) -> tuple[int, str | list[dict[str, Any]]]:  # Any: JSON values
+    """What was chosen as JSON holds it: pixels of a shift, and a word or layers; (0, "") for nothing.
+
+    Raises:
+        BadValue: code, of which no file can tell.
+    """
+    if isinstance(augment, RandomShift):
+        return augment.pixels, ""
+    if augment is None or augment == "none":
+        return 0, ""
+    if isinstance(augment, str):
+        return 0, augment
+    if not isinstance(augment, (list, tuple)):
+        raise BadValue(
+            f"train(augment={augment!r}): a run is kept so that it can be made again, and code is not; give layers, or "
+            "train with model.fit."
+        )
+    return 0, to_rows(augment)
+
+
+def from_recorded(shift: int, augment: str | Sequence[Mapping[str, Any]]) -> Chosen:  # Any: as above
+    """What `recorded` was made from."""
+    if shift:
+        return RandomShift(shift)
+    if isinstance(augment, str):
+        return cast(Strength, augment or "none")
+    return from_rows(augment)
+
+
 def to_rows(layers: Sequence[Augmenting]) -> list[dict[str, Any]]:  # Any: JSON values
     """Layers as JSON holds them."""
     from .config import to_json

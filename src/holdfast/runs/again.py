@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ..models.augmenting import from_rows
 from ..training import get_optimizer
 from .record import Record, Settings
 
@@ -47,7 +48,8 @@ def _options(record: Record) -> dict[str, object]:
         "optimizer": None if settings.recipe else settings.optimizer["class_name"].lower(),
         "learning-rate": _rate(settings),
         "patience": settings.patience,
-        "shift": settings.shift,
+        "shift": None if settings.augment else settings.shift,
+        "augment": settings.augment or None,
         "seed": settings.seed,
         "test": origin["test"],
         "image-size": origin["image_size"],
@@ -69,6 +71,8 @@ def _fits_a_command(record: Record) -> bool:
     """Whether all that Python can say was said in a way that the command line can, too."""
     settings, origin = record.settings, record.origin
     if not origin or settings.model == "model" or origin["seed"] != settings.seed:
+        return False
+    if isinstance(settings.augment, list):
         return False
     if settings.recipe:
         return not isinstance(origin["image_size"], list)
@@ -106,10 +110,18 @@ def _python(record: Record) -> tuple[str, str]:
     if not settings.recipe:
         lines["optimizer"] = f"holdfast.training.{kind}({_arguments(settings.optimizer['config'])})"
         how = "optimizer=optimizer"
-    shift = f"holdfast.data.RandomShift({settings.shift})" if settings.shift else None
     rest = settings.model_dump(include={"epochs", "batch_size", "patience", "seed", "device", "precision"})
     setup = "\n".join(["import holdfast\n", *(f"{name} = {value}" for name, value in lines.items())])
-    return setup, f"{how}, augment={shift}, {_arguments(rest)}"
+    return setup, f"{how}, augment={_augment(settings)}, {_arguments(rest)}"
+
+
+def _augment(settings: Settings) -> str:
+    """What `augment` says."""
+    if settings.shift:
+        return f"holdfast.data.RandomShift({settings.shift})"
+    if isinstance(settings.augment, str):
+        return repr(settings.augment or None)
+    return f"[{', '.join(f'holdfast.layers.{layer!r}' for layer in from_rows(settings.augment))}]"
 
 
 def _rate(settings: Settings) -> Any:  # Any: a number, or a schedule in Keras's JSON form

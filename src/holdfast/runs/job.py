@@ -10,10 +10,11 @@ from typing import Literal
 
 from ..callbacks import EarlyStopping
 from ..core import BadValue
-from ..data import Dataset, RandomShift
+from ..data import Dataset
 from ..evaluate import Ledger
 from ..models import Fitting, from_config
 from ..models.arrays import check_number
+from ..models.augmenting import Chosen
 from ..models.unknown import check_coverage
 from ..training import Callback, Optimizer, get_optimizer
 from . import lines
@@ -40,7 +41,7 @@ def train(
     optimizer: str | Optimizer | None = None,
     learning_rate: float | None = None,
     patience: int | None = None,
-    augment: RandomShift | Literal["auto"] | None = "auto",
+    augment: Chosen = "auto",
     seed: int = 0,
     device: str = "auto",
     precision: Precision = "auto",
@@ -67,7 +68,7 @@ def train(
         learning_rate: instead of the optimizer's own; of the recipe, at the top of the cycle.
         patience: epochs without improvement in validation loss after which training stops.  None: 5 at a constant
             learning rate; else all epochs are trained, for a schedule comes to its best at its end.
-        augment: as in `BaseModel.fit`.
+        augment: as in `BaseModel.fit`, but for code of your own, of which no run can tell.
         seed: of order and dropout, and of the weights unless the model comes with its own.
         device: "auto", "cpu", "cuda", ...
         precision: of the training steps; "auto" takes bfloat16 where a short trial finds it faster.

@@ -104,13 +104,23 @@ def model_line(model: BaseModel, batch_size: int, optimizer: Optimizer) -> str:
 def recipe_line(settings: Settings) -> str:
     """How the default recipe, or the optimizer that was chosen, trains here."""
     kind, rate = settings.optimizer["class_name"], settings.optimizer["config"]["learning_rate"]
+    changed = augment_line(settings)
     if not settings.recipe:
-        return f"{kind}, learning rate {rate:.3g}" if isinstance(rate, float) else f"{kind}, {rate['class_name']}"
-    shift = f", pictures moved by up to {counted(settings.shift, 'pixel')}" if settings.shift else ""
+        made = f"{kind}, learning rate {rate:.3g}" if isinstance(rate, float) else f"{kind}, {rate['class_name']}"
+        return made + changed
     return (
         f"{kind}, one cycle up to {rate['config']['max_learning_rate']:.3g} over {counted(settings.epochs, 'epoch')}, "
-        f"label smoothing {settings.label_smoothing:g}{shift}"
+        f"label smoothing {settings.label_smoothing:g}{changed}"
     )
+
+
+def augment_line(settings: Settings) -> str:
+    """How samples are changed for training, to be put behind how it trains; "" where they are not."""
+    if settings.shift:
+        return f", pictures moved by up to {counted(settings.shift, 'pixel')}"
+    if isinstance(settings.augment, str):
+        return f", {settings.augment} augmentation" if settings.augment else ""
+    return f", augmentation by {', '.join(row['class_name'] for row in settings.augment)}"
 
 
 def counted(n: int, word: str, words: str | None = None) -> str:

@@ -13,11 +13,12 @@ import numpy as np
 
 from ..callbacks import EarlyStopping
 from ..core import BadData, BadFile, BadShape, BadValue, UnknownName, derive, suggestion
-from ..data import Dataset, Part, RandomShift
+from ..data import Dataset, Part
 from ..data.assign import assign
 from ..data.source import VALIDATION
 from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_for, ready_made, to_config
 from ..models.arrays import check_number
+from ..models.augmenting import Chosen, check_augment, from_recorded, recorded
 from ..models.recipe import (
     LABEL_SMOOTHING,
     LEARNING_RATE,
@@ -51,7 +52,7 @@ class How(TypedDict, total=False):
     optimizer: str | Optimizer | None
     learning_rate: float | None
     patience: int | None
-    augment: RandomShift | Literal["auto"] | None
+    augment: Chosen
     seed: int
     device: str
     precision: Precision
@@ -70,6 +71,7 @@ def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseMod
     augment, patience = how.get("augment", "auto"), how.get("patience")
     if augment == "auto":
         augment = None if chosen else recipe_shift(network, [SparseCategoricalCrossentropy()])
+    shift, layers = recorded(augment)
     settings = Settings(
         model=label,
         epochs=how.get("epochs") or (30 if chosen else recipe_epochs(len(data.train))),
@@ -81,7 +83,8 @@ def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseMod
         precision=how.get("precision", "auto"),
         recipe=chosen is None,
         label_smoothing=0.0 if chosen else LABEL_SMOOTHING,
-        shift=augment.pixels if augment else 0,
+        shift=shift,
+        augment=layers,
     )
     compile_for(network, settings)
     return settings, network
@@ -148,8 +151,8 @@ def check_settings(model: ModelChoice, how: How, out: Path) -> None:
         if (number := how.get(name)) is not None:
             check_number(f"train({name}={number!r})", number)
     augment, precision = how.get("augment"), how.get("precision", "auto")
-    if augment not in ("auto", None) and not isinstance(augment, RandomShift):
-        raise BadValue(f"train(augment={augment!r}): must be 'auto', None or a holdfast.data.RandomShift.")
+    check_augment("train", augment)
+    recorded(augment)
     if precision not in ("auto", "float32", "bfloat16"):
         raise BadValue(f"train(precision={precision!r}): must be 'auto', 'float32' or 'bfloat16'.")
 
@@ -176,6 +179,7 @@ def session_for(
     and with them the validation loss, may look best before.
     """
     stopper = None if settings.patience is None else EarlyStopping(patience=settings.patience)
+    network.reads = data.reads
     session = prepare(
         network,
         data if len(data.validation) else data.train,
@@ -183,10 +187,9 @@ def session_for(
         epochs=settings.epochs,
         callbacks=[*([stopper] if stopper else []), *callbacks],
         verbose=verbose,
-        augment=RandomShift(settings.shift) if settings.shift else None,
+        augment=from_recorded(settings.shift, settings.augment),
         measure_train="never",  # `judge` measures all parts anew, once the weights to keep are known
     )
-    network.reads = data.reads
     return session, stopper
 
 

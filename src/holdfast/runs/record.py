@@ -31,6 +31,7 @@ class Settings(BaseModel):
     coverage: float = 0.95  # share of samples of the known kind that the model answers
     seeds: int = 1  # trainings; all but the first are forgotten but for their answers on validation
     shift: int = 0  # pixels by which pictures move at most, in training
+    augment: str | list[dict[str, Any]] = ""  # "light", "strong" or layers that change samples in training; "": none
 
 
 class Record(BaseModel):

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from ..core import BadValue, whole_file
-from ..data import Dataset, RandomShift
+from ..data import Dataset
 from ..evaluate import Report
 from ..models import BaseModel, dense_twin, from_config, to_config
+from ..models.augmenting import from_recorded
 from ..training import get_optimizer
 from . import lines
 from .formats import percent
@@ -103,7 +104,7 @@ def how_of(settings: Settings) -> How:
         batch_size=settings.batch_size,
         optimizer=None if settings.recipe else get_optimizer(settings.optimizer),
         patience=settings.patience,
-        augment=RandomShift(settings.shift) if settings.shift else None,
+        augment=from_recorded(settings.shift, settings.augment),
         seed=settings.seed,
         device=settings.device,
         precision=settings.precision,
