@@ -1,11 +1,11 @@
 """Batches of data: from memory without workers, else fetched ahead; in an order that follows from (seed, epoch)."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from ..core import BadData, BadShape, BadValue, generator
 from .augment import Augmentation, RandomShift
 from .rows import Rows
 
-AHEAD = 4  # batches that are fetched while one is trained on
+AHEAD, AHEAD_BYTES = 4, 2**28  # batches that are fetched while one is trained on, at most
 FETCHERS = 2  # threads
 
 
@@ -64,6 +64,14 @@ def take(data: Batch, places: Tensor | slice) -> Batch:
     return data.map(lambda tensor: tensor[places.cpu()] if isinstance(tensor, Rows) else rows(tensor, places))
 
 
+class Plan(NamedTuple):
+    """What one batch is to be: its samples, the pass that it belongs to, and the shifts of all samples in that."""
+
+    chosen: Tensor | slice
+    number: int
+    moves: Tensor | None
+
+
 class Batches:
     """Batches of samples.
 
@@ -109,7 +117,8 @@ class Batches:
             augment.check(data.inputs[0].shape)
         self.device = torch.device(device)
         self.lazy = any(isinstance(tensor, Rows) for tensor in data.inputs)
-        self.data = data.map(lambda tensor: tensor if isinstance(tensor, Rows) else tensor.to(device))
+        where = torch.device("cpu") if self.lazy else self.device  # what is fetched follows batch by batch
+        self.data = data.map(lambda tensor: tensor if isinstance(tensor, Rows) else tensor.to(where))
         # Padded once: moving a batch then costs no more than taking it.
         ready = isinstance(augment, RandomShift) and not self.lazy
         self.padded = augment.pad(self.data.inputs[0]) if ready and isinstance(augment, RandomShift) else None
@@ -137,23 +146,27 @@ class Batches:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from number `start` on."""
-        made = self._plans(epoch * self.steps + start, (epoch + 1) * self.steps)
-        return ahead(made) if self.lazy else (make() for make in made)
+        plans = self._plans(epoch * self.steps + start, (epoch + 1) * self.steps)
+        if not self.lazy:
+            return map(self._made, plans)
+        size = self.batch_size * sum(math.prod(x.shape[1:]) * x.dtype.itemsize for x in self.data.inputs)
+        return ahead(plans, self._made, self._finished, depth=max(1, min(AHEAD, AHEAD_BYTES // size)))
 
-    def _plans(self, first: int, end: int) -> Iterator[Callable[[], Batch]]:
-        """What makes each of the batches with these numbers, in any thread."""
-        places, starts, loaded = torch.empty(0), None, -1
+    def _plans(self, first: int, end: int) -> Iterator[Plan]:
+        """What the batches with these numbers are to be."""
+        places, moves, loaded = torch.empty(0), None, -1
         for step in range(first, end):
             number, index = divmod(step, self.steps_a_pass)
             if number != loaded:
                 if self.shuffle:
                     places = self._order(number)
-                if isinstance(self.augment, RandomShift) and self.padded is not None:
-                    drawn = self.augment.draw(len(self.data), self.seed, number).to(self.device)
-                    starts = self.augment.starts(self.padded.shape, drawn)
+                if isinstance(self.augment, RandomShift):
+                    moves = self.augment.draw(len(self.data), self.seed, number).to(self.device)
+                    if self.padded is not None:
+                        moves = self.augment.starts(self.padded.shape, moves)
                 loaded = number
             piece = slice(index * self.batch_size, (index + 1) * self.batch_size)
-            yield partial(self._made, places[piece] if self.shuffle else piece, starts, number)
+            yield Plan(places[piece] if self.shuffle else piece, number, moves)
 
     def _order(self, number: int) -> Tensor:
         """The places of all samples in the order of a pass."""
@@ -161,19 +174,31 @@ class Batches:
         found = lazy[0].order(self.seed, number) if lazy else order(len(self.data), self.seed, number)
         return found if self.lazy else found.to(self.device)
 
-    def _made(self, chosen: Tensor | slice, starts: Tensor | None, number: int) -> Batch:
-        """The batch of the chosen samples, changed as it must be."""
-        if starts is not None and self.padded is not None and isinstance(self.augment, RandomShift):
-            moved = self.augment.windows(self.padded).index_select(0, starts[chosen])
+    def _made(self, plan: Plan) -> Batch:
+        """The batch as it is planned; of what is fetched still on the CPU, and not augmented."""
+        if self.padded is not None and plan.moves is not None and isinstance(self.augment, RandomShift):
+            moved = self.augment.windows(self.padded).index_select(0, plan.moves[plan.chosen])
             first, *others = self.data.inputs
-            rest = take(replace(self.data, inputs=tuple(others)), chosen)
+            rest = take(replace(self.data, inputs=tuple(others)), plan.chosen)
             return replace(rest, inputs=(moved.view(len(moved), *first.shape[1:]), *rest.inputs))
-        batch = take(self.data, chosen)
-        batch = batch.map(lambda tensor: tensor.to(self.device)) if self.lazy else batch
+        batch = take(self.data, plan.chosen)
+        return batch if self.lazy else self._augmented(batch, plan)
+
+    def _finished(self, batch: Batch, plan: Plan) -> Batch:
+        """A batch that was fetched, on the device, and augmented.
+
+        In the thread that trains: others would hold its cores, and disturb what it records for a GPU.
+        """
+        return self._augmented(batch.map(lambda tensor: tensor.to(self.device)), plan)
+
+    def _augmented(self, batch: Batch, plan: Plan) -> Batch:
         if self.augment is None:
             return batch
-        samples = torch.arange(len(self.data))[chosen] if isinstance(chosen, slice) else chosen
-        return self.augment(batch, samples, self.seed, number)
+        if isinstance(self.augment, RandomShift) and plan.moves is not None:
+            first, *others = batch.inputs
+            return replace(batch, inputs=(self.augment.move(first, plan.moves[plan.chosen]), *others))
+        samples = torch.arange(len(self.data))[plan.chosen] if isinstance(plan.chosen, slice) else plan.chosen
+        return self.augment(batch, samples, self.seed, plan.number)
 
     def _before(self, step: int) -> int:
         """Samples in the batches before this one, counted from the first epoch."""
@@ -181,15 +206,19 @@ class Batches:
         return passes * len(self.data) + batches * self.batch_size
 
 
-def ahead(made: Iterator[Callable[[], Batch]]) -> Iterator[Batch]:
-    """The batches in their order, a few of them made by threads before they are asked for."""
-    pool, coming = ThreadPoolExecutor(FETCHERS, "holdfast-fetch"), deque[Future[Batch]]()
+def ahead(
+    plans: Iterator[Plan], make: Callable[[Plan], Batch], finish: Callable[[Batch, Plan], Batch], *, depth: int
+) -> Iterator[Batch]:
+    """The batches in their order: `depth` of them are made by threads before they are asked for, and then finished."""
+    pool, coming = ThreadPoolExecutor(FETCHERS, "holdfast-fetch"), deque[tuple[Future[Batch], Plan]]()
     try:
-        for make in made:
-            coming.append(pool.submit(make))
-            if len(coming) > AHEAD:
-                yield coming.popleft().result()
+        for plan in plans:
+            coming.append((pool.submit(make, plan), plan))
+            if len(coming) > depth:
+                made, plan = coming.popleft()
+                yield finish(made.result(), plan)
         while coming:
-            yield coming.popleft().result()
+            made, plan = coming.popleft()
+            yield finish(made.result(), plan)
     finally:
         pool.shutdown(cancel_futures=True)

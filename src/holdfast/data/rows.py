@@ -1,5 +1,6 @@
 """Samples that are fetched when they are needed: for data that does not fit into memory."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from ..core import generator
 
 BUFFER_BLOCKS = 8  # blocks that are shuffled into each other
+SOME_BYTES = 2**28
 
 
 class Store(Protocol):
@@ -124,7 +126,9 @@ def joined(one: Samples, other: Samples) -> Samples:
 
 
 def some(samples: Samples, most: int = 10_000) -> Tensor:
-    """All samples in memory; of those that must be fetched so many, evenly spread."""
+    """All samples in memory; of those that must be fetched so many, or what 256 MB hold, evenly spread."""
     if isinstance(samples, Tensor):
         return samples
-    return samples[np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(np.int64)]
+    size = math.prod(samples.shape[1:]) * samples.dtype.itemsize
+    count = min(most, len(samples), max(1, SOME_BYTES // max(1, size)))
+    return samples[np.linspace(0, len(samples) - 1, count).round().astype(np.int64)]
