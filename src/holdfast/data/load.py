@@ -28,6 +28,7 @@ from .shards import is_shards, read_shards
 from .source import Source
 from .split import check_shares, split
 from .table import is_table, read_table
+from .volumes import holds_volumes, read_volumes
 
 NAMES: dict[str, Callable[[], Source]] = {
     "digits": read_digits,
@@ -42,6 +43,7 @@ READERS: list[tuple[Callable[[Path], bool], Callable[[Path, Reading], Source]]] 
     (has_idx, read_idx),
     (is_npz, read_npz),
     (is_table, read_table),
+    (holds_volumes, read_volumes),
     (holds_pictures, read_picture_files),
 ]
 
