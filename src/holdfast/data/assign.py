@@ -122,6 +122,24 @@ def assign_by_time(times: NDArray[np.float64], shares: Shares, *, name: str) -> 
     return parts[places]
 
 
+def gap_before(
+    times: NDArray[np.float64], sides: NDArray[np.int8], *, gap: float, span: float = 0.0
+) -> NDArray[np.bool_]:
+    """Samples that end less than `gap` before the first one of a later part begins; they are to be in none.
+
+    Args:
+        times: (N,) when each ends, as for `assign_by_time`.
+        sides: (N,) the parts that it gave.
+        gap: in the unit of the times.
+        span: from the begin of a sample to its end; those that overlap one of a later part are found in any case.
+    """
+    near = np.zeros(len(times), np.bool_)
+    for part in (VALIDATION, TEST):
+        begin = times[sides == part].min(initial=np.inf) - span
+        near |= (sides < part) & ((times > begin - gap) | (times >= begin))
+    return near
+
+
 def join_by_time(
     times: NDArray[np.float64], placed: NDArray[np.float64], sides: NDArray[np.int8], shares: Shares
 ) -> NDArray[np.int8]:

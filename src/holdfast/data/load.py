@@ -11,6 +11,7 @@ from ..core import BadData, BadFile, BadValue, UnknownName, suggestion
 from .arrays import check_size
 from .cifar import is_cifar, read_cifar
 from .dataset import Dataset
+from .demos.series import read_demo_series
 from .demos.table import read_demo_table
 from .demos.volumes import read_demo_volumes
 from .digits import read_digits
@@ -23,6 +24,7 @@ from .pictures import shown
 from .public import PUBLIC, read_public
 from .remote import is_url
 from .remote_shards import local_copy, set_name
+from .series import is_series, read_series
 from .shard_manifest import MANIFEST
 from .shards import is_shards, read_shards
 from .source import Source
@@ -32,6 +34,7 @@ from .volumes import holds_volumes, read_volumes
 
 NAMES: dict[str, Callable[[], Source]] = {
     "digits": read_digits,
+    "demo:series": read_demo_series,
     "demo:table": read_demo_table,
     "demo:volumes": read_demo_volumes,
 }
@@ -41,6 +44,7 @@ READERS: list[tuple[Callable[[Path], bool], Callable[[Path, Reading], Source]]] 
     (is_shards, read_shards),
     (is_cifar, read_cifar),
     (has_idx, read_idx),
+    (is_series, read_series),
     (is_npz, read_npz),
     (is_table, read_table),
     (holds_volumes, read_volumes),

@@ -30,7 +30,8 @@ class Source:
         parts: (N,) int8; VALIDATION and TEST where the data says so itself, TRAIN for all that may be split.
         groups: (N,) int64; samples of one group stay together, -1 is in none.  None when the data has no groups.
         group_names: what the groups 0, 1, ... are called.
-        times: (N,) float64; None when the data has no times.
+        times: (N,) float64, when each sample ends; None when the data has no times.
+        span: how long before that the longest one begins; a split by time leaves out what reaches over its borders.
         thumbnails: by which near copies are found; None when these are not looked for.
         reads: how raw files become such samples; None when the data has no files.
         skipped: files left out.
@@ -52,6 +53,7 @@ class Source:
     skipped: tuple[BadFileFound, ...] = ()
     notes: tuple[str, ...] = ()
     near: NDArray[np.int64] | None = None
+    span: float = 0.0
 
     @property
     def shape(self) -> tuple[int, ...]:

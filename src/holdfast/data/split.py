@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..core import BadData, BadValue, derive
-from .assign import Shares, assign, assign_by_time, join_by_time
+from .assign import Shares, assign, assign_by_time, gap_before, join_by_time
 from .dataset import Dataset, Facts, split_fingerprint
 from .manifest import UNKNOWN, Manifest, keep
 from .part import Part
@@ -22,6 +22,7 @@ from .together import Together, together
 
 Indices = NDArray[np.int64]
 REMOVED = -1  # from all parts
+BETWEEN = -2  # the parts of a split by time
 
 
 def check_shares(validation: float, test: float) -> None:
@@ -61,7 +62,7 @@ def split(
         origin: for `Dataset.origin`.
         manifest: a JSON file of the sides that contents are on; they stay there, and what is new fills the parts up to
             their shares.  Made when it is not there, and written when all went well.
-        gap: of times; what is nearer to a border of a split by time goes to no part.
+        gap: of times; what ends less than that before the next part of a split by time begins goes to no part.
 
     Raises:
         BadValue: shares that leave nothing for training.
@@ -73,16 +74,16 @@ def split(
     shares = _open_shares(source.parts, validation, test)
 
     def divided(known: Manifest) -> tuple[Dataset, NDArray[np.int8]]:
-        parts = _parts(source, tied.blocks, shares, known.known(source), name=name, seed=seed)
+        parts = _parts(source, tied.blocks, shares, known.known(source), name=name, seed=seed, gap=gap or 0.0)
         return _dataset(source, tied, parts, known.notes(source), name=name, origin=origin), parts
 
     return divided(Manifest())[0] if manifest is None else keep(manifest, source, divided)
 
 
 def _parts(
-    source: Source, blocks: Indices, shares: Shares, known: NDArray[np.int8], *, name: str, seed: int
+    source: Source, blocks: Indices, shares: Shares, known: NDArray[np.int8], *, name: str, seed: int, gap: float
 ) -> NDArray[np.int8]:
-    """(N,) the part of each sample, or REMOVED; what is known already keeps its side."""
+    """(N,) the part of each sample, or REMOVED or BETWEEN; what is known already keeps its side."""
     parts = source.parts.copy()
     parts[parts < _highest(blocks, parts)] = REMOVED  # a part that the data brings has it, or one of its block
     if VALIDATION in source.parts and VALIDATION not in parts:
@@ -102,6 +103,7 @@ def _parts(
             sides[new] = assign_by_time(latest, shares, name=name)
         else:
             sides[new] = join_by_time(latest[new], latest[~new], sides[~new], shares)
+        sides[gap_before(latest, sides, gap=gap, span=source.span)] = BETWEEN
     else:
         placed = np.zeros((3, len(source.classes)), np.int64)
         np.add.at(placed, (sides[~new], labels[~new]), 1)
@@ -109,6 +111,8 @@ def _parts(
     sides[(known != UNKNOWN) & (known < sides)] = REMOVED  # what came connects it to a part that ranks higher
     parts[pool] = sides
     if not all((parts == part).any() for part, share in enumerate(shares) if share):
+        if (parts == BETWEEN).any():
+            raise BadData(f"{name}: all samples of a part are nearer than gap={gap:g} to the next; take a shorter one.")
         n = len(np.unique(blocks))
         few = "one group is" if n == 1 else f"{n} groups are"
         raise BadData(f"{name}: {few} too few for train, validation and test; give more.")
@@ -221,7 +225,7 @@ def _facts(source: Source, tied: Together, parts: NDArray[np.int8], notes: tuple
         conflicts=_conflicts(source),
         groups=None if source.groups is None else _count(source.groups[source.parts == TRAIN]),
         test_counts=tuple(np.bincount(source.labels[parts == TEST], minlength=len(source.classes)).tolist()),
-        notes=source.notes + notes + unsearched + _absences(source, parts),
+        notes=source.notes + notes + unsearched + _between(parts) + _absences(source, parts),
     )
 
 
@@ -240,6 +244,13 @@ def _conflicts(source: Source) -> tuple[str, ...]:
         for same in copies.values()
         if len(np.unique(source.labels[same])) > 1
     )
+
+
+def _between(parts: NDArray[np.int8]) -> tuple[str, ...]:
+    """A sentence on the samples that a split by time leaves out."""
+    count = int((parts == BETWEEN).sum())
+    which = "1 sample lies" if count == 1 else f"{count:,} samples lie"
+    return (f"{which} at the borders of the split by time and in none of its parts",) if count else ()
 
 
 def _absences(source: Source, parts: NDArray[np.int8]) -> tuple[str, ...]:
