@@ -375,11 +375,10 @@ def _describe_words(name: str, cells: Sequence[str], distinct: set[str]) -> Colu
 
 
 def _counts(name: str, numbers: NDArray[np.float64]) -> bool:
-    """Whether these number the rows."""
-    distinct = np.unique(numbers)
-    if len(distinct) < len(numbers) or len(numbers) < 3 or (numbers % 1).any():
+    """Whether these number the rows: by their name, or because each is one more than the one before."""
+    if len(np.unique(numbers)) < len(numbers) or len(numbers) < 3 or (numbers % 1).any():
         return False
-    return name.lower() in COUNTERS or distinct[-1] - distinct[0] == len(distinct) - 1
+    return name.lower() in COUNTERS or bool((np.diff(numbers) == 1).all())
 
 
 def _word(cell: str) -> str:
