@@ -76,9 +76,11 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str], words: lis
         "compare",
         "crossval",
         "curve",
+        "data",
         "export",
         "labels",
         "ledger",
+        "shard",
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..core import BadFile
 from ..data import Dataset, Part
@@ -21,9 +22,9 @@ PIXELS = 2048  # of a picture whose brightness is ranked
 FLAT, DARK, BRIGHT = 8, 40, 225  # levels of 255: between the extremes; that 99 % are below; that 99 % are above
 SLIM = 3.0  # times longer than wide, and twice as slim as the middle one
 TINY = 4  # times smaller than the middle one
-SILENT, CLIPPED, LOUD = 1e-3, 1e-3, 0.99  # of full scale; share of values at the peak, of a peak beyond the third
+SILENT, CLIPPED, LOUD = 1e-3, 2e-3, 0.98  # of full scale; share of values on flat tops, of a peak beyond the third
 COMMON = 0.1  # share of the samples from which on a thing is how this data is
-HEADERS = 20_000  # files that are asked for their size
+LOOKED = 20_000  # samples that are fetched to be looked at, and files that are asked for their size; of more, a share
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,10 @@ def odd_samples(data: Dataset) -> tuple[list[Odd], list[str]]:
         for start, samples in chunks(part)
         for place, why in ((start + index, why) for index, why in test(samples))
     ]
-    return without_common(found, len(data.train) + len(data.validation))
+    odd, usual = without_common(found, len(data.train) + len(data.validation))
+    if (every := _every(data.train)) > 1:
+        usual.append(f"one sample in {every} was looked at, there are very many")
+    return odd, usual
 
 
 def without_common(found: Sequence[Odd], n: int) -> tuple[list[Odd], list[str]]:
@@ -86,9 +90,14 @@ def without_common(found: Sequence[Odd], n: int) -> tuple[list[Odd], list[str]]:
 
 
 def chunks(part: Part) -> Iterator[tuple[int, Samples]]:
-    """The samples of a part, some at once, and the place of the first of them."""
-    for start in range(0, len(part), CHUNK):
+    """The samples of a part, some at once, and the place of the first; of very many outside of memory, a share."""
+    for start in range(0, len(part), CHUNK * _every(part)):
         yield start, part.images[start : start + CHUNK].numpy()
+
+
+def _every(part: Part) -> int:
+    """Each so many-th chunk is looked at."""
+    return 1 if isinstance(part.images, Tensor) else -(-len(part) // LOOKED)
 
 
 def _pictures(pixels: Samples) -> Iterator[tuple[int, str]]:
@@ -107,8 +116,9 @@ def _pictures(pixels: Samples) -> Iterator[tuple[int, str]]:
 def _sounds(waves: Samples) -> Iterator[tuple[int, str]]:
     flat = np.abs(waves.reshape(len(waves), -1))
     peaks = flat.max(1)
-    at_peak = (flat >= 0.999 * peaks[:, None]).mean(1)
-    for index in np.flatnonzero((peaks < SILENT) | ((peaks >= LOUD) & (at_peak > CLIPPED))):
+    top = flat >= (1 - 1e-4) * peaks[:, None]
+    flats = (top[:, :-2] & top[:, 1:-1] & top[:, 2:]).mean(1)
+    for index in np.flatnonzero((peaks < SILENT) | ((peaks >= LOUD) & (flats > CLIPPED))):
         yield int(index), "silent" if peaks[index] < SILENT else "clipped"
 
 
@@ -151,8 +161,8 @@ def odd_sizes(data: Dataset, seed: int = 0) -> tuple[Sizes | None, list[Odd]]:
         for name, part in (("train", data.train), ("validation", data.validation))
         for place, file in enumerate(part.names)
     ]
-    if len(listed) > HEADERS:
-        drawn = np.random.default_rng(seed).permutation(len(listed))[:HEADERS]
+    if len(listed) > LOOKED:
+        drawn = np.random.default_rng(seed).permutation(len(listed))[:LOOKED]
         listed = [listed[index] for index in sorted(map(int, drawn))]
     if not listed or not (folder / listed[0].name).is_file():
         return None, []

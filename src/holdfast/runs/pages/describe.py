@@ -18,9 +18,9 @@ from .tiles import Tile, tile
 if TYPE_CHECKING:
     from ..describe import Copies, Description
 
-SAMPLES, CLASSES_DRAWN, LEAST_EACH, MOST_EACH = 120, 20, 3, 12  # tiles of the grid; classes in it; tiles a class
+SAMPLES, CLASSES_DRAWN, LEAST_EACH, MOST_EACH = 120, 20, 4, 8  # tiles of the grid; classes in it; tiles a class
 ODD_DRAWN, SETS_DRAWN, OF_A_SET = 48, 12, 5
-ROWS, FEATURES = 5, 40  # of a table
+ROWS, FEATURES, RANKED = 5, 40, 100_000  # of a table: rows and columns that are shown, rows that are ranked
 SCATTER = 260  # side of the drawing of sizes
 
 
@@ -77,7 +77,7 @@ def page(found: "Description") -> str:
         "grid": grid(data),
         "odd": [_shown(data, one.part, one.place, one.why) for one in found.odd[:ODD_DRAWN]],
         "copies": [(one, copies_of(data, one)) for one in found.copies[:SETS_DRAWN]],
-        "spots": spots(found.sizes) if found.sizes else [],
+        "drawn_sizes": spots(found.sizes) if found.sizes else ([], []),
         "sizes_line": describe.sizes_line(found.sizes) if found.sizes else "",
         "groups": group_sizes(data),
         "times": times(data),
@@ -86,7 +86,7 @@ def page(found: "Description") -> str:
         "memory": memory(found),
         "forecast_line": describe.forecast_line(found),
         "command": describe.next_command(found),
-        "shape": lines.shape_words(data.shape),
+        "shape": lines.shape_words(data.shape) + (" columns" if len(data.shape) == 1 else ""),
         "dtype": str(data.train.images.dtype).removeprefix("torch."),
         "expected": expected,
         "SCATTER": SCATTER,
@@ -120,8 +120,8 @@ def grid(data: Dataset) -> list[tuple[str, list[Shown]]]:
     if len(classes) > CLASSES_DRAWN:
         classes = np.sort(random.permutation(classes)[:CLASSES_DRAWN])
     each = min(MOST_EACH, max(LEAST_EACH, SAMPLES // len(classes)))
-    if data.kind != "pictures":
-        each = min(each, 6)
+    if data.things != "pictures":
+        each = min(each, 4)
     rows = []
     for label in map(int, classes):
         places = random.permutation(np.flatnonzero(labels == label))[:each]
@@ -140,13 +140,16 @@ def _shown(data: Dataset, part: str, place: int, why: str = "") -> Shown:
     return Shown(drawn, samples.names[place], data.classes[int(samples.labels[place])], why)
 
 
-def spots(sizes: Sizes) -> list[Spot]:
-    """Each size as a disc whose area goes with the number of pictures; both axes in doublings."""
-    ends = [log(max(1, side)) for size, _ in sizes.counts for side in size]
-    low, high = min(ends) - 0.2, max(ends) + 0.2
-    at = [(log(max(1, w)) - low, log(max(1, h)) - low) for (h, w), _ in sizes.counts]
+def spots(sizes: Sizes) -> tuple[list[Spot], list[tuple[float, int]]]:
+    """Each size as a disc whose area goes with the number of pictures, in doublings; and the marks of both axes."""
+    sides = [side for size, _ in sizes.counts for side in size]
+    low, high = log(min(sides)) - 0.2, log(max(sides)) + 0.2
+    at = [(log(w) - low, log(h) - low) for (h, w), _ in sizes.counts]
     scale = SCATTER / (high - low)
-    return [
+    doubled = [2**n for n in range(15) if min(sides) <= 2**n <= max(sides)]
+    shown = doubled if 1 < len(doubled) < 6 else sorted({min(sides), max(sides)})
+    marks = [((log(side) - low) * scale, side) for side in shown]
+    drawn = [
         Spot(
             x * scale,
             SCATTER - y * scale,
@@ -155,6 +158,7 @@ def spots(sizes: Sizes) -> list[Spot]:
         )
         for (x, y), ((height, width), count) in zip(at, sizes.counts, strict=True)
     ]
+    return drawn, marks
 
 
 def group_sizes(data: Dataset) -> list[tuple[str, int, str]]:
@@ -186,7 +190,7 @@ def features(data: Dataset) -> list[Feature]:
     """The columns of a table, or of any rows of numbers."""
     if len(data.shape) != 1:
         return []
-    values = data.train.images[:].numpy()
+    values = data.train.images[:RANKED].numpy()
     names = data.reads.features if isinstance(data.reads, Table) else [f"[{n}]" for n in range(data.shape[0])]
     ends = np.quantile(values, (0, 0.5, 1), axis=0).T
     return [

@@ -1,0 +1,137 @@
+"""What looks as if something went wrong with it."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from holdfast.data import Dataset, from_arrays, load
+from holdfast.data.sealed import Sealed
+from holdfast.runs.odd import Odd, odd_samples, odd_sizes, without_common
+
+
+@dataclass(frozen=True)
+class OfKind:
+    """Stands for a way of reading, of which only the kind matters here."""
+
+    kind: ClassVar[str] = "sounds"
+
+
+class Waves(OfKind):
+    kind = "sounds"
+
+
+class Curves(OfKind):
+    kind = "series"
+
+
+def of(values: NDArray[Any], kind: type[OfKind] | None = None) -> Dataset:
+    """A dataset whose training part holds exactly these samples, in this order."""
+    whole = from_arrays(values, np.arange(len(values)) % 2, validation=0.2, test=0)
+    images = values if values.dtype == np.uint8 else values.astype(np.float32)
+    part = whole.pool.take(np.argsort([int(name[7:-1]) for name in whole.pool.names]))
+    assert part.images[:].numpy().reshape(images.shape).tolist() == images.tolist()
+    nothing = part.take([])
+    reads: Any = kind and kind()  # Any: see OfKind
+    return replace(whole, train=part, validation=nothing, test=Sealed(nothing), reads=reads if kind else whole.reads)
+
+
+def named(data: Dataset) -> dict[int, str]:
+    return {odd.place: odd.why for odd in odd_samples(data)[0]}
+
+
+def test_blank_dark_and_bright_pictures_are_odd() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+    pictures[3] = 127 + pictures[3] // 128
+    pictures[5] //= 8
+    pictures[7] = 230 + pictures[7] // 16
+    pictures[9, :12, :12] = 0  # dark for the most part is not dark
+
+    assert named(of(pictures)) == {3: "blank", 5: "very dark", 7: "very bright"}
+
+
+def test_a_white_sheet_with_a_small_thing_on_it_is_as_it_should_be() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 1), np.uint8)
+    pictures[4] = 255
+    pictures[4, 10:14, 10:14] = 0
+
+    assert named(of(pictures)) == {}
+
+
+def test_silent_and_clipped_sounds_are_odd() -> None:
+    time = np.arange(800) / 8000
+    waves = np.stack([0.5 * np.sin(2 * np.pi * (200 + 10 * index) * time) for index in range(40)]).astype(np.float32)
+    waves[2] = 1e-5 * waves[2]
+    waves[6] = np.clip(5 * waves[6], -1, 1)
+    waves[8] = waves[8] / np.abs(waves[8]).max()  # as loud as can be, but whole
+
+    assert named(of(waves, Waves)) == {2: "silent", 6: "clipped"}
+
+
+def test_constant_series_are_odd() -> None:
+    values = np.random.default_rng(0).standard_normal((60, 30, 3)).astype(np.float32)
+    values[1] = [1, 2, 3]
+    values[4, :, 1] = 0
+
+    assert named(of(values, Curves)) == {1: "constant", 4: "constant in a channel"}
+
+
+def test_volumes_of_one_value_are_odd() -> None:
+    values = np.random.default_rng(0).standard_normal((30, 4, 4, 4, 1)).astype(np.float32)
+    values[7] = 0.5
+
+    assert named(of(values)) == {7: "blank"}
+
+
+def test_what_many_samples_share_is_how_the_data_is() -> None:
+    found = [Odd("train", place, f"{place}", "very dark") for place in range(20)]
+
+    odd, usual = without_common([*found, Odd("train", 20, "20", "blank")], 100)
+
+    assert [one.why for one in odd] == ["blank"]
+    assert usual == ["20 of 100 are very dark: so this data is"]
+
+
+def test_the_test_part_is_not_looked_at() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8)
+    black = np.zeros((4, 16, 16, 1), np.uint8)
+    black[:, 0, 0, 0] = range(4)
+
+    data = from_arrays(pictures, [0, 1] * 20, test_images=black, test_labels=[0, 1, 0, 1])
+
+    assert odd_samples(data) == ([], [])
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """40 pictures of 60x80, and one each that is tiny, slim, and grey."""
+    random = np.random.default_rng(0)
+    sizes = {f"{index:02}": (80, 60) for index in range(40)} | {"tiny": (12, 9), "slim": (20, 240)}
+    for number, (name, size) in enumerate(sizes.items()):
+        folder = tmp_path / "ab"[number % 2]
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (*size, 3), np.uint8)).save(folder / f"{name}.png")
+    Image.fromarray(random.integers(0, 256, (80, 60), np.uint8)).save(tmp_path / "a" / "grey.png")
+    return tmp_path
+
+
+def test_sizes_are_those_of_the_files(files: Path) -> None:
+    data = load(files, test=0)
+
+    sizes, odd = odd_sizes(data)
+
+    assert sizes is not None
+    assert sizes.counts[0] == ((80, 60), 41)
+    assert (sizes.n, sizes.mixed, sizes.middle) == (43, True, (80, 60))
+    assert {one.name: one.why for one in odd} == {
+        "a/tiny.png": "tiny, 9x12",
+        "b/slim.png": "of an odd shape, 240x20",
+    }
+
+
+def test_arrays_have_no_files_to_ask() -> None:
+    assert odd_sizes(load("digits")) == (None, [])
