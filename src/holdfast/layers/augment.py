@@ -36,7 +36,13 @@ class Draws:
     """
 
     def __init__(self, keys: Tensor) -> None:
-        self.keys, self.taken = keys, 0
+        self.keys, self.taken = keys, 0  # numbers that were taken of each sample
+
+    def part(self, piece: slice) -> "Draws":
+        """What comes next for some of the samples."""
+        made = Draws(self.keys[piece])
+        made.taken = self.taken
+        return made
 
     def __len__(self) -> int:
         return len(self.keys)

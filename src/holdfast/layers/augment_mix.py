@@ -35,8 +35,8 @@ class Mixing(Augmenting):
         )
 
     @abstractmethod
-    def mix(self, x: Tensor, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
-        """The mixed samples, for each its partner, (n,) int64, and the share of its own label, (n,)."""
+    def mix(self, x: Tensor, other: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Samples mixed with others, (n, ...) both, and the share that each one's own label keeps, (n,)."""
 
     def change(self, x: Tensor, draws: Draws) -> Tensor:
         raise BadValue(self.refusal)
@@ -71,9 +71,9 @@ class MixUp(Mixing):
     alpha: Setting[float, float] = setting(0.2, convert=float, check=lambda value: _above_zero(value))
     seed: SeedSetting = seed_setting()
 
-    def mix(self, x: Tensor, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
-        partner, weight = draws.order(), draws.beta(torch.full_like(draws.keys, 1).double() * self.alpha)
-        return torch.lerp(x[partner], x, each(weight, x)), partner, weight
+    def mix(self, x: Tensor, other: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        own = draws.beta(torch.full(draws.keys.shape, self.alpha, dtype=torch.float64, device=x.device))
+        return torch.lerp(other, x, each(own, x)), own
 
 
 def _above_zero(value: float) -> str | None:
@@ -95,11 +95,10 @@ class CutMix(Mixing):
     factor: SpanSetting = setting(1.0, convert=span(0, 1, one=from_zero))
     seed: SeedSetting = seed_setting()
 
-    def mix(self, x: Tensor, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
-        partner = draws.order()
+    def mix(self, x: Tensor, other: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         side = (1 - draws.beta(draws.uniform(*self.factor) + 1e-6)).sqrt()
         replaced = box(draws, x, side, side)
-        return torch.where(replaced, x[partner], x), partner, 1 - replaced.float().mean((1, 2, 3))
+        return torch.where(replaced, other, x), 1 - replaced.float().mean((1, 2, 3))
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,7 +41,10 @@ LONGEST = 32  # pixels of a translation in TrivialAugment, which its authors cho
 
 def grey(x: Tensor) -> Tensor:
     """Brightness, (n, 1, H, W)."""
-    return x if x.shape[1] == 1 else (x * x.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    if x.shape[1] == 1:
+        return x
+    red, green, blue = (one * share for one, share in zip(x.split(1, 1), GREY, strict=True))
+    return red + green + blue
 
 
 def _blend(other: Tensor, x: Tensor, factor: Tensor) -> Tensor:

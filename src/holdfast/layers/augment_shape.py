@@ -59,9 +59,7 @@ def warp(
 ) -> Tensor:
     """Pictures (n, C, H, W) whose pixels come from where the matrices (n, 3, 3) of `Affine.matrix` say."""
     height, width = x.shape[2:]
-    scale = matrix.new_tensor([width / 2, height / 2, 1.0])
-    theta = (matrix * scale / scale[:, None])[:, :2].to(x.dtype)
-    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    grid = _grid(matrix.to(x.dtype), height, width)
     if fill_mode == "wrap":
         # One more pixel around, of the other side; then places are counted around.
         x = F.pad(x, (1, 1, 1, 1), mode="circular")
@@ -70,6 +68,18 @@ def warp(
         x = x - fill_value
     found = F.grid_sample(x, grid, interpolation, FILL_MODES[fill_mode], align_corners=False)
     return found + fill_value if fill_value and fill_mode == "constant" else found
+
+
+def _grid(matrix: Tensor, height: int, width: int) -> Tensor:
+    """Where each pixel comes from, (n, H, W, 2), as `grid_sample` counts; `affine_grid` is slower."""
+    across = torch.arange(width, device=matrix.device, dtype=matrix.dtype) - (width - 1) / 2
+    down = torch.arange(height, device=matrix.device, dtype=matrix.dtype) - (height - 1) / 2
+    grid = matrix.new_empty(len(matrix), height, width, 2)
+    for row, size in enumerate((width, height)):
+        by_x, by_y, moved = (2 / size * matrix[:, row]).unbind(1)
+        along, along_y = by_x[:, None] * across, by_y[:, None] * down + moved[:, None]
+        torch.add(along[:, None, :], along_y[:, :, None], out=grid[..., row])
+    return grid
 
 
 def matrices(n: int, like: Tensor, entries: dict[tuple[int, int], Tensor]) -> Tensor:

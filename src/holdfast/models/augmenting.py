@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import torch
@@ -14,7 +15,7 @@ from ..data import Augmentation, Batch, RandomShift
 from ..data.reads import Reads
 from ..data.rows import Samples
 from ..layers import RandomTimeShift, Shape
-from ..layers.augment import Augmenting, Draws, keys_of
+from ..layers.augment import Augmenting, Draws, each, keys_of
 from ..layers.augment_mix import Mixing
 from ..layers.augment_shape import NEUTRAL, Affine, warp
 from ..training import Head
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Strength: TypeAlias = Literal["none", "light", "strong"]
 Chosen: TypeAlias = RandomShift | Augmentation | Sequence[Augmenting] | Strength | Literal["auto"] | None
 
+PIECE = 2**19  # numbers in a piece
 STRENGTHS = ("none", "light", "strong")
 
 
@@ -49,47 +51,90 @@ class Pipeline:
     masked: bool = False
 
     def __call__(self, batch: Batch, samples: Tensor, seed: int, number: int) -> Batch:
-        given, *others = batch.inputs
-        keys = keys_of(samples.to(given.device), derive(seed, "augment", number))
-        draws = Draws(keys)
-        x = given if given.is_floating_point() else given.float()
+        x, *others = batch.inputs
+        draws = Draws(keys_of(samples.to(x.device), derive(seed, "augment", number)))
+        for mixing, steps in groupby(self.layers, lambda step: isinstance(step, (tuple, Mixing))):
+            if not mixing:
+                x = self.changed(x, list(steps), draws)
+                continue
+            for step in steps:
+                x, partner, own = self.mixed(x, step if isinstance(step, tuple) else (step,), draws)
+                batch = mixed_labels(batch, partner, own, self.classes)
+        return replace(batch, inputs=(x, *others))
+
+    def changed(self, x: Tensor, steps: Sequence[Step], draws: Draws) -> Tensor:
+        """The samples after steps that change each by itself."""
+        together = runs(steps)
+        made = []
+        for piece in pieces(x):
+            some = draws.part(piece)
+            inside, mask = self.inside(x[piece])
+            for run in together:
+                inside = moved(inside, run, some) if len(run) > 1 else change(inside, run[0], some)
+            made.append(self.outside(inside, mask, x.dtype))
+        draws.taken = some.taken
+        return made[0] if len(made) == 1 else torch.cat(made)
+
+    def mixed(self, x: Tensor, layers: Sequence[Mixing], draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
+        """The samples, each mixed by one of the layers; with whom, and the share of its own label, both (n,)."""
+        partner = draws.order()
+        made, shares = [], []
+        for piece in pieces(x):
+            some = draws.part(piece)
+            chosen = some.choice(len(layers))
+            one, mask = self.inside(x[piece])
+            other, _ = self.inside(x[partner[piece]])
+            result, own = layers[0].mix(one, other, some)
+            for number, layer in enumerate(layers[1:], 1):
+                another, its = layer.mix(one, other, some)
+                result = torch.where(each(chosen == number, one).bool(), another, result)
+                own = torch.where(chosen == number, its, own)
+            made.append(self.outside(result, mask, x.dtype))
+            shares.append(own)
+        draws.taken = some.taken
+        return torch.cat(made), partner, torch.cat(shares)
+
+    def inside(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Samples as layers take them, channels first and floats; and what says which steps were measured."""
+        x = x if x.is_floating_point() else x.float()
         x = x.movedim(-1, 1) if x.dim() > 2 else x
-        x, mask = (x[:, :-1], x[:, -1:]) if self.masked else (x, None)
-        for run in runs(self.layers):
-            if isinstance(run[0], tuple):
-                x, batch = self.mixed(x, batch, run[0], draws)
-            elif isinstance(run[0], Affine) and len(run) > 1:
-                x = moved(x, cast(Sequence[Affine], run), draws)
-            else:
-                x = run[0].change(x, draws if run[0].seed is None else Draws(keys_of(keys, derive(run[0].seed, "own"))))
+        return (x[:, :-1], x[:, -1:]) if self.masked else (x, None)
+
+    def outside(self, x: Tensor, mask: Tensor | None, dtype: torch.dtype) -> Tensor:
+        """Samples as the model takes them; whole numbers are rounded, and stay within their range."""
         x = x if mask is None else torch.cat([x * (mask > 0), mask], 1)
-        x = x.movedim(1, -1) if x.dim() > 2 else x
-        return replace(batch, inputs=(_as(x, given.dtype).contiguous(), *others))
-
-    def mixed(self, x: Tensor, batch: Batch, layers: tuple[Mixing, ...], draws: Draws) -> tuple[Tensor, Batch]:
-        """The samples, each mixed by one of the layers, and the batch with their labels mixed likewise."""
-        chosen, found = draws.choice(len(layers)), [layer.mix(x, draws) for layer in layers]
-        result, partner, own = found[0]
-        for number, (other, its_partner, its_share) in enumerate(found[1:], 1):
-            mine = chosen == number
-            result = torch.where(mine.view(-1, *[1] * (x.dim() - 1)), other, result)
-            partner, own = torch.where(mine, its_partner, partner), torch.where(mine, its_share, own)
-        return result, mixed_labels(batch, partner, own, self.classes)
+        x = x.movedim(1, -1).contiguous() if x.dim() > 2 else x
+        if dtype.is_floating_point:
+            return x.to(dtype)
+        limits = torch.iinfo(dtype)
+        return x.round().clamp_(limits.min, limits.max).to(dtype)
 
 
-def runs(steps: Sequence[Step]) -> list[Sequence[Any]]:  # Any: a Step
-    """Steps that are taken at once: moves of pictures that fill alike, and any other by itself."""
-    split: list[list[Step]] = []
+def pieces(x: Tensor) -> list[slice]:
+    """The samples in pieces that stay in the cache of a CPU while they are changed; elsewhere all at once."""
+    size = len(x) if x.device.type != "cpu" else max(1, PIECE * len(x) // max(x.numel(), 1))
+    return [slice(first, first + size) for first in range(0, len(x), size)]
+
+
+def runs(steps: Sequence[Step]) -> list[list[Any]]:  # Any: an Augmenting
+    """Steps that are taken at once: moves of pictures that fill alike; and any other by itself."""
+    split: list[list[Any]] = []
     for step in steps:
-        step = (step,) if isinstance(step, Mixing) else step
-        before = split[-1] if split else []
-        if before and all(isinstance(one, Affine) and one.seed is None for one in (*before, step)):
-            fillings = {one.filling for one in (*before, step) if isinstance(one, Affine)} - {None}
+        before = split[-1] if split else [None]
+        if all(isinstance(one, Affine) and one.seed is None for one in (*before, step)):
+            fillings = {one.filling for one in (*before, step)} - {None}
             if len(fillings) < 2:
                 before.append(step)
                 continue
         split.append([step])
-    return list(split)
+    return split
+
+
+def change(x: Tensor, layer: Augmenting, draws: Draws) -> Tensor:
+    """Samples changed by a layer; one with a seed of its own draws from that."""
+    if layer.seed is None:
+        return layer.change(x, draws)
+    return layer.change(x, Draws(keys_of(draws.keys, derive(layer.seed, "own"))))
 
 
 def moved(x: Tensor, layers: Sequence[Affine], draws: Draws) -> Tensor:
@@ -99,14 +144,6 @@ def moved(x: Tensor, layers: Sequence[Affine], draws: Draws) -> Tensor:
         matrix = matrix @ layer.matrix(draws, *x.shape[2:])
     filling = next((layer.filling for layer in layers if layer.filling), NEUTRAL)
     return warp(x, matrix, *filling)
-
-
-def _as(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Numbers as the data has them: whole ones are rounded and stay within their range."""
-    if dtype.is_floating_point:
-        return x.to(dtype)
-    limits = torch.iinfo(dtype)
-    return x.round().clamp_(limits.min, limits.max).to(dtype)
 
 
 def mixed_labels(batch: Batch, partner: Tensor, own: Tensor, classes: Sequence[int | None]) -> Batch:
