@@ -113,7 +113,7 @@ def test_files_of_before_have_less(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"fit": "crop"}, "fit='crop'"),
+        ({"fit": "shrink"}, "fit='shrink'"),
         ({"interpolation": "wavelet"}, "interpolation='wavelet'"),
         ({"antialias": False}, "antialias=False"),
         ({"values": [-1, 1]}, r"values=\(-1, 1\)"),

@@ -5,21 +5,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from .archive import is_archive, list_archive
 from .csv import list_csv
 from .folder import list_folder
 from .groups import Suggestion, read_names, suggest_groups
+from .listing import Listing
 from .options import Reading
-from .pictures import Listing, read_pictures
+from .pictures import read_pictures
 from .source import Source
 
 
 def holds_pictures(path: Path) -> bool:
-    """Whether files under a path would be read as pictures; asked last, it takes every folder and CSV."""
-    return path.is_dir() or path.suffix.lower() == ".csv"
+    """Whether files under a path would be read as pictures; asked last, it takes every folder, .zip and CSV."""
+    return path.is_dir() or is_archive(path) or path.suffix.lower() == ".csv"
 
 
 def read_picture_files(path: Path, reading: Reading) -> Source:
-    """The pictures of a folder or a CSV."""
+    """The pictures of a folder, a .zip or a CSV."""
     reading.only("pictures", "image_size", "resize", "group_by", "time_by")
 
     def read(listing: Listing) -> Source:
@@ -27,6 +29,7 @@ def read_picture_files(path: Path, reading: Reading) -> Source:
             listing,
             title=str(path),
             image_size=reading.image_size,
+            resize=reading.resize,
             skip_bad=reading.skip_bad,
             progress=reading.progress,
         )
@@ -35,13 +38,17 @@ def read_picture_files(path: Path, reading: Reading) -> Source:
 
 
 def list_files(path: Path, reading: Reading) -> Listing:
-    """The files of a folder or a CSV, with groups and times.
+    """The files of a folder, a .zip or a CSV, with groups and times.
 
     Raises:
         BadData, BadFile, BadValue: they cannot be told; the message says why.
     """
     by = {"group_by": reading.group_by, "time_by": reading.time_by}
-    return read_names(list_folder(path) if path.is_dir() else list_csv(path, **by), str(path), **by)
+    if path.is_dir():
+        listing = list_folder(path, reading.progress)
+    else:
+        listing = list_archive(path, reading.progress) if is_archive(path) else list_csv(path, **by)
+    return read_names(listing, str(path), **by)
 
 
 def read_listed(path: Path, reading: Reading, read: Callable[[Listing], Source]) -> Source:

@@ -2,11 +2,11 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..core import BadData, BadValue
-from .pictures import Listed, Listing
+from .listing import Files, Listed, Listing, names_of
 
 SEPARATORS = re.compile(r"[_\-. ]+")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -18,6 +18,7 @@ WORDS = re.compile(  # for what comes in numbers, and has one body, voice or cam
 CAMERAS = re.compile("img|image|dsc|dscn|dscf|dji|pxl|mvimg|pic|picture|photo|frame|scan|screenshot", re.IGNORECASE)
 BURST = r"([^/]+)[_. -](\d+)\.[^/.]+$"
 FEWEST = 3  # groups, for a split into three parts
+LOOKED_AT = 100_000  # files
 
 
 @dataclass(frozen=True)
@@ -49,29 +50,30 @@ def read_names(listing: Listing, title: str, *, group_by: str | None, time_by: s
         BadData: a name that it does not match.
     """
     files = listing.files
-    if group_by is not None and group_by not in listing.columns:
-        groups = _matches(compiled(group_by, "group_by"), listing, title, "group_by")
-        files = [replace(file, group=group) for file, group in zip(files, groups, strict=True)]
-    if time_by is not None and time_by not in listing.columns:
-        times = _matches(compiled(time_by, "time_by"), listing, title, "time_by")
-        files = [replace(file, time=time) for file, time in zip(files, times, strict=True)]
+    for option, pattern in (("group_by", group_by), ("time_by", time_by)):
+        if pattern is None or pattern in listing.columns:
+            continue
+        found = _matches(compiled(pattern, option), listing, title, option)
+        word = option.removesuffix("_by")
+        if isinstance(files, Files):
+            files = files.known(**{f"{word}s": found})
+        else:
+            files = [replace(file, **{word: text}) for file, text in zip(files, found, strict=True)]
     return replace(listing, files=files)
 
 
-def _matches(pattern: re.Pattern[str], listing: Listing, title: str, option: str) -> list[str]:
+def _matches(pattern: re.Pattern[str], listing: Listing, title: str, option: str) -> Iterator[str]:
     """For each name the first capture group, or the whole match of a pattern without one."""
-    found = []
-    for file in listing.files:
-        match = pattern.search(file.name)
+    for name in names_of(listing.files):
+        match = pattern.search(name)
         text = match and match.group(1 if pattern.groups else 0)
         if not text:
             columns = f"is no column ({', '.join(listing.columns)}) and " if listing.columns else ""
             raise BadData(
-                f"{title}: {option}={pattern.pattern!r} {columns}does not match {file.name}; "
+                f"{title}: {option}={pattern.pattern!r} {columns}does not match {name}; "
                 "a regular expression must find something in every name."
             )
-        found.append(text)
-    return found
+        yield text
 
 
 def suggest_groups(files: Sequence[Listed]) -> Suggestion | None:
@@ -80,7 +82,35 @@ def suggest_groups(files: Sequence[Listed]) -> Suggestion | None:
     The first part of the names, as separators divide them, that repeats itself and yet says more than the class: at
     least three values, two of them in most classes, and at least two files of each in the mean.  Running numbers,
     dates, names of cameras and hashes are no such parts; a number is after a word such as "patient".  Then bursts.
+    Of very many files the first of each class are looked at; what they suggest must be found in all.
     """
+    if len(files) <= LOOKED_AT:
+        return _suggested(files)
+    found = _suggested(_first_of_classes(files))
+    if found is None:
+        return None
+    names: set[str] = set()
+    for name in names_of(files):
+        if (match := re.search(found.pattern, name)) is None:
+            return None
+        names.add(match[1])
+    return Suggestion(found.pattern, tuple(sorted(names)))
+
+
+def _first_of_classes(files: Sequence[Listed]) -> list[Listed]:
+    """As many of each class, in their order."""
+    seen: Counter[str] = Counter()
+    most = LOOKED_AT // len({file.label for file in files})
+    chosen = []
+    for file in files:
+        seen[file.label] += 1
+        if seen[file.label] <= most:
+            chosen.append(file)
+    return chosen
+
+
+def _suggested(files: Sequence[Listed]) -> Suggestion | None:
+    """What the names of these files suggest."""
     stems = [file.name.rpartition("/")[2].rpartition(".")[0] for file in files]
     if len(files) < 2 * FEWEST or any(UUID.search(stem) for stem in stems[:100]):
         return None

@@ -1,175 +1,327 @@
-"""Pictures in files: scanned, decoded once in threads, and held as one uint8 array at the size of training."""
+"""Pictures in files: looked at, decoded once at the size of training, and kept for the next time."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from statistics import median
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..core import BadData, BadFile
 from .dataset import BadFileFound
-from .image import Header, decode, fitted, quiet, read_header
+from .decoding import Task, columns_of, decode_all, decode_rows, headers
+from .image import VERSION, Fit, Header, Size, quiet
+from .kept import Arrays, Columns, Keep, rows_of, stamps_of
+from .listing import Files, Listed, Listing, codes, names_at, names_of, shown
 from .memory import free_memory
-from .near import Thumbnails, draw_thumbnail, thumbnail_side
-from .options import Progress
+from .near import Thumbnails, thumbnail_side
+from .options import Progress, Resize
 from .reads import Pictures
-from .source import TRAIN, Source, digest
+from .remote import cache_folder
+from .source import Source
+
+__all__ = ["Listed", "Listing", "Seen", "chosen_fit", "chosen_size", "look", "read_pictures", "seconds", "shown"]
 
 LARGEST_KEPT_PX = 256  # pictures that all have one size are kept as they are up to this side
 LARGEST_CHOSEN_PX = 224  # the side we choose for others: what most image models were made for
-DECODERS = min(16, os.cpu_count() or 1)
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A file that should hold a picture, and what the data says about it.
-
-    `name`, relative to the data, is how people find it again; `time` is a number or an ISO date.
-    """
-
-    path: Path
-    name: str
-    label: str
-    part: int = TRAIN
-    group: str | None = None
-    time: str | None = None
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What a folder or CSV file lists: candidates in a fixed order, and what is no picture already at first sight.
-
-    `columns` are the names of the columns of a CSV.
-    """
-
-    files: Sequence[Listed]
-    classes: tuple[str, ...]
-    bad: tuple[BadFileFound, ...] = ()
-    notes: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
+LARGEST_SEARCHED = 200_000  # pictures among which near copies are looked for; it takes a minute or two
+STRAY = 0.05  # the share of pictures of other shapes that are stretched with the rest
+MANY = 10_000  # files of which looking at the headers takes a while, too
+BLOCK = 256  # rows that are moved at once
+HEADERS: Columns = {
+    "stamps": (np.uint64, ()),
+    "heights": (np.int32, ()),
+    "widths": (np.int32, ()),
+    "grey": (np.bool_, ()),
+}
 
 
 def read_pictures(
     listing: Listing,
     *,
     title: str,
-    image_size: tuple[int, int] | None = None,
+    image_size: Size | None = None,
+    resize: Resize = "auto",
     skip_bad: bool = False,
     progress: Progress | None = None,
 ) -> Source:
-    """Every file of the listing, decoded.
+    """Every file of the listing, decoded, or as it was kept when it was decoded before.
 
     Args:
         listing: the candidates.
-        title: how messages call the data.
+        title: how messages call the data; its path.
         image_size: (H, W) of the result in pixels; None chooses, see `chosen_size`.
+        resize: how pictures of another shape get this one; "auto" chooses, see `chosen_fit`.
         skip_bad: leave out what cannot be read, and list it, instead of raising.
         progress: told (files done, files in all) as decoding goes on.
 
     Raises:
-        BadData: files that cannot be read (unless `skip_bad`), none that can, or too many for the memory; a time that
-            is none.
+        BadData: files that cannot be read (unless `skip_bad`), none that can, or too many for disk and memory; a time
+            that is none.
     """
-    files, digests = listing.files, list[int | BadFile]()
-    times = _times(files, title)
-    pool = ThreadPoolExecutor(DECODERS)
-    try:
-        with quiet():
-            headers = list(pool.map(_header, files))
-            good = [header for header in headers if isinstance(header, Header)]
-            shape = (*(image_size or chosen_size(good)), 1 if all(header.grey for header in good) else 3)
-            _check_memory(len(good), shape, title)
-            images = np.empty((len(files), *shape), np.uint8)
-            side = thumbnail_side([min(header.height, header.width) for header in good])
-            small = np.empty((len(files), side or 0, side or 0), np.uint8)
-            colours = np.empty((len(files), shape[2]), np.float32)
-            for outcome in pool.map(partial(_decode_into, channels=shape[2]), files, headers, images, small, colours):
-                digests.append(outcome)
-                if progress:
-                    progress(len(digests), len(files))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-    outcomes = list(zip(files, digests, strict=True))
-    bad = listing.bad + tuple(BadFileFound(file.name, str(why)) for file, why in outcomes if isinstance(why, BadFile))
-    kept = [index for index, why in enumerate(digests) if not isinstance(why, BadFile)]
+    files = listing.files
+    times, stamps = _times(files, title), stamps_of(files)
+    with quiet():
+        seen = look(files, stamps, title, progress)
+        good = seen.good
+        size = image_size or seen.size
+        fit = chosen_fit(seen.heights[good], seen.widths[good]) if resize == "auto" else resize
+        reads = Pictures(size, 1 if seen.grey[good].all() else 3, fit)
+        side = thumbnail_side(seen.shorter.tolist()) if len(good) <= LARGEST_SEARCHED else None
+        found = _decoded(_Wanted(files, stamps, title, reads, side or 0, progress), good)
+    reasons = seen.reasons | found.reasons
+    bad = listing.bad + tuple(BadFileFound(files[place].name, reasons[place]) for place in sorted(reasons))
+    kept = found.places
     _check_bad(bad, len(kept), title, skip_bad=skip_bad)
-    files = [files[index] for index in kept]
-    called = tuple(sorted({file.group for file in files if file.group is not None})) or None
+    groups, called = _groups(files, kept)
+    images = found.arrays["pictures"]
+    free = free_memory()
+    if isinstance(images, np.memmap) and (free is None or images.nbytes <= free / 2):
+        images = np.asarray(images)  # its parts are copied into memory
+    unsearched = (
+        () if side or not seen.searchable else (f"near copies are not looked for among {len(good):,} pictures",)
+    )
     return Source(
-        images=images if len(kept) == len(images) else images[kept],
-        labels=_codes([file.label for file in files], listing.classes),
-        names=[file.name for file in files],
+        images=images,
+        labels=_labels(files, listing.classes)[kept],
+        names=names_at(names_of(files), kept.tolist()),
         classes=listing.classes,
-        digests=np.array([value for value in digests if isinstance(value, int)], np.uint64),
-        parts=np.array([file.part for file in files], np.int8),
-        groups=None if called is None else _codes([file.group or "" for file in files], called),
-        group_names=called or (),
+        digests=np.array(found.arrays["digests"]),
+        parts=_parts(files)[kept],
+        groups=groups,
+        group_names=called,
         times=None if times is None else times[kept],
-        thumbnails=Thumbnails(small[kept], colours[kept]) if side else None,
-        reads=Pictures((shape[0], shape[1]), shape[2]),
+        thumbnails=Thumbnails(np.asarray(found.arrays["small"]), np.array(found.arrays["colours"])) if side else None,
+        reads=reads,
         skipped=bad,
-        notes=listing.notes,
+        notes=listing.notes + ((many,) if seen.searchable and not side else ()),
     )
 
 
-def chosen_size(headers: Sequence[Header]) -> tuple[int, int]:
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What files say of themselves, before they are decoded.
+
+    Attributes:
+        heights, widths: (N,) int32 in pixels, upright; 0 for those that say nothing.
+        grey: (N,) whether it has shades only.
+        reasons: why some say nothing, by their places.
+    """
+
+    heights: NDArray[np.int32]
+    widths: NDArray[np.int32]
+    grey: NDArray[np.bool_]
+    reasons: dict[int, str]
+
+    @property
+    def good(self) -> NDArray[np.int64]:
+        """The places of those that say something."""
+        return np.flatnonzero(self.heights)
+
+    @property
+    def shorter(self) -> NDArray[np.int32]:
+        """The shorter sides of these."""
+        return np.minimum(self.heights, self.widths)[self.good]
+
+    @property
+    def size(self) -> Size:
+        """As `chosen_size`."""
+        return _size_for(self.heights[self.good], self.widths[self.good])
+
+    @property
+    def searchable(self) -> bool:
+        """Whether near copies could be looked for, if they were fewer."""
+        return thumbnail_side(self.shorter.tolist()) is not None
+
+
+def look(files: Sequence[Listed], stamps: NDArray[np.uint64], title: str, progress: Progress | None = None) -> Seen:
+    """The headers of files; of those that are unchanged as they were found before."""
+    keep = Keep.of(files, title, "headers", VERSION)
+    kept = keep.read(HEADERS) if keep else {}
+    rows = rows_of(stamps, kept["stamps"]) if keep else np.full(len(files), -1)
+    known = rows >= 0
+    seen = Seen(np.zeros(len(files), np.int32), np.zeros(len(files), np.int32), np.zeros(len(files), np.bool_), {})
+    for name in ("heights", "widths", "grey") if known.any() else ():
+        getattr(seen, name)[known] = kept[name][rows[known]]
+    places = np.flatnonzero(~known)
+    done = iter(places.tolist())
+    for chunk in headers(files, places):
+        for header, place in zip(chunk, done, strict=False):
+            if isinstance(header, BadFile):
+                seen.reasons[place] = str(header)
+            else:
+                seen.heights[place], seen.widths[place], seen.grey[place] = header.height, header.width, header.grey
+            if progress and len(files) >= MANY:
+                progress(place + 1, len(files))
+    new = seen.good[~known[seen.good]]
+    if keep and len(new) and keep.fits(HEADERS, len(seen.good)):
+        with suppress(BadFile), keep.write(HEADERS, len(seen.good)) as writing:
+            writing.arrays["stamps"][:] = stamps[seen.good]
+            for name in ("heights", "widths", "grey"):
+                writing.arrays[name][:] = getattr(seen, name)[seen.good]
+    return seen
+
+
+def chosen_size(headers: Sequence[Header]) -> Size:
     """(H, W) for pictures of these sizes, in pixels.
 
     The size they have, if it is one and no side is over 256; else a square with the median of their shorter sides, at
     most 224, rounded down to a multiple of 8.
     """
-    sizes = {(header.height, header.width) for header in headers}
-    if len(sizes) == 1 and max(size := sizes.pop()) <= LARGEST_KEPT_PX:
-        return size
-    shorter = median([min(header.height, header.width) for header in headers] or [0])
-    side = max(8, int(min(LARGEST_CHOSEN_PX, shorter)) // 8 * 8)
+    sizes = np.array([(header.height, header.width) for header in headers], np.int32).reshape(-1, 2)
+    return _size_for(sizes[:, 0], sizes[:, 1])
+
+
+def chosen_fit(heights: NDArray[np.int32], widths: NDArray[np.int32]) -> Fit:
+    """How pictures of these shapes get one of one shape: "stretch" where they are nearly alike, else "fit".
+
+    Alike are shapes, width by height, within a factor of 4/3 of their median: the range in which networks for
+    ImageNet are trained on stretched pictures without harm (Szegedy et al. 2015, section 6).  If more than one in
+    twenty is beyond, whole pictures are shown between bars: what a crop cuts off is nobody's to decide but yours.
+    """
+    if not len(heights):
+        return "stretch"
+    shapes = widths / heights
+    apart = np.abs(np.log(shapes / np.median(shapes)))
+    return "stretch" if np.mean(apart > np.log(4 / 3) + 1e-6) <= STRAY else "fit"
+
+
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """What is to be decoded, and how."""
+
+    files: Sequence[Listed]
+    stamps: NDArray[np.uint64]
+    title: str
+    reads: Pictures
+    side: int
+    progress: Progress | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What was decoded: arrays with a row for each file at `places`, and why other files have none."""
+
+    arrays: Arrays
+    places: NDArray[np.int64]
+    reasons: dict[int, str]
+
+
+def _decoded(wanted: _Wanted, good: NDArray[np.int64]) -> _Found:
+    """The files at these places: kept ones as they are, the others decoded, and all kept for the next time."""
+    columns = columns_of(wanted.reads, wanted.side)
+    keep = Keep.of(wanted.files, wanted.title, wanted.reads, wanted.side, VERSION, *_versions())
+    kept = keep.read(columns) if keep else None
+    rows = rows_of(wanted.stamps[good], kept["stamps"]) if kept else np.full(len(good), -1)
+    if kept and np.array_equal(rows[rows >= 0], np.arange(len(kept["stamps"]))):
+        reasons = _all_bad(wanted, good[rows < 0])
+        if reasons is not None:
+            if wanted.progress:
+                wanted.progress(len(wanted.files), len(wanted.files))
+            return _Found(kept, good[rows >= 0], reasons)
+    if keep and keep.fits(columns, len(good)):
+        with suppress(BadFile):
+            with keep.write(columns, len(good)) as writing:
+                found = _filled(wanted, good, rows, kept, writing.arrays, writing.path)
+                writing.rows = len(found.places)
+                found.arrays.clear()
+            kept = keep.read(columns)
+            if len(kept["stamps"]) == len(found.places):
+                return replace(found, arrays=kept)
+    _check_memory(len(good), wanted.reads.shape, wanted.title)
+    arrays = {name: np.zeros((len(good), *shape), dtype) for name, (dtype, shape) in columns.items()}
+    found = _filled(wanted, good, rows, kept, arrays, None)
+    return replace(found, arrays={name: array[: len(found.places)] for name, array in arrays.items()})
+
+
+def _all_bad(wanted: _Wanted, places: NDArray[np.int64]) -> dict[int, str] | None:
+    """Why none of the files at these places can be decoded; None as soon as one can."""
+    reasons = {}
+    columns = columns_of(wanted.reads, wanted.side)
+    arrays = {name: np.zeros((1, *shape), dtype) for name, (dtype, shape) in columns.items()}
+    task = Task(wanted.files, wanted.reads, columns, 1)
+    for place in places.tolist():
+        outcome = decode_rows(task, [(place, 0)], arrays)[0]
+        if isinstance(outcome, int):
+            return None
+        reasons[place] = outcome
+    return reasons
+
+
+def _filled(
+    wanted: _Wanted,
+    good: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    kept: Arrays | None,
+    arrays: Arrays,
+    path: Path | None,
+) -> _Found:
+    """Fills arrays of as many rows as there are places; those without a picture are closed up."""
+    known, reasons = np.flatnonzero(rows >= 0), dict[int, str]()
+    for start in range(0, len(known), BLOCK):
+        some = known[start : start + BLOCK]
+        for name, array in arrays.items():
+            array[some] = kept[name][rows[some]] if kept else 0
+    arrays["stamps"][:] = wanted.stamps[good]
+    todo = np.flatnonzero(rows < 0)
+    task = Task(wanted.files, wanted.reads, columns_of(wanted.reads, wanted.side), len(good))
+    done = len(wanted.files) - len(todo)
+    for before in range(1, done + 1) if wanted.progress and not len(known) else ():
+        wanted.progress(before, len(wanted.files))
+    row = iter(todo.tolist())
+    for outcomes in decode_all(task, good[todo], todo, arrays, path):
+        for outcome, place in zip(outcomes, row, strict=False):
+            if isinstance(outcome, int):
+                arrays["digests"][place] = outcome
+            else:
+                reasons[int(good[place])] = outcome
+            done += 1
+            if wanted.progress:
+                wanted.progress(done, len(wanted.files))
+    left = np.flatnonzero(~np.isin(good, list(reasons)))
+    if len(left) < len(good):
+        for array in arrays.values():
+            for start in range(0, len(left), BLOCK):
+                array[start : min(start + BLOCK, len(left))] = array[left[start : start + BLOCK]]
+    return _Found(arrays, good[left], reasons)
+
+
+def _size_for(heights: NDArray[np.int32], widths: NDArray[np.int32]) -> Size:
+    if not len(heights):
+        return 8, 8
+    if (heights == heights[0]).all() and (widths == widths[0]).all() and max(heights[0], widths[0]) <= LARGEST_KEPT_PX:
+        return int(heights[0]), int(widths[0])
+    side = max(8, int(min(LARGEST_CHOSEN_PX, np.median(np.minimum(heights, widths)))) // 8 * 8)
     return side, side
 
 
-def shown(text: str) -> str:
-    """A file name as it can be printed and stored: one line, valid Unicode."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+def _versions() -> tuple[str, ...]:
+    """Of what decodes; another one may round otherwise."""
+    from PIL import __version__, features
+
+    return __version__, str(features.version("libjpeg_turbo")), torch.__version__
 
 
-def _header(file: Listed) -> Header | BadFile:
-    try:
-        return read_header(file.path)
-    except BadFile as error:
-        return error
+def _labels(files: Sequence[Listed], classes: Sequence[str]) -> NDArray[np.int64]:
+    if isinstance(files, Files) and files.classes == tuple(classes):
+        return files.labels.astype(np.int64)
+    place = {word: index for index, word in enumerate(classes)}
+    return np.array([place[file.label] for file in files], np.int64)
 
 
-def _decode_into(
-    file: Listed,
-    header: Header | BadFile,
-    image: NDArray[np.uint8],
-    small: NDArray[np.uint8],
-    colour: NDArray[np.float32],
-    *,
-    channels: int,
-) -> int | BadFile:
-    """Writes the picture into `image` (H, W, C) and its thumbnail into `small` and `colour`.
+def _parts(files: Sequence[Listed]) -> NDArray[np.int8]:
+    return files.parts if isinstance(files, Files) else np.array([file.part for file in files], np.int8)
 
-    Returns:
-        The digest of its pixels at full size, in colour also where all are grey: one picture in colour that comes
-        later does not change it.  Or why there are none.
-    """
-    if isinstance(header, BadFile):
-        return header
-    try:
-        picture = decode(file.path, channels)
-    except BadFile as error:
-        return error
-    image[:] = fitted(picture, (image.shape[0], image.shape[1]))
-    if small.size:
-        draw_thumbnail(picture, small, colour)
-    return digest(f"{picture.size}".encode(), picture.convert("RGB").tobytes())
+
+def _groups(files: Sequence[Listed], kept: NDArray[np.int64]) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    """(N,) numbers of the groups, and what they are called; None without groups."""
+    if isinstance(files, Files):
+        return (None, ()) if files.groups is None else codes(files.groups[place] for place in kept.tolist())
+    words = [files[place].group for place in kept.tolist()]
+    return (None, ()) if all(word is None for word in words) else codes(word or "" for word in words)
 
 
 def _check_memory(count: int, shape: tuple[int, int, int], title: str) -> None:
@@ -181,7 +333,8 @@ def _check_memory(count: int, shape: tuple[int, int, int], title: str) -> None:
     side = max(8, int((free / 2 / count / shape[2]) ** 0.5) // 8 * 8)
     raise BadData(
         f"{title}: {count:,} pictures of {'x'.join(map(str, shape))} take {needed / 1e9:.1f} GB, more than half of the "
-        f"{free / 1e9:.1f} GB of free memory; make them smaller: --image-size {side} (image_size={side})."
+        f"{free / 1e9:.1f} GB of free memory, and there is no room for them in {cache_folder()}; make room, or make "
+        f"them smaller: --image-size {side} (image_size={side})."
     )
 
 
@@ -196,12 +349,11 @@ def _check_bad(bad: Sequence[BadFileFound], kept: int, title: str, *, skip_bad: 
         raise BadData(f"{title}: holds no picture that can be read" + (f": {bad[0]}." if bad else "."))
 
 
-def _codes(words: Sequence[str], classes: Sequence[str]) -> NDArray[np.int64]:
-    place = {word: index for index, word in enumerate(classes)}
-    return np.array([place[word] for word in words], np.int64)
-
-
 def _times(files: Sequence[Listed], title: str) -> NDArray[np.float64] | None:
+    if isinstance(files, Files):
+        if files.times is None:
+            return None
+        return np.array([seconds(time, name, title) for time, name in zip(files.times, files.names, strict=True)])
     if not any(file.time is not None for file in files):
         return None
     return np.array([seconds(file.time or "", file.name, title) for file in files])
