@@ -213,7 +213,8 @@ def _source(recordings: Sequence[Recording], window: tuple[int, int] | None, *, 
     places, own = [places[place] for place in kept], own[kept]
     classes = tuple(sorted({one.label or "" for one in recordings}, key=_order))
     times, span = _times(recordings, places)
-    groups, called = _groups(recordings, own, windows=window is not None and span == 0)
+    by_step = any(one.times is not None and len(one.times) > 1 for one in recordings)
+    groups, called = _groups(recordings, own, windows=window is not None and not by_step)
     first = recordings[0]
     reads = Series(
         steps=steps,

@@ -4,8 +4,21 @@ import math
 from collections.abc import Callable
 
 from ..core import BadShape, BadValue, Registry
-from ..layers import Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPooling2D, Normalization, Rescaling, Shape
+from ..layers import (
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Input,
+    Layer,
+    MaxPooling2D,
+    Normalization,
+    Rescaling,
+    SeriesNormalization,
+    Shape,
+)
 from .model import BaseModel, Sequential
+from .ready_series import features_net, series_net
 from .ready_tables import table_net
 from .ready_volumes import LEFT as VOXELS_LEFT
 from .ready_volumes import volume_net
@@ -65,6 +78,8 @@ def dense(shape: Shape, classes: int, *, front: Layer | None = None, seed: int =
     _check_classes(classes)
     if len(shape) == 4 and max(shape[:3]) > VOXELS_LEFT:
         return dense_twin(volume_net(shape, classes, front=front, seed=seed))
+    if len(shape) == 2:
+        return dense_twin(series_net(shape, classes, front=front, seed=seed))
     if len(shape) == 1:
         return table_net(shape, classes, front=front, seed=seed)
     hidden: list[Layer] = [Flatten(), Dense(64, activation="relu"), Dense(classes, activation="softmax")]
@@ -82,7 +97,7 @@ def dense_twin(model: BaseModel) -> Sequential:
     if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.outputs[0].shape) != 1:
         raise BadValue(f"dense_twin: takes a model with one input and one row of outputs, not {model.name!r}.")
     shape, (classes,) = model.inputs[0].shape, model.outputs[0].shape
-    front = [layer for layer in model.layers if isinstance(layer, (Rescaling, Normalization))][:1]
+    front = [layer for layer in model.layers if isinstance(layer, (Rescaling, Normalization, SeriesNormalization))][:1]
     hidden = max(1, round((model.count_params() - classes) / (math.prod(shape) + 1 + classes)))
     layers: list[Layer] = [Flatten(), Dense(hidden, activation="relu"), Dense(classes, activation="softmax")]
     return Sequential([Input(shape), *front, *layers], name=f"{model.name or 'model'}_dense_twin", seed=model.seed)
@@ -93,6 +108,7 @@ def _check_classes(classes: int) -> None:
         raise BadValue(f"classes={classes}: a classifier tells at least 2 apart.")
 
 
-ready_made: Registry[Callable[..., Sequential]] = Registry("model")
+ready_made: Registry[Callable[..., BaseModel]] = Registry("model")
 ready_made.add("convnet", convnet)
 ready_made.add("dense", dense)
+ready_made.add("features", features_net)

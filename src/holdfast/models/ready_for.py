@@ -2,19 +2,21 @@
 
 from ..data import Dataset
 from ..data.rows import some
+from ..data.series import Series
 from ..data.table import Table
 from ..layers import Layer, Normalization
-from .model import Sequential
+from .model import BaseModel
 from .ready import ready_made
+from .ready_series import features_front, series_front, series_net
 from .ready_tables import table_front, table_net
 
 
-def ready_for(name: str, data: Dataset, *, seed: int = 0) -> Sequential:
+def ready_for(name: str, data: Dataset, *, seed: int = 0) -> BaseModel:
     """The ready-made model of this name for such data.
 
     Args:
-        name: "convnet" or "dense"; some kinds of data have more.  Tables, where nothing lies beside anything, have the
-            dense net only.
+        name: "convnet" or "dense"; of series and sounds "features", too.  Tables, where nothing lies beside anything,
+            have the dense net only.
         data: whose training part the front end is fitted on.
         seed: of the model.
 
@@ -25,6 +27,15 @@ def ready_for(name: str, data: Dataset, *, seed: int = 0) -> Sequential:
     shape, classes = data.shape, len(data.classes)
     if isinstance(data.reads, Table):
         return table_net(shape, classes, front=table_front(data.reads, some(data.train.images)), seed=seed)
+    masked = isinstance(data.reads, Series) and data.reads.masked
+    if name == "features" and len(shape) < 3:
+        front: Layer = features_front(some(data.train.images), masked=masked)
+        return ready_made[name](shape, classes, front=front, masked=masked, seed=seed)
+    if len(shape) == 2:
+        front = series_front(some(data.train.images), masked=masked)
+        if name == "convnet":
+            return series_net(shape, classes, front=front, masked=masked, seed=seed)
+        return ready_made[name](shape, classes, front=front, seed=seed)
     return ready_made[name](shape, classes, front=_front(data), seed=seed)
 
 
