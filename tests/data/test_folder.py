@@ -57,14 +57,31 @@ def test_dot_files_are_ignored_and_files_beside_the_classes_noted(tmp_path: Path
     assert listing.notes == ("not read, because beside the class folders: README.md",)
 
 
-def test_folders_in_a_class_folder_are_bad(tmp_path: Path, make_photos: MakePhotos) -> None:
+def test_files_in_folders_inside_a_class_folder_are_of_that_class(tmp_path: Path, make_photos: MakePhotos) -> None:
+    make_photos(tmp_path, cat=1, dog=1)
+    make_photos(tmp_path / "cat", anna=1, **{"b/deep": 1})
+    (tmp_path / "cat" / "z.png").touch()
+
+    listing = list_folder(tmp_path)
+
+    assert [(file.name, file.label) for file in listing.files] == [
+        ("cat/0.png", "cat"),
+        ("cat/z.png", "cat"),
+        ("cat/anna/0.png", "cat"),
+        ("cat/b/deep/0.png", "cat"),
+        ("dog/0.png", "dog"),
+    ]
+    assert listing.files[3].path == tmp_path / "cat" / "b" / "deep" / "0.png"
+
+
+def test_links_to_folders_in_a_class_folder_are_bad(tmp_path: Path, make_photos: MakePhotos) -> None:
     make_photos(tmp_path, cat=1)
-    (tmp_path / "cat" / "more").mkdir()
+    (tmp_path / "cat" / "more").symlink_to(tmp_path)
     (tmp_path / "cat" / "lost").symlink_to("nowhere")
 
     listing = list_folder(tmp_path)
 
-    assert [str(bad) for bad in listing.bad] == ["cat/more (a folder inside a class folder)"]
+    assert [str(bad) for bad in listing.bad] == ["cat/more (a link to a folder)"]
     assert [file.name for file in listing.files] == ["cat/0.png", "cat/lost"]  # found missing when it is opened
 
 

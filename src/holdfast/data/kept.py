@@ -62,7 +62,8 @@ class Keep:
             whole = self.path.stat().st_size >= _size(columns, rows, about.get("room", 0))
             if rows and whole:
                 os.utime(self.path)  # what was used last is removed last
-                return _mapped(self.path, columns, rows, about["room"], "r")
+                # Not for reading only, of which torch warns: what is changed is changed in memory alone.
+                return _mapped(self.path, columns, rows, about["room"], "c")
         except (OSError, ValueError):
             pass
         return {name: np.empty((0, *shape), dtype) for name, (dtype, shape) in columns.items()}
