@@ -27,6 +27,7 @@ from .remote_shards import local_copy, set_name
 from .series import is_series, read_series
 from .shard_manifest import MANIFEST
 from .shards import is_shards, read_shards
+from .sounds import holds_sounds, read_sounds
 from .source import Source
 from .split import check_shares, split
 from .table import is_table, read_table
@@ -48,6 +49,7 @@ READERS: list[tuple[Callable[[Path], bool], Callable[[Path, Reading], Source]]] 
     (is_npz, read_npz),
     (is_table, read_table),
     (holds_volumes, read_volumes),
+    (holds_sounds, read_sounds),
     (holds_pictures, read_picture_files),
 ]
 
