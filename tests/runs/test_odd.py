@@ -1,5 +1,6 @@
 """What looks as if something went wrong with it."""
 
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ from PIL import Image
 
 from holdfast.data import Dataset, from_arrays, load
 from holdfast.data.sealed import Sealed
+from holdfast.data.series import Series
 from holdfast.runs.odd import Odd, odd_samples, odd_sizes, without_common
 
 
@@ -131,6 +133,31 @@ def test_sizes_are_those_of_the_files(files: Path) -> None:
         "a/tiny.png": "tiny, 9x12",
         "b/slim.png": "of an odd shape, 240x20",
     }
+
+
+def test_files_in_an_archive_are_asked_too(files: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    packed = tmp_path_factory.mktemp("packed") / "pictures.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted(files.rglob("*.png")):
+            archive.write(path, path.relative_to(files))
+
+    sizes, odd = odd_sizes(load(packed, test=0))
+
+    assert sizes is not None
+    assert sizes.n == 43
+    assert {one.name for one in odd} == {"a/tiny.png", "b/slim.png"}
+
+
+def test_steps_that_were_not_measured_are_not_looked_at() -> None:
+    values = np.random.default_rng(0).standard_normal((20, 8, 2)).astype(np.float32)
+    values[..., 1] = 1
+    values[:, 4:] = 0  # padding
+    values[3, :4, 0] = 2
+    data = of(values, Curves)
+
+    odd, _ = odd_samples(replace(data, reads=Series(8, ("a",), masked=True)))
+
+    assert {one.place: one.why for one in odd} == {3: "constant"}
 
 
 def test_arrays_have_no_files_to_ask() -> None:

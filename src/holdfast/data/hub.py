@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -16,8 +15,9 @@ from .arrays import array_source
 from .dataset import BadFileFound
 from .folder import PARTS
 from .labels import indices, label_array
+from .listing import Listed, Listing, shown
 from .options import Reading
-from .pictures import Listed, Listing, read_pictures, seconds, shown
+from .pictures import read_pictures, seconds
 from .source import Source
 
 LABELS = ("label", "labels", "class", "target")  # what the column of labels may be called, when no feature says it
@@ -217,8 +217,14 @@ def _read_files(samples: Iterator[Sample], names: Sequence[str] | None, reading:
                 files.append(Listed(path, one.name, one.label, one.part, one.group, one.time))
         listing = Listing(files, _present([file.label for file in files], names), tuple(bad))
         if kind == "Image":
-            read = partial(read_pictures, image_size=reading.image_size)
-            return read(listing, title="the dataset", skip_bad=reading.skip_bad, progress=reading.progress)
+            return read_pictures(
+                listing,
+                title="the dataset",
+                image_size=reading.image_size,
+                resize=reading.resize,
+                skip_bad=reading.skip_bad,
+                progress=reading.progress,
+            )
         from .sounds import read_recordings
 
         return read_recordings(listing, "the dataset", reading)

@@ -193,9 +193,9 @@ def codes(words: Iterable[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     return rank[found], tuple(called)
 
 
-def names_of(files: Sequence[Listed]) -> Iterable[str]:
+def names_of(files: Sequence[Listed]) -> Sequence[str]:
     """The names of listed files."""
-    return files.names if isinstance(files, Files) else (file.name for file in files)
+    return files.names if isinstance(files, Files) else [file.name for file in files]
 
 
 def names_at(names: Sequence[str], places: Iterable[int]) -> Sequence[str]:

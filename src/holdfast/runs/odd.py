@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core import BadFile
-from ..data import Dataset, Part
+from ..core import BadFile, HoldfastError
+from ..data import Dataset, Part, Reading
+from ..data.files import holds_pictures, list_files
 from ..data.image import Header, quiet, read_header
+from ..data.listing import Listed
+from ..data.series import Series
 
 Samples = NDArray[Any]  # Any: uint8 or float32; (n, *shape)
 CHUNK = 256  # samples at once
@@ -74,7 +77,7 @@ def odd_samples(data: Dataset) -> tuple[list[Odd], list[str]]:
         Odd(name, place, part.names[place], why)
         for name, part in (("train", data.train), ("validation", data.validation))
         for start, samples in chunks(part)
-        for place, why in ((start + index, why) for index, why in test(samples))
+        for place, why in ((start + index, why) for index, why in test(measured(samples, data)))
     ]
     odd, usual = without_common(found, len(data.train) + len(data.validation))
     if (every := _every(data.train)) > 1:
@@ -93,6 +96,13 @@ def chunks(part: Part) -> Iterator[tuple[int, Samples]]:
     """The samples of a part, some at once, and the place of the first; of very many outside of memory, a share."""
     for start in range(0, len(part), CHUNK * _every(part)):
         yield start, part.images[start : start + CHUNK].numpy()
+
+
+def measured(samples: Samples, data: Dataset) -> Samples:
+    """Series without their mask, and NaN where it says that nothing was measured; all other samples as they are."""
+    if not isinstance(data.reads, Series) or not data.reads.masked:
+        return samples
+    return np.where(samples[..., -1:] > 0, samples[..., :-1], np.nan)
 
 
 def _every(part: Part) -> int:
@@ -123,7 +133,8 @@ def _sounds(waves: Samples) -> Iterator[tuple[int, str]]:
 
 
 def _series(values: Samples) -> Iterator[tuple[int, str]]:
-    constant = np.ptp(values, axis=1) == 0  # (n, C)
+    highest = np.fmax.reduce(values, axis=1)  # (n, C), as max, but NaN only where nothing was measured at all
+    constant = ~(highest > np.fmin.reduce(values, axis=1))
     for index in np.flatnonzero(constant.any(1)):
         every = constant[index].all()
         yield int(index), "constant" if every else "constant in a channel"
@@ -152,22 +163,18 @@ def odd_sizes(data: Dataset, seed: int = 0) -> tuple[Sizes | None, list[Odd]]:
 
     None where the data has no files, e.g. arrays.
     """
-    folder = Path(str(data.origin.get("path", "")))
-    folder = folder if folder.is_dir() else folder.parent
-    if data.kind != "pictures" or not data.origin:
-        return None, []
+    files = _files(data)
     listed = [
         Odd(name, place, file, "")
         for name, part in (("train", data.train), ("validation", data.validation))
         for place, file in enumerate(part.names)
+        if file in files
     ]
     if len(listed) > LOOKED:
         drawn = np.random.default_rng(seed).permutation(len(listed))[:LOOKED]
         listed = [listed[index] for index in sorted(map(int, drawn))]
-    if not listed or not (folder / listed[0].name).is_file():
-        return None, []
     with ThreadPoolExecutor() as pool, quiet():
-        headers = list(pool.map(lambda one: _header(folder / one.name), listed))
+        headers = list(pool.map(lambda one: _header(files[one.name]), listed))
     read = [(one, header) for one, header in zip(listed, headers, strict=True) if header is not None]
     if not read:
         return None, []
@@ -192,8 +199,19 @@ def _slimness(header: Header) -> float:
     return max(header.height, header.width) / max(1, min(header.height, header.width))
 
 
-def _header(path: Path) -> Header | None:
+def _files(data: Dataset) -> dict[str, Listed]:
+    """The picture files by their names, in a folder, an archive or a CSV; none where there are none."""
+    path = Path(str(data.origin.get("path", "")))
+    if data.kind != "pictures" or not data.origin or not path.exists() or not holds_pictures(path):
+        return {}
     try:
-        return read_header(path)
+        return {file.name: file for file in list_files(path, Reading()).files}
+    except HoldfastError:  # it is something else
+        return {}
+
+
+def _header(file: Listed) -> Header | None:
+    try:
+        return read_header(file.path if file.archive is None else file.content())
     except BadFile:
         return None

@@ -9,9 +9,11 @@ import numpy as np
 
 from ...core import derive
 from ...data import Dataset, Part
+from ...data.series import Series
+from ...data.sounds import Sounds
 from ...data.table import Table
 from .. import describe, lines
-from ..odd import Sizes
+from ..odd import Sizes, measured
 from .report import rendered
 from .tiles import Tile, tile
 
@@ -86,12 +88,22 @@ def page(found: "Description") -> str:
         "memory": memory(found),
         "forecast_line": describe.forecast_line(found),
         "command": describe.next_command(found),
-        "shape": lines.shape_words(data.shape) + (" columns" if len(data.shape) == 1 else ""),
-        "dtype": str(data.train.images.dtype).removeprefix("torch."),
+        "shape": shape_of(data),
         "expected": expected,
         "SCATTER": SCATTER,
     }
     return rendered("describe.html.j2", values, html=True)
+
+
+def shape_of(data: Dataset) -> str:
+    """The shape of a sample in words: `0.67 s at 8,000 Hz`, `100 steps of 3 channels`, `12 columns`."""
+    reads, words = data.reads, lines.shape_words(data.shape)
+    if isinstance(reads, Sounds):
+        return f"{reads.samples / reads.rate:.3g} s at {reads.rate:,} Hz"
+    if isinstance(reads, Series):
+        masked = ", with a mask of what was measured" if reads.masked else ""
+        return f"{reads.steps:,} steps of {lines.counted(len(reads.channels), 'channel')}{masked}"
+    return f"{words} columns" if len(data.shape) == 1 else words
 
 
 def class_rows(data: Dataset) -> list[ClassRow]:
@@ -136,7 +148,7 @@ def copies_of(data: Dataset, copies: "Copies") -> list[Shown]:
 
 def _shown(data: Dataset, part: str, place: int, why: str = "") -> Shown:
     samples: Part = getattr(data, part)  # train or validation
-    drawn = None if data.kind == "table" else tile(samples.images[place].numpy(), data.kind)
+    drawn = None if data.kind == "table" else tile(measured(samples.images[place].numpy(), data), data.kind)
     return Shown(drawn, samples.names[place], data.classes[int(samples.labels[place])], why)
 
 
