@@ -1,5 +1,6 @@
 """One training session of a model: its state, program and batches, and those who listen."""
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
@@ -29,7 +30,7 @@ from .summary import summarize
 if TYPE_CHECKING:
     from .model import BaseModel
 
-EVALUATION_BATCH = 256  # results do not depend on it
+EVALUATION_BATCH, EVALUATION_NUMBERS = 256, 2**22  # samples judged at once, at most; results do not depend on it
 
 
 class Busy:
@@ -198,13 +199,13 @@ def prepare(
         program = replace(program, precision=precision_for(state, program, batches, flops=flops))
     unweighted = tuple(None if weight is None else weight.to(settings.device) for weight in plain)
     measured = Batches(
-        replace(batches.data, weights=unweighted), batch_size=max(size, EVALUATION_BATCH), device=settings.device
+        replace(batches.data, weights=unweighted), batch_size=max(size, judged_at_once(model)), device=settings.device
     )
     judged = None
     if held is not None:
         judged = Batches(
             held,
-            batch_size=validation_batch_size or (size if validation_steps else max(size, EVALUATION_BATCH)),
+            batch_size=validation_batch_size or (size if validation_steps else max(size, judged_at_once(model))),
             steps=validation_steps,
             device=settings.device,
         )
@@ -252,6 +253,12 @@ def check_counts(method: str, **counts: object) -> None:
             check_number(f"{method}({name}={count!r})", count)
 
 
+def judged_at_once(model: "BaseModel") -> int:
+    """How many samples go through the model at once where nothing is trained; of large ones fewer."""
+    numbers = sum(math.prod(symbol.shape) for symbol in model.inputs)
+    return max(1, min(EVALUATION_BATCH, EVALUATION_NUMBERS // numbers))
+
+
 def _listeners(callbacks: Any) -> list[Callback]:  # Any: what `fit` takes, to be checked here
     """Those who listen, as a list.
 
@@ -289,5 +296,5 @@ def judge(model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays, batch
     part, _ = labelled(model, x, y, sample_weight, classes=model.classes)
     state, program = model.training_state(part.targets)
     assert model.compiled is not None
-    batches = Batches(part, batch_size=batch_size or EVALUATION_BATCH, device=model.compiled.device)
+    batches = Batches(part, batch_size=batch_size or judged_at_once(model), device=model.compiled.device)
     return evaluate(state.model, program, batches)

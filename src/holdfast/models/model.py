@@ -24,7 +24,7 @@ from .arrays import Arrays, as_inputs
 from .augmenting import Chosen
 from .bound import BoundLayer, Weights, once, read, write
 from .compiling import Compiled, compiled, default_metrics, program_for
-from .fitting import EVALUATION_BATCH, Busy, check_counts, judge, prepare
+from .fitting import Busy, check_counts, judge, judged_at_once, prepare
 from .lower import Lowered, lower
 from .preprocessing import from_files
 from .recipe import recipe_optimizer, recipe_rate
@@ -128,7 +128,7 @@ class BaseModel(ABC):
             call = Call(self, symbols)
             given = [Symbol(symbol.shape, call, number) for number, symbol in enumerate(self.outputs)]
             return given[0] if len(given) == 1 else given
-        results = self._forward(inputs, EVALUATION_BATCH)
+        results = self._forward(inputs, None)
         return results[0] if len(results) == 1 else results
 
     def compile(
@@ -321,7 +321,7 @@ class BaseModel(ABC):
         if isinstance(x, Part):
             x = x.images
         x = from_files(self, x)
-        results = [result.numpy() for result in self._forward(x, batch_size or EVALUATION_BATCH)]
+        results = [result.numpy() for result in self._forward(x, batch_size)]
         return results[0] if len(results) == 1 else results
 
     def summary(self) -> Summary:
@@ -398,13 +398,14 @@ class BaseModel(ABC):
             program = replace(program, optimizer=recipe_optimizer(recipe_rate(self, batch_size)))
         return state, program
 
-    def _forward(self, x: Arrays, batch_size: int) -> tuple[Tensor, ...]:
+    def _forward(self, x: Arrays, batch_size: int | None) -> tuple[Tensor, ...]:
         self.build_for(x)
         module = self.module
         weights = chain(module.parameters(), module.buffers())
         device = next((tensor.device for tensor in weights), torch.device("cpu"))
         inputs = as_inputs(x, [symbol.shape for symbol in self.inputs], self.input_names)
-        return predict(self.lowered.fastest, Batches(Batch(inputs), batch_size=batch_size, device=device))
+        size = batch_size or judged_at_once(self)
+        return predict(self.lowered.fastest, Batches(Batch(inputs), batch_size=size, device=device))
 
 
 class Model(BaseModel):

@@ -16,7 +16,7 @@ from ..data import Dataset, Part
 from ..data.memory import free_memory
 from ..data.sealed import Sealed
 from ..models import BaseModel, Fitting
-from ..models.fitting import EVALUATION_BATCH
+from ..models.fitting import EVALUATION_BATCH, judged_at_once
 from ..models.summary import BYTES
 from ..training import evaluate, get_optimizer, precision_for, train
 from ..training.events import StepEnd
@@ -147,7 +147,7 @@ def step_bytes(network: BaseModel, settings: Settings) -> int:
     """Of a training step, or of judging a larger batch after it, whichever takes more."""
     summary = network.summary()
     slots = len(get_optimizer(settings.optimizer).slots([]))
-    judged = max(settings.batch_size, EVALUATION_BATCH)
+    judged = max(settings.batch_size, min(EVALUATION_BATCH, judged_at_once(network)))
     seen = math.prod(network.inputs[0].shape)
     judging = BYTES * ((2 + slots) * summary.parameters + judged * (seen + 2 * summary.widest))
     return max(summary.training_bytes(settings.batch_size, slots), judging)
