@@ -12,6 +12,7 @@ from .arrays import check_size
 from .cifar import is_cifar, read_cifar
 from .dataset import Dataset
 from .demos.series import read_demo_series
+from .demos.sounds import read_demo_sounds
 from .demos.table import read_demo_table
 from .demos.volumes import read_demo_volumes
 from .digits import read_digits
@@ -36,6 +37,7 @@ from .volumes import holds_volumes, read_volumes
 NAMES: dict[str, Callable[[], Source]] = {
     "digits": read_digits,
     "demo:series": read_demo_series,
+    "demo:sounds": read_demo_sounds,
     "demo:table": read_demo_table,
     "demo:volumes": read_demo_volumes,
 }

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..source import TRAIN, Source, row_digests
+from ..volumes import Volumes
 
 COUNT, SIDE, SEED = 800, 16, 6
 CLASSES = ("ball", "disc", "ring", "rod")
@@ -25,6 +26,7 @@ def read_demo_volumes() -> Source:
         classes=CLASSES,
         digests=row_digests(volumes),
         parts=np.full(COUNT, TRAIN, np.int8),
+        reads=Volumes((SIDE, SIDE, SIDE)),
     )
 
 
