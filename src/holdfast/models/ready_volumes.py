@@ -32,6 +32,6 @@ def volume_net(shape: Shape, classes: int, *, front: Layer | None = None, seed: 
         pools = tuple(2 if side // stride > LEFT else 1 for side, stride in zip(sides, strides, strict=True))
         layers += [Conv3D(filters, 3, strides, padding="same", activation="relu"), MaxPooling3D(pools)]
         sides = tuple(-(-side // stride) // pool for side, stride, pool in zip(sides, strides, pools, strict=True))
-    layers.append(Conv3D(max(filters, 32), 3, padding="same", activation="relu"))
+    layers.append(Conv3D(min(2 * filters, MOST), 3, padding="same", activation="relu"))
     layers += [GlobalMaxPooling3D(), Dense(64, activation="relu"), Dense(classes, activation="softmax")]
     return Sequential([Input(shape), *layers], name="convnet", seed=seed)
