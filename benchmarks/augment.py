@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from common import Spread, parser_for, write
@@ -134,7 +134,7 @@ def trained(part: Part, augment: str, epochs: int, seed: int) -> tuple[float, fl
     """Accuracy in percent and log-loss of the last weights on validation, and seconds."""
     model = convnet(tuple(part.images.shape[1:]), int(part.labels.max()) + 1, seed=seed)
     began = time.perf_counter()
-    model.fit(part.images, part.labels, epochs=epochs, verbose=0, augment=augment, measure_train="never")
+    model.fit(part.images, part.labels, epochs=epochs, verbose=0, augment=cast(Any, augment), measure_train="never")
     spent = time.perf_counter() - began
     p: Tensor = torch.from_numpy(model.predict(part.held_images))
     right = (p.argmax(1) == part.held_labels).double().mean()
@@ -169,9 +169,11 @@ def main() -> None:
     for one in times:
         print(f"{one.side:>4} {one.name:<28} {Spread.of(one.ms).text('.2f')} ms", flush=True)
     values = [one for kind in given.kinds for one in worth(kind, given.epochs, given.turns)]
-    for one in values:
-        accuracy, loss = Spread.of(one.accuracies), Spread.of(one.log_losses)
-        print(f"{one.kind:<9} {one.epochs:>3} epochs {one.augment:<7} {accuracy.text('.1f')} %  {loss.text('.3f')}")
+    for found in values:
+        accuracy, loss = Spread.of(found.accuracies), Spread.of(found.log_losses)
+        print(
+            f"{found.kind:<9} {found.epochs:>3} epochs {found.augment:<7} {accuracy.text('.1f')} %  {loss.text('.3f')}"
+        )
     write(given.out, "augment", batch=BATCH, times=times, worth=values)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for the table of cases
 
 import numpy as np
-from making import fit, fit_options, initializers, layers, losses, metrics, optimizers
+from making import augment, fit, fit_options, initializers, layers, losses, metrics, optimizers
 from making.common import Arrays, keras, torch
 
 from cases import FILES, OWN
@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 MAKERS: dict[str, Callable[[], Arrays]] = {
     **{f"{name}.npz": partial(layers.make, name) for name, cases in FILES.items() if cases is not OWN},
     "layers_adapt.npz": layers.make_adapt,
+    "augment.npz": augment.make,
     "losses.npz": losses.make,
     "optimizers.npz": optimizers.make,
     "metrics.npz": metrics.make,
