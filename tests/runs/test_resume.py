@@ -22,7 +22,9 @@ from holdfast.layers import (
     GaussianNoise,
     GroupNormalization,
     MaxNorm,
+    MixUp,
     PReLU,
+    RandomFlip,
     Rescaling,
     UnitNorm,
 )
@@ -153,6 +155,8 @@ def test_a_look_that_was_written_before_the_interruption_stays_counted(tmp_path:
         {"optimizer": "nadam", "precision": "bfloat16"},
         {"batch_size": 7, "seed": 5, "epochs": 6, "patience": 0},
         {"optimizer": None, "learning_rate": None, "patience": None, "epochs": 3, "augment": RandomShift(1)},
+        {"epochs": 4, "augment": "strong"},
+        {"epochs": 4, "augment": [RandomFlip("vertical"), MixUp(1.0)]},
     ],
     ids=str,
 )

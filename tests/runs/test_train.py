@@ -524,7 +524,7 @@ def test_data_without_a_test_part_is_no_problem(tmp_path: Path, capsys: pytest.C
     ("setting", "message"),
     [
         ({"precision": "half"}, r"train\(precision='half'\): must be 'auto', 'float32' or 'bfloat16'."),
-        ({"augment": 3}, r"train\(augment=3\): must be 'auto', None or a holdfast.data.RandomShift."),
+        ({"augment": 3}, r"train\(augment=3\): must be 'auto', 'none', 'light', 'strong', a list of layers"),
         ({"batch_size": 0}, r"train\(batch_size=0\): must be a positive whole number."),
         ({"learning_rate": float("nan")}, "must be positive"),
         ({"augment": RandomShift(4)}, "moves half of a picture"),
