@@ -6,13 +6,13 @@ from numpy.typing import NDArray
 from ..source import TRAIN, Source, row_digests
 from ..volumes import Volumes
 
-COUNT, SIDE, SEED = 800, 16, 6
+COUNT, SIDE, SEED = 600, 16, 6
 CLASSES = ("ball", "disc", "ring", "rod")
-NOISE = 0.35
+NOISE = 0.4
 
 
 def read_demo_volumes() -> Source:
-    """800 volumes of 16x16x16 in 4 classes of equal size.
+    """600 volumes of 16x16x16 in 4 classes of equal size.
 
     Each holds a ball, a disc, a ring or a rod of about as many voxels, turned and placed at random in noise.
     """
