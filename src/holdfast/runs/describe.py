@@ -121,7 +121,7 @@ def _forecast(data: Dataset, model: ModelChoice, how: How) -> tuple[Forecast | N
     try:
         return forecast(data, model, **how), ""
     except HoldfastError as error:
-        return None, str(error)
+        return None, str(error).rstrip(".")
 
 
 def find_copies(data: Dataset) -> list[Copies]:

@@ -200,7 +200,7 @@ def times(data: Dataset) -> list[tuple[str, float, float]]:
 
 def features(data: Dataset) -> list[Feature]:
     """The columns of a table, or of any rows of numbers."""
-    if len(data.shape) != 1:
+    if len(data.shape) != 1 or data.kind == "sounds":
         return []
     values = data.train.images[:RANKED].numpy()
     names = data.reads.features if isinstance(data.reads, Table) else [f"[{n}]" for n in range(data.shape[0])]
