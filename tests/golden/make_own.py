@@ -62,6 +62,39 @@ def _features(x: Array, there: NDArray[np.bool_], settings: Settings) -> Array:
     return np.array([*moments, *np.quantile(seen, shares), *slopes, *(sums / sums.sum())])
 
 
+def log_mel_spectrogram(x: Array, settings: Settings) -> Array:
+    """Of one sound: frames, Fourier transform, triangles of equal area, decibels."""
+    fft, rate = settings["fft_length"], settings.get("sampling_rate", 16_000)
+    length = settings.get("sequence_length", fft)
+    fade = {"hann": 0.5, "hamming": 0.54}[settings.get("window", "hann")]
+    window = np.zeros(fft)
+    before = (fft - length) // 2
+    window[before : before + length] = fade - (1 - fade) * np.cos(2 * np.pi * np.arange(length) / length)
+    padded = np.pad(x, fft // 2)
+    starts = range(0, len(padded) - fft + 1, settings["sequence_stride"])
+    powers = np.abs(np.fft.rfft([padded[start : start + fft] * window for start in starts])) ** 2
+    ends = [_mel(settings.get("min_freq", 0.0)), _mel(settings.get("max_freq", rate / 2))]
+    edges = np.array([_hertz(mel) for mel in np.linspace(*ends, settings["num_mel_bins"] + 2)])
+    hertz = np.linspace(0, rate / 2, fft // 2 + 1)
+    triangles = [
+        np.interp(hertz, edges[n : n + 3], [0, 2 / (edges[n + 2] - edges[n]), 0]) for n in range(len(edges) - 2)
+    ]
+    decibels = 10 * np.log10(np.maximum(powers @ np.array(triangles).T, settings.get("min_power", 1e-10)))
+    loudest = decibels.max()
+    if settings.get("top_db", 80.0) is not None:
+        decibels = np.maximum(decibels, loudest - settings.get("top_db", 80.0))
+    return (decibels - loudest if settings.get("relative") else decibels)[..., None]
+
+
+def _mel(hertz: float) -> float:
+    """Slaney's scale."""
+    return hertz * 3 / 200 if hertz < 1000 else 15 + 27 * np.log(hertz / 1000) / np.log(6.4)
+
+
+def _hertz(mel: float) -> float:
+    return mel * 200 / 3 if mel < 15 else 1000 * 6.4 ** ((mel - 15) / 27)
+
+
 def handed_on(x: Array, settings: Settings) -> Array:
     """Of layers that work in training only."""
     return x
@@ -75,6 +108,7 @@ LAYERS: dict[str, Callable[[Array, Settings], Array]] = {
     "SpecAugment": handed_on,
     "TrivialAugment": handed_on,
     "LayerNormalization": series_normalization,
+    "LogMelSpectrogram": log_mel_spectrogram,
     "SeriesNormalization": series_normalization,
     "StatisticalFeatures": statistical_features,
 }

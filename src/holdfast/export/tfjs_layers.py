@@ -263,6 +263,7 @@ ABSENT: dict[str, str] = {
     "GlobalAveragePooling3D": "AveragePooling3D over the whole volume and Flatten are that",
     "GlobalMaxPooling3D": "MaxPooling3D over the whole volume and Flatten are that",
     "GroupNormalization": "train with BatchNormalization or LayerNormalization",
+    "LogMelSpectrogram": f"compute spectrograms before the model, or take ONNX: {ONLY_ONNX}",
     "MelSpectrogram": f"compute spectrograms before the model, or take ONNX: {ONLY_ONNX}",
     "Resizing": "its own takes the corners of a picture for the middles of its corner pixels, which Keras does not; "
     "resize before the model",

@@ -33,6 +33,7 @@ from .initializers import (
 )
 from .input import Input, InputLayer
 from .layer import Call, Layer, Shape, Source, Symbol, Weight
+from .log_mel import LogMelSpectrogram
 from .merge import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
 from .noise import AlphaDropout, GaussianDropout, GaussianNoise
 from .norm import (
@@ -126,6 +127,7 @@ __all__ = [
     "LeakyReLU",
     "LecunNormal",
     "LecunUniform",
+    "LogMelSpectrogram",
     "MaxNorm",
     "MaxPooling1D",
     "MaxPooling2D",

@@ -141,6 +141,7 @@ ROWS = {
         Row(layers.TrivialAugment, own=True),
         Row(layers.ZeroPadding1D, LAST),
         Row(layers.ZeroPadding3D, LAST),
+        Row(layers.LogMelSpectrogram, own=True),
         Row(layers.SeriesNormalization, own=True),
         Row(layers.StatisticalFeatures, own=True),
     )
