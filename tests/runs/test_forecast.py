@@ -29,7 +29,7 @@ def test_it_says_what_fits_and_how_long_it_takes() -> None:
     assert found.fits
     assert 0 < found.step_seconds < found.epoch_seconds < found.seconds
     assert found.needed == PROCESS + found.data + found.step
-    assert str(found).startswith("fits: 40")
+    assert str(found).startswith("fits: 50")
     assert " at batch 8; about " in str(found)
     assert str(found).endswith("for 3 epochs")
 
@@ -63,7 +63,7 @@ def test_a_batch_that_is_given_stays_and_may_not_fit(monkeypatch: pytest.MonkeyP
     found = forecast(in_memory(), "dense", batch_size=16, epochs=1, device="cpu")
 
     assert (found.batch_size, found.fits) == (16, False)
-    assert str(found).startswith("does not fit: 40")
+    assert str(found).startswith("does not fit: 50")
     assert "of 1 MB at batch 16" in str(found)
 
 
@@ -71,7 +71,7 @@ def test_nothing_is_said_of_memory_that_nobody_knows() -> None:
     found = replace(Forecast("m", 1, 1, 1, 1, "cpu", 0, 0, None, 1.0, 1.0))
 
     assert found.fits
-    assert str(found) == "fits: 400 MB at batch 1; about 1 s an epoch, 1 s for 1 epoch"
+    assert str(found) == "fits: 500 MB at batch 1; about 1 s an epoch, 1 s for 1 epoch"
 
 
 def test_a_model_of_another_shape_cannot_be_forecast() -> None:

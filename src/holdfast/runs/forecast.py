@@ -25,7 +25,7 @@ from .formats import duration, size
 from .plan import How, ModelChoice, plan, session_for
 from .record import Settings
 
-PROCESS = 4e8  # bytes of Python and torch before any data: what `holdfast train digits` has resident
+PROCESS = 5e8  # bytes of Python, torch and the libraries of the report: what `holdfast train digits` has resident
 FULL = 0.9  # of the memory; the rest is for what nobody counted
 BATCHES, WARM, LEAST, SECONDS = 4, 2, 3, 1.5  # of random samples; steps not timed, timed at least, and for how long
 
