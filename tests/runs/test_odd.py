@@ -1,20 +1,16 @@
 """What looks as if something went wrong with it."""
 
-import zipfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
-from holdfast.data import Dataset, from_arrays, load
+from holdfast.data import Dataset, from_arrays
 from holdfast.data.sealed import Sealed
 from holdfast.data.series import Series
-from holdfast.runs.odd import Odd, odd_samples, odd_sizes, without_common
+from holdfast.runs.odd import Odd, odd_samples, without_common
 
 
 @dataclass(frozen=True)
@@ -109,46 +105,6 @@ def test_the_test_part_is_not_looked_at() -> None:
     assert odd_samples(data) == ([], [])
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> Path:
-    """40 pictures of 60x80, and one each that is tiny, slim, and grey."""
-    random = np.random.default_rng(0)
-    sizes = {f"{index:02}": (80, 60) for index in range(40)} | {"tiny": (12, 9), "slim": (20, 240)}
-    for number, (name, size) in enumerate(sizes.items()):
-        folder = tmp_path / "ab"[number % 2]
-        folder.mkdir(exist_ok=True)
-        Image.fromarray(random.integers(0, 256, (*size, 3), np.uint8)).save(folder / f"{name}.png")
-    Image.fromarray(random.integers(0, 256, (80, 60), np.uint8)).save(tmp_path / "a" / "grey.png")
-    return tmp_path
-
-
-def test_sizes_are_those_of_the_files(files: Path) -> None:
-    data = load(files, test=0)
-
-    sizes, odd = odd_sizes(data)
-
-    assert sizes is not None
-    assert sizes.counts[0] == ((80, 60), 41)
-    assert (sizes.n, sizes.mixed, sizes.middle) == (43, True, (80, 60))
-    assert {one.name: one.why for one in odd} == {
-        "a/tiny.png": "tiny, 9x12",
-        "b/slim.png": "of an odd shape, 240x20",
-    }
-
-
-def test_files_in_an_archive_are_asked_too(files: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    packed = tmp_path_factory.mktemp("packed") / "pictures.zip"
-    with zipfile.ZipFile(packed, "w") as archive:
-        for path in sorted(files.rglob("*.png")):
-            archive.write(path, path.relative_to(files))
-
-    sizes, odd = odd_sizes(load(packed, test=0))
-
-    assert sizes is not None
-    assert sizes.n == 43
-    assert {one.name for one in odd} == {"a/tiny.png", "b/slim.png"}
-
-
 def test_steps_that_were_not_measured_are_not_looked_at() -> None:
     values = np.random.default_rng(0).standard_normal((20, 8, 2)).astype(np.float32)
     values[..., 1] = 1
@@ -159,7 +115,3 @@ def test_steps_that_were_not_measured_are_not_looked_at() -> None:
     odd, _ = odd_samples(replace(data, reads=Series(8, ("a",), masked=True)))
 
     assert {one.place: one.why for one in odd} == {3: "constant"}
-
-
-def test_arrays_have_no_files_to_ask() -> None:
-    assert odd_sizes(load("digits")) == (None, [])

@@ -15,8 +15,9 @@ from . import lines
 from .forecast import Forecast, forecast
 from .formats import percent
 from .loading import load_shown
-from .odd import Odd, Sizes, odd_samples, odd_sizes
+from .odd import Odd, odd_samples
 from .plan import How, ModelChoice
+from .sizes import Lengths, Sizes, odd_sizes
 from .write import write_text
 
 UNEVEN = 3.0  # times as many samples of one class as of another, from which on accuracy misleads
@@ -49,7 +50,7 @@ class Description:
         odd: samples to look at.
         usual: what would be odd elsewhere and is common here, a sentence each.
         copies: within train and validation, those under several labels first, then the largest sets.
-        sizes: of the picture files; None where there are none.
+        sizes: of the files of pictures or sounds; None where there are none.
         advice: sentences.
         forecast: of a training; None where there can be none.
         no_forecast: why not.
@@ -60,7 +61,7 @@ class Description:
     odd: tuple[Odd, ...]
     usual: tuple[str, ...]
     copies: tuple[Copies, ...]
-    sizes: Sizes | None
+    sizes: Sizes | Lengths | None
     advice: tuple[str, ...]
     forecast: Forecast | None
     no_forecast: str
@@ -211,7 +212,7 @@ def say(found: Description) -> None:
     tell("data", lines.data_line(data))
     _say_classes(data)
     if found.sizes is not None:
-        tell("sizes", sizes_line(found.sizes))
+        tell("sizes" if isinstance(found.sizes, Sizes) else "lengths", str(found.sizes))
     for one in data.facts.skipped[:LISTED]:
         tell("bad", str(one))
     if (more := len(data.facts.skipped) - LISTED) > 0:
@@ -239,15 +240,6 @@ def forecast_line(found: Description) -> str:
     if expected is None:
         return f"none: {found.no_forecast}"
     return f"{expected.model}, {expected.parameters:,} parameters, on {expected.device}: {expected}"
-
-
-def sizes_line(sizes: Sizes) -> str:
-    """`400x533 (258 of 510), 400x534 (86) and 40 more`, width first."""
-    shown = [f"{w}x{h} ({count:,})" for (h, w), count in sizes.counts[:3]]
-    more = f" and {len(sizes.counts) - 3:,} more" if len(sizes.counts) > 3 else ""
-    height, width = sizes.middle
-    mixed = ", some grey and some in colour" if sizes.mixed else ""
-    return f"{', '.join(shown)}{more}; the middle is {width:.0f}x{height:.0f} pixels{mixed}"
 
 
 def _say_classes(data: Dataset) -> None:

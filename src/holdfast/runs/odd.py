@@ -2,32 +2,23 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core import BadFile, HoldfastError
-from ..data import Dataset, Part, Reading
-from ..data.files import holds_pictures, list_files
-from ..data.image import Header, quiet, read_header
-from ..data.listing import Listed
+from ..data import Dataset, Part
 from ..data.series import Series
 
 Samples = NDArray[Any]  # Any: uint8 or float32; (n, *shape)
 CHUNK = 256  # samples at once
 PIXELS = 2048  # of a picture whose brightness is ranked
 FLAT, DARK, BRIGHT = 8, 40, 225  # levels of 255: between the extremes; that 99 % are below; that 99 % are above
-SLIM = 3.0  # times longer than wide, and twice as slim as the middle one
-TINY = 4  # times smaller than the middle one
 SILENT, CLIPPED, LOUD = 1e-3, 2e-3, 0.98  # of full scale; share of values on flat tops, of a peak beyond the third
 COMMON = 0.1  # share of the samples from which on a thing is how this data is
-LOOKED = 20_000  # samples that are fetched to be looked at, and files that are asked for their size; of more, a share
+LOOKED = 20_000  # samples that are fetched to be looked at; of more, a share
 
 
 @dataclass(frozen=True)
@@ -44,27 +35,6 @@ class Odd:
     place: int
     name: str
     why: str
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How large pictures are in their files, (height, width) in pixels.
-
-    Attributes:
-        counts: of each size, the commonest first.
-        n: files that were asked; of very many a share, drawn at random.
-        mixed: whether some are grey and some in colour.
-    """
-
-    counts: Sequence[tuple[tuple[int, int], int]]
-    n: int
-    mixed: bool
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        """(height, width), the median of each."""
-        heights, widths = (sorted(size[axis] for size, count in self.counts for _ in range(count)) for axis in (0, 1))
-        return median(heights), median(widths)
 
 
 def odd_samples(data: Dataset) -> tuple[list[Odd], list[str]]:
@@ -156,62 +126,3 @@ TESTS: dict[str, Callable[[Samples], Iterator[tuple[int, str]]]] = {
     "series": _series,
     "table": _rows,
 }
-
-
-def odd_sizes(data: Dataset, seed: int = 0) -> tuple[Sizes | None, list[Odd]]:
-    """The sizes of picture files of train and validation, and files that are tiny or slim among the others.
-
-    None where the data has no files, e.g. arrays.
-    """
-    files = _files(data)
-    listed = [
-        Odd(name, place, file, "")
-        for name, part in (("train", data.train), ("validation", data.validation))
-        for place, file in enumerate(part.names)
-        if file in files
-    ]
-    if len(listed) > LOOKED:
-        drawn = np.random.default_rng(seed).permutation(len(listed))[:LOOKED]
-        listed = [listed[index] for index in sorted(map(int, drawn))]
-    with ThreadPoolExecutor() as pool, quiet():
-        headers = list(pool.map(lambda one: _header(files[one.name]), listed))
-    read = [(one, header) for one, header in zip(listed, headers, strict=True) if header is not None]
-    if not read:
-        return None, []
-    found = Counter((header.height, header.width) for _, header in read)
-    greys = {header.grey for _, header in read}
-    return Sizes(found.most_common(), len(read), len(greys) > 1), list(_misfits(read))
-
-
-def _misfits(read: Sequence[tuple[Odd, Header]]) -> Iterator[Odd]:
-    """Pictures whose size or shape is unlike that of the others."""
-    slimness = median(_slimness(header) for _, header in read)
-    shorter = median(min(header.height, header.width) for _, header in read)
-    for one, header in read:
-        size = f"{header.width}x{header.height}"
-        if min(header.height, header.width) * TINY <= shorter:
-            yield Odd(one.part, one.place, one.name, f"tiny, {size}")
-        elif _slimness(header) >= max(SLIM, 2 * slimness):
-            yield Odd(one.part, one.place, one.name, f"of an odd shape, {size}")
-
-
-def _slimness(header: Header) -> float:
-    return max(header.height, header.width) / max(1, min(header.height, header.width))
-
-
-def _files(data: Dataset) -> dict[str, Listed]:
-    """The picture files by their names, in a folder, an archive or a CSV; none where there are none."""
-    path = Path(str(data.origin.get("path", "")))
-    if data.kind != "pictures" or not data.origin or not path.exists() or not holds_pictures(path):
-        return {}
-    try:
-        return {file.name: file for file in list_files(path, Reading()).files}
-    except HoldfastError:  # it is something else
-        return {}
-
-
-def _header(file: Listed) -> Header | None:
-    try:
-        return read_header(file.path if file.archive is None else file.content())
-    except BadFile:
-        return None

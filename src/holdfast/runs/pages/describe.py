@@ -13,7 +13,8 @@ from ...data.series import Series
 from ...data.sounds import Sounds
 from ...data.table import Table
 from .. import describe, lines
-from ..odd import Sizes, measured
+from ..odd import measured
+from ..sizes import Lengths, Sizes
 from .report import rendered
 from .tiles import Tile, tile
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SAMPLES, CLASSES_DRAWN, LEAST_EACH, MOST_EACH = 120, 20, 4, 8  # tiles of the grid; classes in it; tiles a class
 ODD_DRAWN, SETS_DRAWN, OF_A_SET = 48, 12, 5
 ROWS, FEATURES, RANKED = 5, 40, 100_000  # of a table: rows and columns that are shown, rows that are ranked
-SCATTER = 260  # side of the drawing of sizes
+SCATTER, BINS = 260, 40  # side of the drawing of sizes; bars of that of lengths
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ def page(found: "Description") -> str:
         "grid": grid(data),
         "odd": [_shown(data, one.part, one.place, one.why) for one in found.odd[:ODD_DRAWN]],
         "copies": [(one, copies_of(data, one)) for one in found.copies[:SETS_DRAWN]],
-        "drawn_sizes": spots(found.sizes) if found.sizes else ([], []),
-        "sizes_line": describe.sizes_line(found.sizes) if found.sizes else "",
+        "drawn_sizes": spots(found.sizes) if isinstance(found.sizes, Sizes) else None,
+        "drawn_lengths": bins(found.sizes) if isinstance(found.sizes, Lengths) else None,
         "groups": group_sizes(data),
         "times": times(data),
         "features": features(data),
@@ -91,6 +92,7 @@ def page(found: "Description") -> str:
         "shape": shape_of(data),
         "expected": expected,
         "SCATTER": SCATTER,
+        "BINS": BINS,
     }
     return rendered("describe.html.j2", values, html=True)
 
@@ -171,6 +173,15 @@ def spots(sizes: Sizes) -> tuple[list[Spot], list[tuple[float, int]]]:
         for (x, y), ((height, width), count) in zip(at, sizes.counts, strict=True)
     ]
     return drawn, marks
+
+
+def bins(lengths: Lengths) -> list[tuple[float, float, str]]:
+    """(place, height, words) of each bar of the drawing of lengths, in shares of it."""
+    counts, ends = np.histogram(lengths.seconds, BINS)
+    return [
+        (place / BINS, float(count / counts.max()), f"{low:.2f} to {high:.2f} s: {count:,}")
+        for place, (count, low, high) in enumerate(zip(counts.tolist(), ends[:-1], ends[1:], strict=True))
+    ]
 
 
 def group_sizes(data: Dataset) -> list[tuple[str, int, str]]:
