@@ -99,7 +99,7 @@ def forecast(data: Dataset, model: ModelChoice = "convnet", **how: Unpack[How]) 
         BadShape, BadValue, BadFile, UnknownName: as `train` does for such a model.
     """
     settings, network = plan(data, model, how)
-    held, memory = data_bytes(data, settings), _memory(settings.device)
+    held, memory = data_bytes(data, settings), memory_of(settings.device)
     room = None if memory is None else FULL * memory - PROCESS - held
     wanted = settings.batch_size
     while room is not None and not how.get("batch_size") and settings.batch_size > 1:
@@ -209,7 +209,7 @@ def _random(data: Dataset, settings: Settings) -> Dataset:
     return replace(data, train=part, validation=nothing, test=Sealed(nothing))
 
 
-def _memory(device: str) -> float | None:
+def memory_of(device: str) -> float | None:
     """Bytes that a process of its own could have; None where nobody says."""
     if device.startswith("cuda"):
         free, _ = torch.cuda.mem_get_info(device)

@@ -22,6 +22,7 @@ from .baseline import logistic_regression
 from .calibrating import calibrate
 from .folder import begin
 from .loading import load_shown
+from .memory_plan import memory_line
 from .plan import How, ModelChoice, Precision, check_settings, compile_for, plan, session_for
 from .record import Record
 from .run import LEDGER, MODEL, Run, check_same, data_of, judge, ledger_of
@@ -105,6 +106,8 @@ def train(
     settings.seeds, settings.coverage = seeds, coverage
     lines.say_data(say, data)
     say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
+    if len(data.shape) == 4 and (planned := memory_line(data, network, settings)):
+        say("memory", planned)
     session, stopper = session_for(network, data, settings, callbacks, verbose)
     settings.precision = session.program.precision  # so that resuming does not ask again
     if settings.recipe:
