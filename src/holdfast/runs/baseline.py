@@ -22,7 +22,7 @@ SAMPLES, VALUES = 5000, 4_000_000  # of the training part that it learns from, a
 SIDES = {1: (256,), 2: (16, 16), 3: (6, 6, 6)}  # of series, pictures and volumes, at most
 STRENGTH = 0.1  # C; of 1, 0.1, 0.01 and 0.001 it came first on MNIST, second on the digits, within noise on clothing
 WORK = 6e8  # values times classes times iterations: about two seconds of one core
-POOLED = 256  # samples at once
+POOLED = 2**22  # values at once
 
 
 def logistic_regression(data: Dataset, *, seed: int = 0) -> dict[str, Any]:  # Any: what JSON holds
@@ -82,8 +82,8 @@ def _values(part: Part, indices: NDArray[np.int64] | None, sides: tuple[int, ...
 
 
 def _pooled(part: Part, places: torch.Tensor, sides: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:
-    for begin in range(0, len(places), POOLED):
-        values = part.images[places[begin : begin + POOLED]].float()
+    for some in places.split(max(1, POOLED // math.prod(part.images.shape[1:]))):
+        values = part.images[some].float()
         if sides:
             values = functional.interpolate(values.movedim(-1, 1), size=list(sides), mode="area")
         yield values.flatten(1).numpy()
