@@ -65,6 +65,34 @@ def test_axes_of_length_one_behind_a_volume_do_not_count(tmp_path: Path) -> None
     assert read_voxels(path).shape == (4, 3, 2, 1)
 
 
+def test_what_lies_outside_of_a_scan_is_zero(tmp_path: Path) -> None:
+    values = COUNTED.copy()
+    values[0, 0, 0] = np.nan
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / "a.nii")
+
+    assert_array_equal(read_voxels(tmp_path / "a.nii")[..., 0], COUNTED.T)  # whose first value is 0
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("anatomical.nii", (25, 41, 33, 1)),
+        ("example4d.nii.gz", (24, 96, 128, 2)),
+        ("example_nifti2.nii.gz", (12, 20, 32, 2)),
+        ("resampled_anat_moved.nii", (3, 21, 17, 1)),
+        ("standard.nii.gz", (7, 5, 4, 1)),
+    ],
+)
+def test_real_scans_are_read_at_the_size_that_their_headers_say(name: str, size: tuple[int, ...]) -> None:
+    path = Path(nibabel.__file__).parent / "tests" / "data" / name
+    if not path.is_file():
+        pytest.skip("this nibabel comes without its test data")
+
+    header, voxels = read_header(path), read_voxels(path)
+
+    assert (*header.size, header.channels) == size == voxels.shape
+
+
 def broken(folder: Path) -> dict[str, str]:
     """Files that hold no volume, and why."""
     good = nifti(folder / "good.nii.gz", np.arange(4096).reshape(16, 16, 16), np.eye(4)).read_bytes()

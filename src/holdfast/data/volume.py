@@ -60,7 +60,7 @@ def read_voxels(path: Path) -> Voxels:
     """The volume in a file, (D, H, W, C) float32 as it was stored.
 
     NIfTI is scaled as its header says and turned to the nearest directions of the body: D goes from feet to head, H
-    from back to front, W from left to right.
+    from back to front, W from left to right.  NaN, by which programs mark what lies outside of a scan, becomes 0 there.
 
     Raises:
         BadFile: with the bare reason.
@@ -185,6 +185,8 @@ def _nifti(path: Path) -> tuple[Any, tuple[int, int, int]]:  # Any: an image of 
     """The image, its values not read, and which of its axes goes up, to the front and to the right."""
     nibabel = need("nibabel", extra="volumes")
     image = nibabel.load(path)
+    if not hasattr(image, "affine"):
+        raise BadFile("holds no volume but points of a surface")
     if len(image.shape) > 3:
         image = nibabel.squeeze_image(image)  # of axes of length 1 behind the first three
     axes = nibabel.io_orientation(image.affine)[:, 0]
@@ -198,4 +200,7 @@ def _turned(path: Path) -> NDArray[Any]:  # Any: float32 as nibabel gives it
     nibabel = need("nibabel", extra="volumes")
     image, _ = _nifti(path)
     values = np.asarray(nibabel.as_closest_canonical(image).get_fdata(dtype=np.float32, caching="unchanged"))
+    outside = np.isnan(values)  # of what the scanner saw, once a volume was moved or masked
+    if outside.any() and not outside.all():
+        values = np.where(outside, np.float32(0), values)
     return values.transpose(2, 1, 0, *range(3, values.ndim))
