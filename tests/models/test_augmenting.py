@@ -149,7 +149,8 @@ def formula(
 
     def loss(label: NDArray[np.int64]) -> NDArray[np.float64]:
         target = (1 - smoothing) * np.eye(CLASSES)[label] + smoothing / CLASSES
-        return -weights[label] * (target * log_p).sum(1)
+        found: NDArray[np.float64] = -weights[label] * (target * log_p).sum(1)
+        return found
 
     return float((own * loss(one) + (1 - own) * loss(two)).mean())
 

@@ -21,6 +21,9 @@ class Mixing(Augmenting):
     """Base of those that mix labels, too: given to `fit(augment=[...])`.
 
     Inside a model, where no layer can change labels, they do nothing; training it is refused.
+
+    A sample stays the larger part of what it becomes, so that each pass sees all of them; Keras draws the other half of
+    the shares, too, by which samples change places, and the same pairs come out.
     """
 
     def build(self, *shapes: Shape) -> nn.Module:
@@ -72,8 +75,12 @@ class MixUp(Mixing):
     seed: SeedSetting = seed_setting()
 
     def mix(self, x: Tensor, other: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        own = draws.beta(torch.full(draws.keys.shape, self.alpha, dtype=torch.float64, device=x.device))
+        own = _larger(draws.beta(torch.full(draws.keys.shape, self.alpha, dtype=torch.float64, device=x.device)))
         return torch.lerp(other, x, each(own, x)), own
+
+
+def _larger(share: Tensor) -> Tensor:
+    return torch.maximum(share, 1 - share)
 
 
 def _above_zero(value: float) -> str | None:
@@ -96,7 +103,7 @@ class CutMix(Mixing):
     seed: SeedSetting = seed_setting()
 
     def mix(self, x: Tensor, other: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        side = (1 - draws.beta(draws.uniform(*self.factor) + 1e-6)).sqrt()
+        side = (1 - _larger(draws.beta(draws.uniform(*self.factor) + 1e-6))).sqrt()
         replaced = box(draws, x, side, side)
         return torch.where(replaced, other, x), 1 - replaced.float().mean((1, 2, 3))
 

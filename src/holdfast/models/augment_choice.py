@@ -89,7 +89,7 @@ def for_sounds(samples: Samples, reads: Reads | None, strong: bool) -> Steps:
     """Masks of frequencies are for sounds of one channel."""
     if not strong:
         return RandomTimeShift(0.1), RandomGain(6.0), RandomNoise((15, 50))
-    masks: Steps = (SpecAugment(),) if samples.dim() == 2 else ()
+    masks: Steps = (SpecAugment(1, 0.1),) if samples.dim() == 2 else ()
     return RandomTimeShift(0.15), RandomGain(6.0), RandomNoise((5, 40)), *masks, MIXED
 
 

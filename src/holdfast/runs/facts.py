@@ -14,6 +14,7 @@ from ..evaluate import Score, calibration, wilson
 from ..models import BaseModel, Unknown
 from ..training import get_optimizer
 from .again import command_of, crossval_command, crossval_python, python_of
+from .augmented import augmented_of
 from .lines import recipe_line
 from .pages.told import Baseline, Confidence, CrossvalFacts, DataFacts, Facts, Making, ModelFacts, PartFacts, Picture
 from .record import Record, Settings
@@ -58,6 +59,7 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
         measured=measured,
         mistakes=mistakes,
         samples=samples,
+        augmented=augmented_of(run.model, data, record.settings),
     )
 
 

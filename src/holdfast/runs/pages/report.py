@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...evaluate import Report
 from .. import formats
-from . import diagrams, drawing
+from . import diagrams, drawing, lines
 from .plain import plain
 from .told import Confidence, CrossvalFacts, Facts
 from .words import flatters, looks_out_of_fold, run_words, shared_words
@@ -127,6 +127,10 @@ def templates(*, html: bool) -> "jinja2.Environment":
         "whole_percent": lambda share: f"{math.floor(100 * share)} %",
     }
     environment.globals |= {
+        "limits": lines.limits,
+        "lines": lines.lines,
+        "LINE_WIDE": lines.WIDE,
+        "LINE_HIGH": lines.HIGH,
         "SKIPPED_SHOWN": SKIPPED_SHOWN,
         "PICTURE_PX": PICTURE_PX,
         "SAMPLE_PX": SAMPLE_PX,
