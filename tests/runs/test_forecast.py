@@ -1,5 +1,6 @@
 """What a training would take: by arithmetic, and by steps on noise."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,10 +10,12 @@ import torch
 from holdfast import Sequential
 from holdfast.core import BadShape
 from holdfast.data import from_arrays
+from holdfast.data.rows import Mapped, Rows
 from holdfast.layers import Dense, Flatten, Input
 from holdfast.runs import forecast as module
-from holdfast.runs.forecast import PROCESS, Forecast, data_bytes, forecast
+from holdfast.runs.forecast import PROCESS, Forecast, data_bytes, fetch_seconds, forecast
 from holdfast.runs.plan import plan, session_for
+from holdfast.runs.record import Settings
 
 from .small import CLASSES, in_memory, with_dropout
 
@@ -46,8 +49,8 @@ def test_a_batch_is_chosen_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     data = from_arrays(random.integers(0, 256, (80, 96, 96, 1), np.uint8), [0, 1] * 40)
     roomy = forecast(data, "convnet", device="cpu")
-    monkeypatch.setattr(module, "EVALUATION_BATCH", 1)
-    monkeypatch.setattr(module, "_memory", lambda device: (PROCESS + roomy.data + roomy.step / 30) / module.FULL)
+    monkeypatch.setattr(module, "judged_at_once", lambda model: 1)
+    monkeypatch.setattr(module, "memory_of", lambda device: (PROCESS + roomy.data + roomy.step / 30) / module.FULL)
 
     tight = forecast(data, "convnet", device="cpu")
 
@@ -58,13 +61,37 @@ def test_a_batch_is_chosen_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_batch_that_is_given_stays_and_may_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_memory", lambda device: 1e6)
+    monkeypatch.setattr(module, "memory_of", lambda device: 1e6)
 
     found = forecast(in_memory(), "dense", batch_size=16, epochs=1, device="cpu")
 
     assert (found.batch_size, found.fits) == (16, False)
-    assert str(found).startswith("does not fit: 50")
-    assert "of 1 MB at batch 16" in str(found)
+    assert str(found) == "does not fit: 500 MB of 1 MB at batch 16"
+
+
+def test_what_does_not_fit_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def measured(data: object, network: object, settings: Settings) -> tuple[float, float]:
+        tried.append(settings.batch_size)
+        return 1.0, 1.0
+
+    monkeypatch.setattr(module, "measure", measured)
+    monkeypatch.setattr(module, "judged_at_once", lambda model: 1)
+    data = in_memory()
+    settings, network = plan(data, "convnet", {"device": "cpu", "batch_size": 64})
+    room = module.step_bytes(network, module.replace_batch(settings, 16))
+    monkeypatch.setattr(
+        module, "memory_of", lambda device: (PROCESS + data_bytes(data, settings) + room + 9) / module.FULL
+    )
+
+    found = forecast(data, "convnet", device="cpu", batch_size=64)
+    monkeypatch.setattr(module, "memory_of", lambda device: 1.0)
+    nothing = forecast(data, "convnet", device="cpu", batch_size=64)
+
+    assert tried == [16]
+    assert found.step_seconds == 4.0  # as many times as the batch is larger
+    assert math.isnan(nothing.step_seconds)
 
 
 def test_nothing_is_said_of_memory_that_nobody_knows() -> None:
@@ -108,3 +135,13 @@ def test_a_model_may_be_any() -> None:
     model = Sequential([Input((6, 6, 1)), Flatten(), Dense(CLASSES, activation="softmax")])
 
     assert forecast(in_memory(), model, epochs=1, device="cpu").parameters == 111
+
+
+def test_samples_in_memory_need_no_fetching_and_others_do() -> None:
+    data = in_memory()
+    array = data.train.images[:].numpy()
+    stored = replace(data.train, images=Rows(Mapped(array), np.arange(len(array))))
+
+    assert fetch_seconds(data.train) == 0
+    assert fetch_seconds(stored) > 0
+    assert data_bytes(replace(data, train=stored), plan(data, "dense", {"device": "cpu"})[0]) == 0

@@ -16,7 +16,7 @@ from ..data import Dataset, Part
 from ..data.memory import free_memory
 from ..data.sealed import Sealed
 from ..models import BaseModel, Fitting
-from ..models.fitting import EVALUATION_BATCH, judged_at_once
+from ..models.fitting import judged_at_once
 from ..models.summary import BYTES
 from ..training import evaluate, get_optimizer, precision_for, train
 from ..training.events import StepEnd
@@ -27,7 +27,8 @@ from .record import Settings
 
 PROCESS = 5e8  # bytes of Python, torch and the libraries of the report: what `holdfast train digits` has resident
 FULL = 0.9  # of the memory; the rest is for what nobody counted
-BATCHES, WARM, LEAST, SECONDS = 4, 2, 3, 1.5  # of random samples; steps not timed, timed at least, and for how long
+BATCHES, WARM, LEAST, SECONDS = 2, 2, 3, 1.5  # of random samples; steps not timed, timed at least, and for how long
+FETCHED = 256  # samples at once
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Forecast:
         data: bytes of the samples, and of the copies that training makes of them.
         step: bytes of weights, gradients, and what a batch leaves for the backward pass.
         memory: bytes that there are for all of it; None where the system does not say.
-        step_seconds: of one step, the median of several.
+        step_seconds: of one step, the median of several; NaN where not even one sample a batch fits, as are the others.
         epoch_seconds: of a pass over the training part, and of judging the validation part after it.
         smaller: whether the batch is smaller than the recipe's, to fit.
     """
@@ -78,11 +79,11 @@ class Forecast:
 
     def __str__(self) -> str:
         of = "" if self.memory is None else f" of {size(self.memory)}"
-        took = f"about {duration(self.epoch_seconds)} an epoch"
-        took += f", {duration(self.seconds)} for {lines.counted(self.epochs, 'epoch')}"
         if not self.fits:
-            return f"does not fit: {size(self.needed)}{of} at batch {self.batch_size:,}; {took} on a larger machine"
-        return f"fits: {size(self.needed)}{of} at batch {self.batch_size:,}; {took}"
+            return f"does not fit: {size(self.needed)}{of} at batch {self.batch_size:,}"
+        took = f"about {duration(self.epoch_seconds)} an epoch, {duration(self.seconds)}"
+        epochs = lines.counted(self.epochs, "epoch")
+        return f"fits: {size(self.needed)}{of} at batch {self.batch_size:,}; {took} for {epochs}"
 
 
 def forecast(data: Dataset, model: ModelChoice = "convnet", **how: Unpack[How]) -> Forecast:
@@ -101,12 +102,16 @@ def forecast(data: Dataset, model: ModelChoice = "convnet", **how: Unpack[How]) 
     settings, network = plan(data, model, how)
     held, memory = data_bytes(data, settings), memory_of(settings.device)
     room = None if memory is None else FULL * memory - PROCESS - held
-    wanted = settings.batch_size
-    while room is not None and not how.get("batch_size") and settings.batch_size > 1:
-        if step_bytes(network, settings) <= room:
-            break
-        settings = replace_batch(settings, settings.batch_size // 2)
-    step_seconds, sample_seconds = measure(data, network, settings)
+    wanted, tried = settings.batch_size, settings
+    while room is not None and tried.batch_size > 1 and step_bytes(network, tried) > room:
+        tried = replace_batch(tried, tried.batch_size // 2)
+    settings = settings if how.get("batch_size") else tried
+    fetching = fetch_seconds(data.train)
+    step_seconds = sample_seconds = math.nan
+    if room is None or step_bytes(network, tried) <= room:  # or trying it would take the memory that is not there
+        step_seconds, sample_seconds = measure(data, network, tried)
+    step_seconds *= settings.batch_size / tried.batch_size
+    step_seconds = max(step_seconds, settings.batch_size * fetching)  # one thread trains while another fetches
     steps = -(-len(data.train) // settings.batch_size)
     return Forecast(
         model=settings.model,
@@ -119,7 +124,7 @@ def forecast(data: Dataset, model: ModelChoice = "convnet", **how: Unpack[How]) 
         step=step_bytes(network, settings),
         memory=memory,
         step_seconds=step_seconds,
-        epoch_seconds=steps * step_seconds + len(data.validation) * sample_seconds,
+        epoch_seconds=steps * step_seconds + len(data.validation) * max(sample_seconds, fetching),
         smaller=settings.batch_size < wanted,
     )
 
@@ -147,7 +152,7 @@ def step_bytes(network: BaseModel, settings: Settings) -> int:
     """Of a training step, or of judging a larger batch after it, whichever takes more."""
     summary = network.summary()
     slots = len(get_optimizer(settings.optimizer).slots([]))
-    judged = max(settings.batch_size, min(EVALUATION_BATCH, judged_at_once(network)))
+    judged = max(settings.batch_size, judged_at_once(network))
     seen = math.prod(network.inputs[0].shape)
     judging = BYTES * ((2 + slots) * summary.parameters + judged * (seen + 2 * summary.widest))
     return max(summary.training_bytes(settings.batch_size, slots), judging)
@@ -163,6 +168,18 @@ def measure(data: Dataset, network: BaseModel, settings: Settings) -> tuple[floa
         program = replace(program, precision=precision_for(session.state, program, session.batches, flops=flops))
     session = replace(session, program=program)
     return _step_seconds(session), _sample_seconds(session)
+
+
+def fetch_seconds(part: Part) -> float:
+    """Of one sample that is not in memory, by fetching some from three places of the training part; 0 of others."""
+    if isinstance(part.images, Tensor):
+        return 0.0
+    taken, many = [], min(FETCHED, len(part))
+    for start in np.linspace(0, len(part) - many, 3).astype(int).tolist():
+        began = time.perf_counter()
+        part.images[start : start + many]
+        taken.append(time.perf_counter() - began)
+    return median(taken) / many
 
 
 def _step_seconds(session: Fitting) -> float:
