@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadFile
-from .image import Header, decode_known, fitted, quiet, read_header
+from .image import DRAFT_PX, Header, decode, decode_known, draft_side, fitted, quiet, read_header
 from .kept import Arrays, Columns, open_for_writing
 from .listing import Listed
 from .near import draw_thumbnail
@@ -106,8 +106,11 @@ def decode_rows(task: Task, pairs: Sequence[tuple[int, int]], arrays: Arrays) ->
 
 def _decode(file: Listed, reads: Pictures, arrays: Arrays, row: int) -> Outcome:
     try:
-        picture, known = decode_known(file.content(), reads.channels, reads.size)
+        content = file.content()
+        picture, known = decode_known(content, reads.channels, reads.size)
         arrays["pictures"][row] = fitted(picture, reads.size, reads.interpolation, reads.fit)
+        if arrays["small"].size and draft_side(reads.size) > DRAFT_PX:
+            picture = decode(content, reads.channels, (1, 1))  # near copies are the same ones at every size
     except BadFile as error:
         return str(error)
     if arrays["small"].size:

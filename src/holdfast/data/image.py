@@ -1,6 +1,5 @@
 """One picture from one file: the only decoder, so that training and predict see the same pixels for the same bytes."""
 
-import re
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from torch.nn import functional as F
 
 from ..core import BadFile, BadShape, BadValue, HoldfastError
 from .digests import digest
+from .jpeg import HEAD, jpeg_header, jpeg_parts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,18 +33,10 @@ FITS: tuple[Fit, ...] = ("stretch", "fit", "crop")
 PADDING = 127  # of 255: in the middle, so that bars at the edges say least
 SWAPS_SIDES = (5, 6, 7, 8)  # the EXIF orientations that turn a picture by a quarter
 ORIENTATION = 0x0112
-DRAFT_PX = 256  # a JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as no side falls below this
+SMALLEST_SHARE = 7 / 8  # of the sides that are asked for: so small a JPEG may be decoded; scaling blurs more than that
+DRAFT_PX = 196  # and not below this, which is enough for 224: so up to that size all begin with the same pixels
 LARGEST_FILE = 2**30
 VERSION = 1  # of what is decoded from the same bytes; the caches of other versions are not used
-
-# Inside the compressed data of a JPEG 0xFF is followed by a stuffed zero or a restart, or ends it with a marker.
-SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
-AFTER_SCAN = (0xC4, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE, *range(0xE0, 0xF0))
-WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
-METADATA = (0xFE, *range(0xE1, 0xEE), 0xEF)  # comments, EXIF, colour profiles; JFIF (E0) and Adobe (EE) say the colours
-RESTART = re.compile(rb"\xff[\xd0-\xd7]")
-HOLE = bytes(1024)
-STANDARD_TABLE = bytes.fromhex("00010501010101010100000000000000") + bytes(range(12))  # of ITU T.81, K.3
 
 
 def read_image(
@@ -105,6 +97,9 @@ def content_of(path: Path) -> bytes:
 
 def read_header(content: Path | bytes) -> Header:
     """The header alone; a file that passes may still be truncated.  Raises BadFile with the bare reason."""
+    with suppress(OSError), _file(content) as file:
+        if (frame := jpeg_header(file.read(HEAD))) is not None:
+            return Header(frame.height, frame.width, frame.mode == "L")
     with _opened(content) as image:
         width, height = image.size
         # Pillow turns TIFF itself; for PNG without EXIF before the pixels it would decode them all to look behind them.
@@ -119,9 +114,8 @@ def decode(content: Path | bytes, channels: int, size: Size | None = None) -> "I
     Args:
         content: of a file, or its path.
         channels: 1 or 3.
-        size: (H, W) of what becomes of it.  A JPEG comes at 1/2, 1/4 or 1/8 where that is enough for this size and for
-            `DRAFT_PX`: so up to that side all sizes begin with the same pixels, and near copies look the same at each.
-            None: the whole picture.
+        size: (H, W) of what becomes of it.  A JPEG comes at 1/2, 1/4 or 1/8 where that is enough for this size, see
+            `draft_side`.  None: the whole picture.
 
     Raises:
         BadFile: with the bare reason.
@@ -139,16 +133,27 @@ def decode_known(content: bytes, channels: int, size: Size | None = None) -> "tu
     return picture, digest(*(parts or [f"{picture.size}".encode(), picture.convert("RGB").tobytes()]))
 
 
+def draft_side(size: Size) -> int:
+    """The least side in pixels with which a JPEG may be decoded that becomes a picture of this size."""
+    return max(DRAFT_PX, int(SMALLEST_SHARE * max(size)))
+
+
 def _decoded(content: bytes, channels: int, size: Size | None) -> "tuple[Image.Image, list[bytes]]":
     """The picture, and what tells it from others if it is a JPEG."""
     from PIL import Image, ImageOps
 
+    mode: Literal["L", "RGB"] = "L" if channels == 1 else "RGB"
+    if (frame := jpeg_header(content)) is not None:
+        picture = frame.decoded(content, draft_side(size) if size else max(frame.height, frame.width))
+        if picture is not None:  # else whoever reads it the long way can say why
+            parts = jpeg_parts(content)
+            return picture if picture.mode == mode else picture.convert(mode), [b"JPEG 1", *parts]
     with _opened(content) as image:
         if size is not None:
-            side = max(DRAFT_PX, *size)
+            side = draft_side(size)
             image.draft(None, (side, side))
         image.load()
-        parts = _jpeg_parts(content) if image.format in ("JPEG", "MPO") else []
+        parts = jpeg_parts(content) if image.format in ("JPEG", "MPO") else []
         if image.format == "PNG":
             _check_png(content)
         if (orientation := image.getexif().get(ORIENTATION, 1)) != 1:
@@ -160,8 +165,7 @@ def _decoded(content: bytes, channels: int, size: Size | None) -> "tuple[Image.I
             upright = upright.convert("RGBA")
             upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
         told = [f"JPEG {orientation}".encode(), *parts] if parts else []
-        mode = "L" if channels == 1 else "RGB"
-        return (upright if image.format == "JPEG" and upright.mode == mode else upright.convert(mode)), told
+        return upright.convert(mode), told
 
 
 def fitted(
@@ -211,10 +215,10 @@ def _scaled(picture: "Image.Image", size: Size, interpolation: str) -> NDArray[n
     if picture.mode != "RGB" or interpolation != "bilinear":
         return np.array(picture.resize((width, height), Image.Resampling[interpolation.upper()])).reshape(*size, -1)
     # torch computes the same as Pillow, to a level of 255, in a third of the time.
-    pixels = np.frombuffer(bytearray(picture.tobytes("raw", "RGBX")), np.uint8)
-    planes = torch.from_numpy(pixels).view(1, picture.height, picture.width, 4).permute(0, 3, 1, 2)
+    pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+    planes = pixels.view(1, picture.height, picture.width, 3).permute(0, 3, 1, 2)
     scaled = F.interpolate(planes, size, mode="bilinear", antialias=True)
-    return np.ascontiguousarray(scaled[0, :3].permute(1, 2, 0).numpy())
+    return np.ascontiguousarray(scaled[0].permute(1, 2, 0).numpy())
 
 
 def _window(size: tuple[int, int], shape: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -293,44 +297,6 @@ def _check_png(content: bytes) -> None:
         if not sound and kind[:1].isupper():  # the others, such as comments, do not matter
             raise BadFile(f"damaged: wrong checksum of its {kind.decode('latin-1')}")
         place = end + 4
-
-
-def _jpeg_parts(content: bytes) -> list[bytes]:
-    """All segments of the first picture in a JPEG but for its metadata, and the compressed data.
-
-    Source: ITU T.81, B.1.1.
-
-    Raises:
-        BadFile: there is what no encoder writes; Pillow passes over it in silence, and gives grey or noise.
-    """
-    found, place, standard, restarts = [], 2, False, False
-    while place + 4 <= len(content) and content[place] == 0xFF:
-        kind = content[place + 1]
-        if kind == 0xD9:
-            break
-        if kind == 0xFF or kind in WITHOUT_LENGTH:
-            place += 1 if kind == 0xFF else 2
-            continue
-        end = place + 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-        segment = content[place:end]
-        standard |= kind == 0xC4 and STANDARD_TABLE in segment
-        restarts |= kind == 0xDD and segment[4:6] != b"\0\0"
-        if kind == 0xE0:
-            found.append(segment[:9])  # of JFIF that it is there, not its resolution
-        elif kind not in METADATA:
-            found.append(segment)
-        place = end
-        if kind != 0xDA:
-            continue
-        stop = SCAN_END.search(content, place)
-        place = stop.start() if stop else len(content)
-        scan = content[end:place]
-        if stop and content[place + 1] not in AFTER_SCAN:
-            raise BadFile("damaged: its compressed data breaks off")
-        if (not restarts and RESTART.search(scan)) or (standard and HOLE in scan):
-            raise BadFile("damaged: its compressed data is none of a JPEG")
-        found.append(scan)
-    return found
 
 
 def _grey(image: "Image.Image") -> bool:

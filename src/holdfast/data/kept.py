@@ -105,7 +105,7 @@ class Writing:
 
     def __init__(self, path: Path, columns: Columns, room: int) -> None:
         self.path, self.columns, self.room, self.rows = path, columns, room, room
-        self.arrays = _mapped(path, columns, room, room, "r+")
+        self.arrays = open_for_writing(path, columns, room)
 
     def end(self) -> None:
         """Writes what it is, and lets go of it."""
@@ -118,7 +118,7 @@ class Writing:
 
 def open_for_writing(path: Path, columns: Columns, room: int) -> Arrays:
     """The arrays of a file that another process is writing."""
-    return _mapped(path, columns, room, room, "r+")
+    return {name: np.asarray(array) for name, array in _mapped(path, columns, room, room, "r+").items()}
 
 
 def stamps_of(files: Sequence[Listed]) -> NDArray[np.uint64]:

@@ -55,11 +55,11 @@ def draw_thumbnail(picture: "Image.Image", grey: NDArray[np.uint8], colour: NDAr
     """Writes the thumbnail of a picture into `grey` (s, s), and its mean colour into `colour` (C,)."""
     from PIL import Image
 
-    small = np.asarray(picture.resize(grey.shape, Image.Resampling.BOX, reducing_gap=1.0), np.float32).reshape(
-        *grey.shape, -1
-    )
-    grey[:] = np.rint(small.mean(2))
-    colour[:] = small.mean((0, 1))
+    small = picture.resize(grey.shape, Image.Resampling.BOX, reducing_gap=1.0)
+    rows = np.frombuffer(small.tobytes(), np.uint8).reshape(grey.size, -1).astype(np.float32)
+    bands = rows.shape[1]
+    grey[:] = np.rint(rows @ np.full(bands, 1 / bands, np.float32)).reshape(grey.shape)
+    colour[:] = np.full(grey.size, 1 / grey.size, np.float32) @ rows
 
 
 def thumbnails_of(images: NDArray[np.generic]) -> Thumbnails | None:
