@@ -50,7 +50,7 @@ def test_a_batch_is_chosen_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     data = from_arrays(random.integers(0, 256, (80, 96, 96, 1), np.uint8), [0, 1] * 40)
     roomy = forecast(data, "convnet", device="cpu")
     monkeypatch.setattr(module, "judged_at_once", lambda model: 1)
-    monkeypatch.setattr(module, "memory_of", lambda device: (PROCESS + roomy.data + roomy.step / 30) / module.FULL)
+    monkeypatch.setattr(module, "memory_of", lambda device: (PROCESS + roomy.data + roomy.step / 30 + 99) / module.FULL)
 
     tight = forecast(data, "convnet", device="cpu")
 
@@ -66,7 +66,7 @@ def test_a_batch_that_is_given_stays_and_may_not_fit(monkeypatch: pytest.MonkeyP
     found = forecast(in_memory(), "dense", batch_size=16, epochs=1, device="cpu")
 
     assert (found.batch_size, found.fits) == (16, False)
-    assert str(found) == "does not fit: 500 MB of 1 MB at batch 16"
+    assert str(found) == "does not fit: 501 MB of 1 MB at batch 16"
 
 
 def test_what_does_not_fit_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def test_what_does_not_fit_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None
     settings, network = plan(data, "convnet", {"device": "cpu", "batch_size": 64})
     room = module.step_bytes(network, module.replace_batch(settings, 16))
     monkeypatch.setattr(
-        module, "memory_of", lambda device: (PROCESS + data_bytes(data, settings) + room + 9) / module.FULL
+        module, "memory_of", lambda device: (PROCESS + data_bytes(data, settings) + room + 99) / module.FULL
     )
 
     found = forecast(data, "convnet", device="cpu", batch_size=64)

@@ -70,7 +70,7 @@ class Forecast:
 
     @property
     def fits(self) -> bool:
-        return self.memory is None or self.needed <= self.memory
+        return self.memory is None or self.needed <= FULL * self.memory
 
     @property
     def seconds(self) -> float:
