@@ -9,6 +9,7 @@ from holdfast.data import load
 from holdfast.data.load import NAMES
 
 DEMOS = {
+    "demo:series": ("series", (128, 2)),
     "demo:sounds": ("sounds", (4000,)),
     "demo:table": ("table", (12,)),
     "demo:volumes": ("volumes", (16, 16, 16, 1)),
