@@ -11,6 +11,8 @@ from ..layers import (
     Flatten,
     Input,
     Layer,
+    LayerNormalization,
+    LogMelSpectrogram,
     MaxPooling2D,
     Normalization,
     Rescaling,
@@ -19,6 +21,7 @@ from ..layers import (
 )
 from .model import BaseModel, Sequential
 from .ready_series import features_net, series_net
+from .ready_sounds import wave_net
 from .ready_tables import table_net
 from .ready_volumes import LEFT as VOXELS_LEFT
 from .ready_volumes import volume_net
@@ -27,6 +30,7 @@ SMALLEST = 6  # side of a picture that leaves anything to convolve
 SMALL = 16  # pictures with a side below this get a net of their own, or nothing would be left of them
 LARGE = 96  # pictures with no side below this are first seen at every second pixel, at a quarter of the cost
 LEFT = 5  # pooling goes on while a side is longer than this
+SCALING = (Normalization, Rescaling, SeriesNormalization)  # what a dense twin keeps, too
 
 
 def convnet(shape: Shape, classes: int, *, front: Layer | None = None, seed: int = 0) -> Sequential:
@@ -92,13 +96,17 @@ def dense_twin(model: BaseModel) -> Sequential:
     It shows what convolutions are worth: (784 -> 42 -> 10) with 33,400 parameters beside the convnet's 33,194.
 
     Args:
-        model: takes one input and gives one row of class probabilities; its first rescaling or normalization is kept.
+        model: takes one input and gives one row of class probabilities; its first rescaling or normalization is kept,
+            and the spectrogram of a model that listens.
     """
     if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.outputs[0].shape) != 1:
         raise BadValue(f"dense_twin: takes a model with one input and one row of outputs, not {model.name!r}.")
     shape, (classes,) = model.inputs[0].shape, model.outputs[0].shape
-    front = [layer for layer in model.layers if isinstance(layer, (Rescaling, Normalization, SeriesNormalization))][:1]
-    hidden = max(1, round((model.count_params() - classes) / (math.prod(shape) + 1 + classes)))
+    pictures = [layer for layer in model.layers if isinstance(layer, LogMelSpectrogram)][:1]
+    scaling = [layer for layer in model.layers if isinstance(layer, SCALING)][:1]
+    front = [*pictures, *(scaling or [layer for layer in model.layers[:1] if isinstance(layer, LayerNormalization)])]
+    seen = math.prod(pictures[0].out_shape(shape) if pictures else shape)
+    hidden = max(1, round((model.count_params() - classes) / (seen + 1 + classes)))
     layers: list[Layer] = [Flatten(), Dense(hidden, activation="relu"), Dense(classes, activation="softmax")]
     return Sequential([Input(shape), *front, *layers], name=f"{model.name or 'model'}_dense_twin", seed=model.seed)
 
@@ -112,3 +120,4 @@ ready_made: Registry[Callable[..., BaseModel]] = Registry("model")
 ready_made.add("convnet", convnet)
 ready_made.add("dense", dense)
 ready_made.add("features", features_net)
+ready_made.add("convnet1d", wave_net)

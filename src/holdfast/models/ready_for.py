@@ -3,11 +3,13 @@
 from ..data import Dataset
 from ..data.rows import some
 from ..data.series import Series
+from ..data.sounds import Sounds
 from ..data.table import Table
 from ..layers import Layer, Normalization
 from .model import BaseModel
-from .ready import ready_made
+from .ready import dense_twin, ready_made
 from .ready_series import features_front, series_front, series_net
+from .ready_sounds import sound_net, wave_net
 from .ready_tables import table_front, table_net
 
 
@@ -15,8 +17,8 @@ def ready_for(name: str, data: Dataset, *, seed: int = 0) -> BaseModel:
     """The ready-made model of this name for such data.
 
     Args:
-        name: "convnet" or "dense"; of series and sounds "features", too.  Tables, where nothing lies beside anything,
-            have the dense net only.
+        name: "convnet" or "dense"; of series and sounds "features", of sounds "convnet1d", too.  Tables, where nothing
+            lies beside anything, have the dense net only.
         data: whose training part the front end is fitted on.
         seed: of the model.
 
@@ -31,6 +33,9 @@ def ready_for(name: str, data: Dataset, *, seed: int = 0) -> BaseModel:
     if name == "features" and len(shape) < 3:
         front: Layer = features_front(some(data.train.images), masked=masked)
         return ready_made[name](shape, classes, front=front, masked=masked, seed=seed)
+    if isinstance(data.reads, Sounds):
+        net = (wave_net if name == "convnet1d" else sound_net)(shape, classes, rate=data.reads.rate, seed=seed)
+        return dense_twin(net) if name == "dense" else net
     if len(shape) == 2:
         front = series_front(some(data.train.images), masked=masked)
         if name == "convnet":
