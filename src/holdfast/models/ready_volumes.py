@@ -1,7 +1,7 @@
 """The ready-made model for volumes: convolutions in three dimensions."""
 
 from ..core import BadShape
-from ..layers import Conv3D, Dense, GlobalMaxPooling3D, Input, Layer, MaxPooling3D, Normalization, Shape
+from ..layers import Conv3D, Dense, Flatten, Input, Layer, MaxPooling3D, Normalization, Shape
 from .model import Sequential
 
 LARGE = 48  # sides from which on a volume is first seen at every second voxel, at an eighth of the cost
@@ -33,5 +33,6 @@ def volume_net(shape: Shape, classes: int, *, front: Layer | None = None, seed: 
         layers += [Conv3D(filters, 3, strides, padding="same", activation="relu"), MaxPooling3D(pools)]
         sides = tuple(-(-side // stride) // pool for side, stride, pool in zip(sides, strides, pools, strict=True))
     layers.append(Conv3D(min(2 * filters, MOST), 3, padding="same", activation="relu"))
-    layers += [GlobalMaxPooling3D(), Dense(64, activation="relu"), Dense(classes, activation="softmax")]
+    # As GlobalMaxPooling3D, which TF.js lacks.
+    layers += [MaxPooling3D(sides), Flatten(), Dense(64, activation="relu"), Dense(classes, activation="softmax")]
     return Sequential([Input(shape), *layers], name="convnet", seed=seed)
