@@ -4,15 +4,23 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import holdfast
 from holdfast.core import BadValue
-from holdfast.data import Batch, RandomShift
+from holdfast.data import Batch, RandomShift, from_arrays, load
 from holdfast.layers import MixUp, RandomFlip
 from holdfast.runs.again import command_of, python_of
+from holdfast.runs.augmented import PASSES, SHOWN, augmented_of
 from holdfast.runs.lines import recipe_line
+from holdfast.runs.pages.lines import HIGH, WIDE, limits, lines
+from holdfast.runs.pages.report import report
+from holdfast.runs.pages.told import Augmented
+from holdfast.runs.plan import session_for
 from runs.small import arrays, train
+from runs.test_report import facts
 
 BY_RECIPE: dict[str, Any] = {"optimizer": None, "learning_rate": None, "patience": None, "epochs": 2}
 
@@ -78,8 +86,84 @@ def test_what_no_run_can_keep_is_refused_before_any_folder(tmp_path: Path) -> No
 
 
 def test_a_cross_validation_takes_it(tmp_path: Path) -> None:
-    data = holdfast.data.from_arrays(*arrays(), test=0.2)
+    data = from_arrays(*arrays(), test=0.2)
 
     found = holdfast.cross_validate("dense", data, cv=2, epochs=1, augment="light", out=tmp_path, verbose=0)
 
     assert found.record.settings.augment == "light"
+
+
+def page_of(run: holdfast.Run) -> str:
+    return (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+def section_of(page: str) -> str:
+    """The section on augmentation; "" where there is none."""
+    _, found, rest = page.partition('<section id="augmented"')
+    return found and rest.partition("</section>")[0]
+
+
+def test_the_report_shows_samples_as_the_first_passes_changed_them(tmp_path: Path) -> None:
+    light = section_of(page_of(train(tmp_path / "a", augment="light", epochs=1)))
+    strong = section_of(page_of(train(tmp_path / "b", augment="strong", epochs=1)))
+
+    assert light.count("<img") == strong.count("<img") == SHOWN * (1 + PASSES)
+    assert len(set(light.split('src="data:image/png;base64,')[1:])) > SHOWN * PASSES
+    assert "Mixed samples" not in light
+    assert "Mixed samples" in strong
+    assert "100 % " in strong
+
+
+def test_where_nothing_is_changed_the_report_has_no_such_section(tmp_path: Path) -> None:
+    page = page_of(train(tmp_path / "a", augment="none", epochs=1))
+
+    assert section_of(page) == ""
+    assert 'href="#augmented"' not in page
+
+
+@pytest.mark.parametrize("channels", [1, 5])
+def test_sounds_and_series_are_shown_as_lines(channels: int) -> None:
+    wave = np.random.default_rng(0).normal(size=(400, channels)).astype(np.float32)
+    shown = Augmented("<a>.wav", "<yes>", wave, [wave, 2 * wave], ["60 % yes, 40 % no", ""])
+
+    section = section_of(report(facts(augmented=[shown])))
+
+    assert section.count("<polyline") == 3 * min(channels, 3)
+    assert 'aria-label="&lt;yes&gt;, pass 2"' in section
+    assert "60 % yes, 40 % no" in section
+    assert "Mixed samples" in section
+
+
+def test_rows_of_numbers_are_not_shown(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+
+    run = train(tmp_path / "a", from_arrays(x, np.arange(60) % 3), model="dense", augment="light", epochs=1)
+
+    assert section_of(page_of(run)) == ""
+
+
+def test_what_is_shown_is_what_the_passes_drew(tmp_path: Path) -> None:
+    run, data = train(tmp_path / "a", augment="light", epochs=1), load(tmp_path / "small.npz")
+
+    shown = augmented_of(run.model, data, run.record.settings)
+
+    names = list(data.train.names)
+    session, _ = session_for(run.model, data, run.record.settings, (), 0)
+    assert session.batches.augment is not None
+    place = torch.tensor([names.index(shown[0].name)])
+    batch = Batch((data.train.images[place],), (data.train.labels[place],))
+    for number in range(PASSES):
+        drawn = session.batches.augment(batch, place, session.batches.seed, number).inputs[0][0]
+        np.testing.assert_array_equal(shown[0].drawn[number], drawn.numpy())
+
+
+def test_lines_keep_the_least_and_the_largest_of_many_steps() -> None:
+    wave = np.zeros((10 * WIDE, 1))
+    wave[123], wave[777] = 1, -1
+
+    (points,) = lines(wave, *limits([wave]))
+
+    heights = [float(point.split(",")[1]) for point in points.split()]
+    assert len(heights) == 2 * WIDE
+    assert (min(heights), max(heights)) == (0, HIGH)
+    assert limits([np.zeros((3, 1))]) == (-1, 1)
