@@ -135,6 +135,8 @@ class RandomSwap(Augmenting):
 
     def change(self, x: Tensor, draws: Draws) -> Tensor:
         partner = draws.order()
-        columns = self.widths or (1,) * x.shape[1]
-        swapped = draws.take(len(columns)) < self.rate
-        return torch.where(swapped.repeat_interleave(torch.tensor(columns, device=x.device), 1), x[partner], x)
+        swapped = draws.take(len(self.widths or x[0])) < self.rate
+        if self.widths is not None:
+            columns = zip(swapped.unbind(1), self.widths, strict=True)
+            swapped = torch.cat([column[:, None].expand(-1, width) for column, width in columns], 1)
+        return torch.where(swapped, x[partner], x)

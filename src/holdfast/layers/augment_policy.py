@@ -43,8 +43,8 @@ def grey(x: Tensor) -> Tensor:
     """Brightness, (n, 1, H, W)."""
     if x.shape[1] == 1:
         return x
-    red, green, blue = (one * share for one, share in zip(x.split(1, 1), GREY, strict=True))
-    return red + green + blue
+    red, green, blue = x.unbind(1)
+    return (red * GREY[0] + green * GREY[1] + blue * GREY[2]).unsqueeze(1)
 
 
 def _blend(other: Tensor, x: Tensor, factor: Tensor) -> Tensor:

@@ -63,7 +63,9 @@ def warp(
     if fill_mode == "wrap":
         # One more pixel around, of the other side; then places are counted around.
         x = F.pad(x, (1, 1, 1, 1), mode="circular")
-        grid = (torch.remainder(grid + 1, 2) - 1) * grid.new_tensor([width / (width + 2), height / (height + 2)])
+        grid = torch.remainder(grid + 1, 2) - 1
+        grid[..., 0] *= width / (width + 2)
+        grid[..., 1] *= height / (height + 2)
     if fill_value and fill_mode == "constant":
         x = x - fill_value
     found = F.grid_sample(x, grid, interpolation, FILL_MODES[fill_mode], align_corners=False)
@@ -316,7 +318,9 @@ class RandomErasing(Augmenting):
         low, high = self.value_range
         if self.fill_value is None:
             return torch.where(covered, (draws.noise(x.shape[1:]) * high).clamp_(low, high).to(x.dtype), x)
-        filling = x.new_tensor(self.fill_value).clamp(low, high)
+        values = self.fill_value if isinstance(self.fill_value, tuple) else (self.fill_value,)
+        # Filled on the device: a recorded step cannot copy from elsewhere.
+        filling = torch.stack([x.new_full((), min(max(value, low), high)) for value in values])
         return torch.where(covered, filling.view(-1, 1, 1), x)
 
 
