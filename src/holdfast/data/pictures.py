@@ -81,9 +81,7 @@ def read_pictures(
     free = free_memory()
     if isinstance(images, np.memmap) and (free is None or images.nbytes <= free / 2):
         images = np.asarray(images)  # its parts are copied into memory
-    unsearched = (
-        () if side or not seen.searchable else (f"near copies are not looked for among {len(good):,} pictures",)
-    )
+    many = f"near copies are not looked for among {len(good):,} pictures"
     return Source(
         images=images,
         labels=_labels(files, listing.classes)[kept],
@@ -216,7 +214,7 @@ def _decoded(wanted: _Wanted, good: NDArray[np.int64]) -> _Found:
     keep = Keep.of(wanted.files, wanted.title, wanted.reads, wanted.side, VERSION, *_versions())
     kept = keep.read(columns) if keep else None
     rows = rows_of(wanted.stamps[good], kept["stamps"]) if kept else np.full(len(good), -1)
-    if kept and np.array_equal(rows[rows >= 0], np.arange(len(kept["stamps"]))):
+    if kept and len(kept["stamps"]) and np.array_equal(rows[rows >= 0], np.arange(len(kept["stamps"]))):
         reasons = _all_bad(wanted, good[rows < 0])
         if reasons is not None:
             if wanted.progress:
