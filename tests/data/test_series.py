@@ -341,3 +341,12 @@ def test_a_gap_in_the_way_of_reading_needs_a_mask(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="has steps without any number"):
         reads.read([tmp_path / "new.npy"])
     assert replace(reads, masked=True).read([tmp_path / "new.npy"])[0, :, 2].tolist() == [1] * 5 + [0] + [1] * 14
+
+
+def test_a_file_of_one_series_is_read_by_a_model_of_files_with_many(tmp_path: Path) -> None:
+    reads = load(long(tmp_path), test=0).reads
+    assert reads is not None
+    rows = [line(step, y, x) for step, (x, y) in enumerate(VALUES[0])]
+    (tmp_path / "one.csv").write_text(line("time", "y", "x") + "".join(rows))
+
+    np.testing.assert_allclose(reads.read([tmp_path / "one.csv"]), VALUES[:1], rtol=1e-6)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadData, BadFile, BadValue, HoldfastError
-from .csv_kind import csv_kind, is_csv
+from .csv_kind import IDS, csv_kind, is_csv
 from .dataset import BadFileFound
 from .files import list_files
 from .memory import free_memory
@@ -98,7 +98,13 @@ class Series:
             return [Recording(f"{path.name}[{number}]", _ended(one)) for number, one in enumerate(several)]
         steps = None if self.hop or self.masked or len(self.channels) > 1 else self.steps
         columns = columns or Columns(steps=steps)
-        return [of_file(path, columns)] if self.whole else in_table(path, columns)
+        return [of_file(path, columns)] if self.whole or self._is_one(path) else in_table(path, columns)
+
+    def _is_one(self, path: Path) -> bool:
+        """Whether a file holds one series though others held many: it has the channels, and no ids."""
+        table = read_table(path)
+        words = [name.lower() for name in table] if isinstance(table, Mapping) else []
+        return set(self.channels) <= set(table) and not set(IDS) & set(words) if words else False
 
     def _problem(self, one: Recording) -> str | None:
         """Why a series cannot be a sample; None when it can."""
