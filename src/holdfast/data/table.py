@@ -60,9 +60,10 @@ class Column:
                 found[:, 1] = missing
             return found
         place = {word: index for index, word in enumerate(self.words) if word is not None}
-        for row, cell in enumerate(cells):
-            if (index := place.get(_word(cell))) is not None:  # a word that is new is none of those known
-                found[row, index] = 1
+        known = {cell: place.get(_word(cell), -1) for cell in set(cells)}  # a word that is new is none of them
+        places = np.fromiter((known[cell] for cell in cells), np.int64, len(cells))
+        rows = np.flatnonzero(places >= 0)
+        found[rows, places[rows]] = 1
         return found
 
 
@@ -345,9 +346,10 @@ def _described(cells: Mapping[str, Sequence[str]], title: str, count: int) -> tu
 
 def _describe(name: str, cells: Sequence[str]) -> Column | str:
     """The column, or in a few words why it says nothing."""
-    present = [cell for cell in cells if cell.lower() not in MISSING]
-    distinct = set(present)
-    lacking = len(present) < len(cells)
+    texts = set(cells)
+    distinct = {text for text in texts if text.lower() not in MISSING}
+    lacking = len(distinct) < len(texts)
+    present = [cell for cell in cells if cell in distinct] if lacking else cells
     if not present:
         return "empty"
     if len(distinct) == 1 and not lacking:
@@ -361,7 +363,7 @@ def _describe(name: str, cells: Sequence[str]) -> Column | str:
 
 def _describe_words(name: str, cells: Sequence[str], distinct: set[str]) -> Column | str:
     """A column of words.  Raises BadData for one of numbers with a few that are none: it would be lost unseen."""
-    words = {_word(cell) for cell in cells}
+    words = {_word(cell) for cell in set(cells)}
     if len(distinct) <= max(20, min(MOST_WORDS, len(cells) / 2)) and (len(distinct) < len(cells) or len(cells) < 3):
         return Column(name, tuple(sorted(words)))
     strange = [cell for cell in cells if not _readable(cell)]
@@ -396,9 +398,12 @@ def _readable(cell: str) -> bool:
 def _numbers(cells: Sequence[str]) -> NDArray[np.float64]:
     """(N,) values; NaN where they are missing.  Raises BadValue for what is no number that float32 can hold."""
     try:
-        numbers = np.array(["nan" if cell.lower() in MISSING else cell for cell in cells]).astype(np.float64)
-    except ValueError as error:
-        raise BadValue("holds what is no number") from error
+        numbers = np.array(cells, np.float64)
+    except ValueError:
+        try:
+            numbers = np.array(["nan" if cell.lower() in MISSING else cell for cell in cells], np.float64)
+        except ValueError as error:
+            raise BadValue("holds what is no number") from error
     if (np.abs(numbers) > np.finfo(np.float32).max).any():
         raise BadValue("holds what is no number that float32 can hold")
     return numbers
