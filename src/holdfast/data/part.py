@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .rows import Samples, joined
+from .rows import joined
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -19,7 +19,7 @@ class Part:
 
     Attributes:
         images: (N, H, W, C) uint8 in 0..255; for arrays given as floats (N, ...) float32, as they were.
-            Where they exceed the memory, `Rows`, which are fetched when they are indexed.
+            Where they exceed the memory they are `Rows`, cast: what stands for a tensor until it is indexed.
         labels: (N,) int64 indices into the classes of the dataset.
         names: where each sample came from: "t-shirt/1.jpg", "train[17]".
         groups: (N,) int64 numbers of what must stay on one side: given groups, joined with the copies that connect
@@ -29,7 +29,7 @@ class Part:
             `images` are known.
     """
 
-    images: Samples
+    images: Tensor
     labels: Tensor
     names: Sequence[str]
     groups: NDArray[np.int64] | None = None

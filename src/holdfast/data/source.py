@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .dataset import BadFileFound
 from .digests import digest as digest
 from .digests import row_digests as row_digests
 from .near import Thumbnails
 from .reads import Reads
-from .rows import Mapped, Rows, Samples, Store
+from .rows import Mapped, Rows, Store
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
@@ -60,10 +62,9 @@ class Source:
         """Of one sample."""
         return tuple(self.images.shape[1:] if isinstance(self.images, np.ndarray) else self.images.shape)
 
-    def samples(self, places: NDArray[np.int64]) -> Samples:
-        """Those at these places; of a memory map or a store they are fetched when they are needed."""
-        if isinstance(self.images, np.memmap):
-            return Rows(Mapped(self.images), places)
-        if isinstance(self.images, np.ndarray):
+    def samples(self, places: NDArray[np.int64]) -> Tensor:
+        """Those at these places; of a memory map or a store `Rows`, cast, that fetch them when they are needed."""
+        if isinstance(self.images, np.ndarray) and not isinstance(self.images, np.memmap):
             return torch.from_numpy(self.images[places])
-        return Rows(self.images, places)
+        store = Mapped(self.images) if isinstance(self.images, np.memmap) else self.images
+        return cast(Tensor, Rows(store, places))
