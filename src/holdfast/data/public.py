@@ -97,7 +97,7 @@ class PublicSet:
                 why = str(error).partition("; ")[0].rstrip(".")
                 raise BadFile(
                     f"{self.name} is not on this machine and cannot be fetched ({why}); put {names} from {self.url} "
-                    f"into {self.offline() or folder}{'' if self.offline() else ', or into ' + OFFLINE + self.name}."
+                    f"into {self.offline() or folder}{'' if self.offline() else f', or into {OFFLINE} {self.name}/'}."
                 ) from error
         return folder
 
@@ -105,7 +105,7 @@ class PublicSet:
         return cache_folder() / "sets" / self.name
 
 
-OFFLINE = "a folder that HOLDFAST_DATA names, as "
+OFFLINE = "a folder that HOLDFAST_DATA names, as"
 
 
 def read_public(name: str, reading: Reading) -> Source:
