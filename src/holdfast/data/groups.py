@@ -5,8 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ..core import BadData, BadValue
-from .listing import Files, Listed, Listing, names_of
+from .listing import Files, Listed, Listing, codes, names_of
 
 SEPARATORS = re.compile(r"[_\-. ]+")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -99,14 +101,10 @@ def suggest_groups(files: Sequence[Listed]) -> Suggestion | None:
 
 def _first_of_classes(files: Sequence[Listed]) -> list[Listed]:
     """As many of each class, in their order."""
-    seen: Counter[str] = Counter()
-    most = LOOKED_AT // len({file.label for file in files})
-    chosen = []
-    for file in files:
-        seen[file.label] += 1
-        if seen[file.label] <= most:
-            chosen.append(file)
-    return chosen
+    labels = files.labels if isinstance(files, Files) else codes(file.label for file in files)[0]
+    classes = np.unique(labels)
+    places = [np.flatnonzero(labels == label)[: LOOKED_AT // len(classes)] for label in classes]
+    return [files[place] for place in np.sort(np.concatenate(places)).tolist()]
 
 
 def _suggested(files: Sequence[Listed]) -> Suggestion | None:

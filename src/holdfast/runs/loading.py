@@ -47,8 +47,8 @@ class Loading:
             console = Console()
             self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_interactive)
             self._bar.start()
-            self._bar.add_task("reading", total=total)
-        self._bar.update(self._bar.task_ids[0], completed=done)
+            self._bar.add_task("reading", total=total or None)
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total or None)  # None: nobody knows yet
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
