@@ -1,6 +1,6 @@
 """Pictures in files: looked at, decoded once at the size of training, and kept for the next time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -63,7 +63,8 @@ def read_pictures(
             that is none.
     """
     files = listing.files
-    times, stamps = _times(files, title), stamps_of(files)
+    _times(files, title)  # what is wrong with them is told before the work
+    stamps = stamps_of(files)
     with quiet():
         seen = look(files, stamps, title, progress)
         good = seen.good
@@ -72,31 +73,72 @@ def read_pictures(
         reads = Pictures(size, 1 if seen.grey[good].all() else 3, fit)
         side = thumbnail_side(seen.shorter.tolist()) if len(good) <= LARGEST_SEARCHED else None
         found = _decoded(_Wanted(files, stamps, title, reads, side or 0, progress), good)
-    reasons = seen.reasons | found.reasons
-    bad = listing.bad + tuple(BadFileFound(files[place].name, reasons[place]) for place in sorted(reasons))
-    kept = found.places
-    _check_bad(bad, len(kept), title, skip_bad=skip_bad)
-    groups, called = _groups(files, kept)
     images = found.arrays["pictures"]
     free = free_memory()
     if isinstance(images, np.memmap) and (free is None or images.nbytes <= free / 2):
         images = np.asarray(images)  # its parts are copied into memory
-    many = f"near copies are not looked for among {len(good):,} pictures"
+    source = described(
+        listing,
+        found.places,
+        seen.reasons | found.reasons,
+        np.array(found.arrays["digests"]),
+        reads,
+        title,
+        skip_bad=skip_bad,
+    )
+    thumbnails = Thumbnails(np.asarray(found.arrays["small"]), np.array(found.arrays["colours"])) if side else None
+    notes = source.notes + ((not_searched(good),) if seen.searchable and not side else ())
+    return replace(source, images=images, thumbnails=thumbnails, notes=notes)
+
+
+def described(
+    listing: Listing,
+    kept: NDArray[np.int64],
+    reasons: Mapping[int, str],
+    digests: NDArray[np.uint64],
+    reads: Pictures,
+    title: str,
+    *,
+    skip_bad: bool,
+) -> Source:
+    """The samples of files, all but their pixels.
+
+    Args:
+        listing: all files.
+        kept: (n,) the places of those that hold a picture.
+        reasons: why others do not, by their places.
+        digests: (n,) of their contents.
+        reads: how they are read.
+        title: how messages call the data.
+        skip_bad: as in `read_pictures`.
+
+    Raises:
+        BadData: files that cannot be read, or none that can; a time that is none.
+    """
+    files = listing.files
+    bad = listing.bad + tuple(BadFileFound(files[place].name, reasons[place]) for place in sorted(reasons))
+    _check_bad(bad, len(kept), title, skip_bad=skip_bad)
+    groups, called = _groups(files, kept)
+    times = _times(files, title)
     return Source(
-        images=images,
+        images=np.empty((len(kept), 0), np.uint8),
         labels=_labels(files, listing.classes)[kept],
         names=names_at(names_of(files), kept.tolist()),
         classes=listing.classes,
-        digests=np.array(found.arrays["digests"]),
+        digests=digests,
         parts=_parts(files)[kept],
         groups=groups,
         group_names=called,
         times=None if times is None else times[kept],
-        thumbnails=Thumbnails(np.asarray(found.arrays["small"]), np.array(found.arrays["colours"])) if side else None,
         reads=reads,
         skipped=bad,
-        notes=listing.notes + ((many,) if seen.searchable and not side else ()),
+        notes=listing.notes,
     )
+
+
+def not_searched(good: NDArray[np.int64]) -> str:
+    """What is to be said where there are too many pictures to look for near copies."""
+    return f"near copies are not looked for among {len(good):,} pictures"
 
 
 @dataclass(frozen=True, eq=False)
