@@ -59,7 +59,7 @@ def _features(x: Array, there: NDArray[np.bool_], settings: Settings) -> Array:
     ends = [0.5**band for band in range(1, bands + 1)] + [0.0]
     sums = np.array([powers[(swings > low) & (swings <= high)].sum() for high, low in pairwise(ends)])
     moments = [seen.mean(), np.median(seen), seen.std(), seen.min(), seen.max()]
-    return np.array([*moments, *np.quantile(seen, shares), *slopes, *(sums / sums.sum())])
+    return np.array([*moments, *np.atleast_1d(np.quantile(seen, shares)), *slopes, *(sums / sums.sum())])
 
 
 def log_mel_spectrogram(x: Array, settings: Settings) -> Array:

@@ -131,7 +131,7 @@ def in_table(path: Path, columns: Columns) -> list[Recording]:
 
 def _named(table: Mapping[str, Column], words: Sequence[str]) -> str | None:
     """The column that is called by the first of these words that is there."""
-    lower = {name.lower(): name for name in reversed(table)}
+    lower = {name.lower(): name for name in table}
     return next((lower[word] for word in words if word in lower), None)
 
 

@@ -168,10 +168,11 @@ def read_series(path: Path, reading: Reading) -> Source:
     """
     reading.only("series", "group_by", "time_by", "label_by", "window", "hop")
     columns = Columns(reading.label_by, reading.group_by, reading.time_by)
+    bad: list[BadFileFound] = []
     if path.is_file() and path.suffix.lower() == ".npz":
-        found, bad = _of_archive(path, reading), []
+        found = _of_archive(path, reading)
     elif path.is_file() and (path.suffix.lower() == ".parquet" or csv_kind(path) == "series"):
-        found, bad = in_table(path, columns), []
+        found = in_table(path, columns)
     else:
         found, bad = _of_files(path, reading)
     whole = path.is_dir() or (is_csv(path) and csv_kind(path) == "files")
@@ -257,7 +258,7 @@ def mended(one: Recording) -> Recording:
     missing = np.isnan(values)
     if not missing.any():
         return one
-    present = ~missing.all(1)
+    present = _present(values)
     if missing.all(0).any() or not len(values):
         raise BadData(f"{one.name}: channel {int(missing.all(0).argmax()) + 1} holds no number.")
     steps, filled = np.arange(len(values)), values.copy()
@@ -316,7 +317,7 @@ def padded(
 
 def _present(values: Values) -> NDArray[np.bool_]:
     """(T,) which steps were measured."""
-    return ~np.isnan(values).all(1)
+    return np.asarray(~np.isnan(values).all(1), np.bool_)
 
 
 def _ended(values: Values) -> Values:

@@ -105,14 +105,16 @@ class Statistics(nn.Module):
         if its.bands:
             found.append(self.shares(left, mean))
         features = torch.cat(found, -1)
-        return (torch.where(steps > 0, features, 0.0) if its.masked else features).flatten(1)
+        if its.masked:
+            features = torch.where(steps > 0, features, 0.0)
+        return features.flatten(1)
 
     def shares(self, left: Tensor, mean: Tensor) -> Tensor:
         """Of each octave its share of the variance, (N, C, bands), all 0 where there is none but that of rounding."""
-        spectrum = torch.fft.rfft(left)
+        spectrum: Tensor = torch.fft.rfft(left)
         powers = (spectrum.real.square() + spectrum.imag.square()) @ self.bands
         rounding = ROUNDING * (mean * left.shape[-1]).square()
-        return powers / (powers.sum(-1, keepdim=True).maximum(rounding)).clamp(min=TINY)
+        return powers / powers.sum(-1, keepdim=True).maximum(rounding).clamp(min=TINY)
 
 
 def quantile(ordered: Tensor, count: Tensor, share: float) -> Tensor:
@@ -150,7 +152,7 @@ def _octaves(steps: int, bands: int) -> Tensor:
 
     Twice, as negative frequencies are as strong; but for the highest of an even number of steps, which is its own.
     """
-    swings = torch.fft.rfftfreq(steps, dtype=torch.float64)[:, None]
+    swings: Tensor = torch.fft.rfftfreq(steps, dtype=torch.float64)[:, None]
     times = torch.where(swings == 0.5, 1.0, 2.0)
     tops = 0.5 ** torch.arange(1, bands + 1, dtype=torch.float64)
     bottoms = torch.cat([tops[1:], torch.zeros(min(1, bands), dtype=torch.float64)])

@@ -30,6 +30,7 @@ from ..layers import (
     Reshape,
     SeriesNormalization,
     Shape,
+    Source,
     StatisticalFeatures,
     Symbol,
 )
@@ -89,7 +90,7 @@ def features_net(
     if len(shape) > 2:
         raise BadShape(f"features: takes series (T, C) or sounds (samples,), got {shape}; take the model 'convnet'.")
     dense: list[Layer] = [Dense(64, activation="relu"), Dropout(0.2), Dense(classes, activation="softmax")]
-    layers = [Input(shape), StatisticalFeatures(masked=masked), front or Normalization(), *dense]
+    layers: list[Source | Symbol] = [Input(shape), StatisticalFeatures(masked=masked), front or Normalization(), *dense]
     return Sequential(layers, name="features", seed=seed)
 
 

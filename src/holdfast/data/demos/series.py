@@ -30,7 +30,7 @@ def read_demo_series() -> Source:
 
 def _series(kind: str, random: np.random.Generator) -> Values:
     """(T, 2) with one event of this kind."""
-    values = random.normal(0, NOISE, (STEPS, 2)) + random.normal(0, DRIFT, (STEPS, 2)).cumsum(0)
+    values: Values = random.normal(0, NOISE, (STEPS, 2)) + random.normal(0, DRIFT, (STEPS, 2)).cumsum(0)
     sign = random.choice([-1.0, 1.0])
     for shape in (kind, *random.choice(DISTRACTORS, 2)):
         length, lag = int(random.integers(*LENGTHS)), int(random.integers(-LAG, LAG + 1))
