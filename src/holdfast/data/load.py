@@ -207,14 +207,18 @@ def _named(name: str, reading: Reading) -> Source:
     return source
 
 
+def reader_of(path: Path) -> Callable[[Path, Reading], Source] | None:
+    """What reads a path that is there, by what it looks like."""
+    return next((read for fits, read in READERS if fits(path)), None)
+
+
 def _read(path: Path, reading: Reading) -> Source:
     """The samples under a path, by what it looks like."""
     if not path.exists():
         raise _missing(path)
     try:
-        for fits, read in READERS:
-            if fits(path):
-                return read(path, reading)
+        if (read := reader_of(path)) is not None:
+            return read(path, reading)
     except OSError as error:
         if isinstance(error, BadFile):
             raise
