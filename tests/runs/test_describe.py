@@ -192,3 +192,11 @@ def test_it_is_printed(tmp_path: Path, damaged: Path, capsys: pytest.CaptureFixt
 def test_data_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="no such file or folder"):
         described(tmp_path / "nothing.csv", tmp_path)
+
+
+def test_near_copies_that_nobody_looked_for_are_not_said_to_be_none(damaged: Path, tmp_path: Path) -> None:
+    small = described("digits", tmp_path).page.read_text(encoding="utf-8")
+    large = described(damaged, tmp_path).page.read_text(encoding="utf-8")
+
+    assert "None are the exact copy of another; near copies were not looked for." in small
+    assert "recompressed, resized, mirrored or shifted" in large

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core import derive
 from ...data import Dataset, Part
+from ...data.near import SMALLEST_PX
 from ...data.series import Series
 from ...data.sounds import Sounds
 from ...data.table import Table
@@ -82,6 +83,7 @@ def page(found: "Description") -> str:
         "copies": [(one, copies_of(data, one)) for one in found.copies[:SETS_DRAWN]],
         "drawn_sizes": spots(found.sizes) if isinstance(found.sizes, Sizes) else None,
         "drawn_lengths": bins(found.sizes) if isinstance(found.sizes, Lengths) else None,
+        "near": near_copies_can_be_told(found),
         "groups": group_sizes(data),
         "times": times(data),
         "features": features(data),
@@ -182,6 +184,14 @@ def bins(lengths: Lengths) -> list[tuple[float, float, str]]:
         (place / BINS, float(count / counts.max()), f"{low:.2f} to {high:.2f} s: {count:,}")
         for place, (count, low, high) in enumerate(zip(counts.tolist(), ends[:-1], ends[1:], strict=True))
     ]
+
+
+def near_copies_can_be_told(found: "Description") -> bool:
+    """Whether these are pictures, and large enough for it; that they are too alike, a note says."""
+    data, sizes = found.data, found.sizes
+    if data.things != "pictures" or any(note.startswith("near copies") for note in data.facts.notes):
+        return False
+    return min(sizes.middle if isinstance(sizes, Sizes) else data.shape[:2]) >= SMALLEST_PX
 
 
 def group_sizes(data: Dataset) -> list[tuple[str, int, str]]:
