@@ -133,6 +133,39 @@ def test_groups_and_times_are_kept(tmp_path: Path, photos: Path) -> None:
     assert found.facts == known.facts
 
 
+def test_groups_that_names_suggest_are_told_of_shards_too(tmp_path: Path) -> None:
+    for label in ("cat", "dog"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for patient in "abcd":
+            for number in range(3):
+                noise = np.random.default_rng([ord(patient), number, len(label), label == "cat"])
+                picture = Image.fromarray(noise.integers(0, 255, (8, 8, 3), np.uint8))
+                picture.save(tmp_path / "photos" / label / f"{patient * 3}_{number}.png")
+    write_shards(tmp_path / "photos", tmp_path / "shards")
+
+    (told,) = load(tmp_path / "photos").facts.notes
+    (found,) = load(tmp_path / "shards").facts.notes
+
+    assert "names suggest 4 groups" in told
+    assert found == told.replace("photos", "shards")
+
+
+def test_a_zip_becomes_shards_too(photos: Path, tmp_path: Path) -> None:
+    shutil.make_archive(str(tmp_path / "photos"), "zip", photos)
+    write_shards(tmp_path / "photos.zip", tmp_path / "shards")
+
+    assert load(tmp_path / "shards").split_fingerprint == load(photos).split_fingerprint
+
+
+def test_how_pictures_of_another_shape_fit_is_kept(photos: Path, tmp_path: Path) -> None:
+    write_shards(photos, tmp_path / "shards", resize="crop")
+
+    assert torch.equal(
+        load(tmp_path / "shards").train.images[:], torch.as_tensor(load(photos, resize="crop").train.images[:])
+    )
+    assert load(tmp_path / "shards", resize="fit").reads == load(photos, resize="fit").reads
+
+
 def test_groups_may_be_found_in_the_names_later(photos: Path, shards: Path) -> None:
     pattern = r"/(\w)"
 
@@ -182,7 +215,7 @@ def test_files_that_are_no_pictures_are_named_and_nothing_is_left(photos: Path, 
     (photos / "dog" / "short.jpg").write_bytes(content[: len(content) // 2])
 
     with pytest.raises(
-        BadData, match=r"2 files cannot be read: cat/bad\.jpg \(not a .*\), dog/short\.jpg \(truncated\)"
+        BadData, match=r"2 of 28 files cannot be read: cat/bad\.jpg \(not a .*\), dog/short\.jpg \(truncated\)"
     ):
         write_shards(photos, tmp_path / "shards")
 

@@ -1,7 +1,7 @@
 """Samples in files, one a file: listed by folders or a CSV, with the groups and times in their names, then read."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from .archive import is_archive, list_archive
 from .csv import list_csv
 from .folder import list_folder
 from .groups import Suggestion, read_names, suggest_groups
-from .listing import Listing
+from .listing import Listed, Listing
 from .options import Reading
 from .pictures import read_pictures
 from .source import Source
@@ -54,8 +54,12 @@ def list_files(path: Path, reading: Reading) -> Listing:
 def read_listed(path: Path, reading: Reading, read: Callable[[Listing], Source]) -> Source:
     """What `read` makes of the files; without groups, with a note of those that their names suggest."""
     listing = list_files(path, reading)
-    source = read(listing)
-    found = suggest_groups(listing.files) if source.groups is None else None
+    return with_suggestion(read(listing), listing.files, path)
+
+
+def with_suggestion(source: Source, files: Sequence[Listed], path: Path) -> Source:
+    """The samples; without groups, with a note of those that the names of their files suggest."""
+    found = suggest_groups(files) if source.groups is None else None
     return replace(source, notes=source.notes + _suggestion(found, path)) if found else source
 
 

@@ -3,7 +3,7 @@
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..core import BadFile, whole_file
 from .dataset import BadFileFound
+from .listing import Names
 from .reads import Reads, reads_from_dict, reads_to_dict
 from .remote import file_sha256
 
@@ -158,8 +159,9 @@ class ShardIndex:
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = dict(archive.items())
-            texts: dict[str, Any] = {name: _unpacked(arrays.pop(name)) for name in ("names", "group_names")}
-            index = cls(**{"groups": None, "times": None, **arrays, **texts})
+            names, called = (_unpacked(arrays.pop(name)) for name in ("names", "group_names"))
+            known: dict[str, Any] = {"groups": None, "times": None, **arrays}  # Any: what `check` looks at
+            index = cls(**known, names=Names(names), group_names=tuple(called))
             index.check(manifest)
         except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise BadFile(f"{path}: is no index of these shards: {error}.") from error
@@ -201,6 +203,6 @@ def _packed(texts: Sequence[str]) -> NDArray[np.uint8]:
     return np.frombuffer("\n".join(texts).encode("utf-8", "surrogateescape"), np.uint8)
 
 
-def _unpacked(packed: NDArray[np.uint8]) -> tuple[str, ...]:
-    text = packed.tobytes().decode("utf-8", "surrogateescape")
-    return tuple(text.split("\n")) if text else ()
+def _unpacked(packed: NDArray[np.uint8]) -> Iterator[str]:
+    if packed.size:
+        yield from packed.tobytes().decode("utf-8", "surrogateescape").split("\n")

@@ -3,34 +3,35 @@
 import json
 import re
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core import BadData, BadFile, BadValue, derive, whole_folder
-from .dataset import BadFileFound
-from .files import holds_pictures, list_files
-from .image import Header, decode, fitted, quiet, read_header
-from .load import read_source, sides
+from ..core import BadFile, BadValue, derive, whole_folder
+from .decoding import DECODERS, in_order
+from .files import list_files, read_picture_files
+from .image import DRAFT_PX, decode, decode_known, draft_side, quiet
+from .kept import stamps_of
+from .listing import Files, Listed, Listing
+from .load import read_source, reader_of, sides
 from .near import Thumbnails, draw_thumbnail, thumbnail_side
 from .options import Progress, Reading
-from .pictures import Listed, Listing, chosen_size, seconds
-from .reads import DECODERS, Pictures, Reads
+from .pictures import LARGEST_SEARCHED, chosen_fit, described, look, not_searched
+from .reads import Pictures, Reads
 from .shard_check import remember
 from .shard_manifest import INDEX, MANIFEST, ShardFile, ShardIndex, ShardManifest
-from .source import TEST, VALIDATION, Source, digest
-from .tars import Member, TarWriter, npy_bytes
+from .source import TEST, VALIDATION, Source
+from .tars import TarWriter, npy_bytes
 from .together import find_near
 
 Indices = NDArray[np.int64]
@@ -40,8 +41,6 @@ PART_NAMES = {VALIDATION: "validation", TEST: "test"}
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 CHUNK = 256  # samples of an array at once
 INDISTINCT = "near copies were not looked for: pictures of different classes are too alike"
-T = TypeVar("T")
-U = TypeVar("U")
 
 
 def write_shards(
@@ -84,7 +83,7 @@ def write_shards(
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise BadFile(f"{target}: is there already; name a new folder, or remove it.")
     with whole_folder(target, re.compile(r"(?!)")) as folder, _Writer(folder, size) as writer:
-        if place.exists() and holds_pictures(place):
+        if place.exists() and reader_of(place) is read_picture_files:
             manifest, index = _write_pictures(list_files(place, reading), str(path), reading, writer, seed)
         else:
             manifest, index = _write_values(read_source(path, reading), reading, writer, seed)
@@ -101,13 +100,6 @@ def parse_size(size: int | str) -> int:
     if match is None or match[2].upper() not in UNITS or float(match[1]) <= 0:
         raise BadValue(f"shard_size={size!r}: must be a number of bytes, such as 256MB or 1GiB.")
     return max(1, int(float(match[1]) * UNITS[match[2].upper()]))
-
-
-class Place(NamedTuple):
-    """Where the payload of a sample lies."""
-
-    shard: int
-    member: Member
 
 
 @dataclass
@@ -127,18 +119,27 @@ class _Writer:
     def __exit__(self, *_: object) -> None:
         self.stack.close()
 
-    def add(self, key: str, payload: tuple[str, bytes], label: int, about: dict[str, Any]) -> Place:  # Any: JSON values
-        """Appends a sample: its payload with the ending of its name, its label, and what else is known of it."""
+    def add(
+        self, row: int, count: int, payload: tuple[str, bytes], label: int, about: dict[str, Any]
+    ) -> tuple[int, int, int]:
+        """Appends a sample; gives the number of its tar, and where its payload lies in it.
+
+        Args:
+            row: its place among `count`, which becomes its key.
+            payload: how its name is to end, and its content.
+            label: of its class.
+            about: what else is known of it, for its .json; Any: JSON values.
+        """
         if self.tar is not None and self.tar.size >= self.size:
             self._end()
         if self.tar is None:
             self.tar = TarWriter(self.stack.enter_context((self.folder / self._name()).open("wb")))
-        ending, content = payload
-        place = Place(len(self.files), self.tar.add(f"{key}.{ending}", content))
+        key = f"{row:0{max(6, len(str(count)))}d}"
+        member = self.tar.add(f"{key}.{payload[0]}", payload[1])
         self.tar.add(f"{key}.cls", str(label).encode())
         self.tar.add(f"{key}.json", json.dumps(about).encode())
         self.held += 1
-        return place
+        return len(self.files), *member
 
     def end(self) -> tuple[ShardFile, ...]:
         """All that was written."""
@@ -160,8 +161,7 @@ class _Writer:
 class _Prepared(NamedTuple):
     """A picture that could be decoded: what is stored, and what a split needs to know."""
 
-    ending: str
-    content: bytes
+    payload: tuple[str, bytes]
     digest: int
     small: NDArray[np.uint8]
     colour: NDArray[np.float32]
@@ -171,130 +171,77 @@ def _write_pictures(
     listing: Listing, title: str, reading: Reading, writer: _Writer, seed: int
 ) -> tuple[ShardManifest, ShardIndex]:
     """Pictures in files, each decoded once to see that it can be."""
-    files = listing.files
-    places: list[Place | None] = [None] * len(files)
-    bad: list[BadFileFound] = list(listing.bad)
-    digests = np.zeros(len(files), np.uint64)
-    with ThreadPoolExecutor(DECODERS) as pool, quiet():
-        headers = list(in_order(pool, _header, files))
-        good = [header for header in headers if isinstance(header, Header)]
-        reads = Pictures(reading.image_size or chosen_size(good), 1 if all(one.grey for one in good) else 3)
-        side = thumbnail_side([min(header.height, header.width) for header in good]) or 0
-        if reading.image_size is None:
-            _check_room(writer.folder, sum(file.path.stat().st_size for file in files if file.path.is_file()))
-        small = _held(writer.folder / "thumbnails", (len(files), side, side))
-        colours = np.zeros((len(files), 3), np.float32)
-        order = np.random.default_rng(derive(seed, "shards")).permutation(len(files)).tolist()
-        prepare = partial(_prepared, files, headers, side, reads if reading.image_size else None)
-        key = f"{{:0{max(6, len(str(len(files))))}d}}"
-        for done, (row, found) in enumerate(zip(order, in_order(pool, prepare, order), strict=True), 1):
-            if isinstance(found, BadFile):
-                bad.append(BadFileFound(files[row].name, str(found)))
-            elif reading.skip_bad or not bad:  # else nothing will come of it, and only what is bad is of interest
-                label = listing.classes.index(files[row].label)
-                places[row] = writer.add(key.format(row), (found.ending, found.content), label, _about(files[row]))
-                digests[row], small[row], colours[row] = found.digest, found.small, found.colour
-            if reading.progress:
-                reading.progress(done, len(files))
-    rows = np.array([row for row, place in enumerate(places) if place is not None], np.int64)
-    bad.sort(key=lambda one: one.path)
-    _check_bad(bad, len(rows), title, skip_bad=reading.skip_bad)
-    source = _listed_source(listing, title, rows, digests, tuple(bad))
+    files, count = listing.files, len(listing.files)
+    with quiet():
+        seen = look(files, stamps_of(files), title, reading.progress)
+        good, reasons = seen.good, dict(seen.reasons)
+        fit = chosen_fit(seen.heights[good], seen.widths[good]) if reading.resize == "auto" else reading.resize
+        reads = Pictures(reading.image_size or seen.size, 1 if seen.grey[good].all() else 3, fit)
+        side = (thumbnail_side(seen.shorter.tolist()) if len(good) <= LARGEST_SEARCHED else None) or 0
+        if reading.image_size is None and isinstance(files, Files):
+            _check_room(writer.folder, int(files.stamps[:, 0].clip(0).sum()))
+        places = np.full((count, 3), -1, np.int64)
+        digests, colours = np.zeros(count, np.uint64), np.zeros((count, reads.channels), np.float32)
+        small = _held(writer.folder / "thumbnails", (count, side, side))
+        prepare = partial(_prepared, files, side, reads, reading.image_size is not None)
+        order = good[np.random.default_rng(derive(seed, "shards")).permutation(len(good))].tolist()
+        with ThreadPoolExecutor(DECODERS) as pool:
+            for done, (row, found) in enumerate(zip(order, in_order(pool, prepare, order), strict=True), 1):
+                if isinstance(found, str):
+                    reasons[row] = found
+                elif reading.skip_bad or not reasons:  # else nothing will come of it, and what is bad is to be told
+                    label = listing.classes.index(files[row].label)
+                    places[row] = writer.add(row, count, found.payload, label, _about(files[row]))
+                    digests[row], small[row], colours[row] = found.digest, found.small, found.colour
+                if reading.progress:
+                    reading.progress(done, len(order))
+    kept = np.setdiff1d(good, np.array(list(reasons), np.int64))
+    source = described(listing, kept, reasons, digests[kept], reads, title, skip_bad=reading.skip_bad)
     if side:
-        source = replace(
-            source, thumbnails=Thumbnails(small if len(rows) == len(files) else small[rows], colours[rows])
-        )
-    index, notes = _index(places, source)
+        source = replace(source, thumbnails=Thumbnails(small if len(kept) == count else small[kept], colours[kept]))
+    elif seen.searchable:
+        source = replace(source, notes=(*source.notes, not_searched(good)))
+    index, notes = _index(places[kept], source)
+    del small
     (writer.folder / "thumbnails").unlink(missing_ok=True)
-    return _manifest(source, "picture", reads, notes), index
-
-
-def _listed_source(
-    listing: Listing, title: str, rows: Indices, digests: NDArray[np.uint64], bad: tuple[BadFileFound, ...]
-) -> Source:
-    """The files at these rows, without their pixels."""
-    files = [listing.files[row] for row in rows]
-    called = tuple(sorted({file.group for file in files if file.group is not None})) or None
-    times = None
-    if any(file.time is not None for file in files):
-        times = np.array([seconds(file.time or "", file.name, title) for file in files])
-    return Source(
-        images=np.empty((len(files), 0), np.uint8),
-        labels=_codes([file.label for file in files], listing.classes),
-        names=[file.name for file in files],
-        classes=listing.classes,
-        digests=digests[rows],
-        parts=np.array([file.part for file in files], np.int8),
-        groups=None if called is None else _codes([file.group or "" for file in files], called),
-        group_names=called or (),
-        times=times,
-        skipped=bad,
-        notes=listing.notes,
-    )
-
-
-def _codes(words: Sequence[str], known: Sequence[str]) -> Indices:
-    place = {word: index for index, word in enumerate(known)}
-    return np.array([place[word] for word in words], np.int64)
-
-
-def _check_bad(bad: Sequence[BadFileFound], kept: int, title: str, *, skip_bad: bool) -> None:
-    if bad and not skip_bad:
-        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-        raise BadData(
-            f"{title}: {len(bad)} files cannot be read: {', '.join(map(str, bad[:3]))}{more}; "
-            "mend them, or go on without them: --skip-bad (skip_bad=True)."
-        )
-    if not kept:
-        raise BadData(f"{title}: holds no picture that can be read" + (f": {bad[0]}." if bad else "."))
+    return _manifest(source, "picture", reads.shape, np.dtype(np.uint8), reads, notes), index
 
 
 def _write_values(source: Source, reading: Reading, writer: _Writer, seed: int) -> tuple[ShardManifest, ShardIndex]:
     """Samples that are arrays."""
     count = len(source.labels)
-    places: list[Place | None] = [None] * count
+    places = np.full((count, 3), -1, np.int64)
     order = np.random.default_rng(derive(seed, "shards")).permutation(count)
-    key = f"{{:0{max(6, len(str(count)))}d}}"
+    dtype = np.dtype(np.uint8)
     for start in range(0, count, CHUNK):
         rows = order[start : start + CHUNK]
         for row, sample in zip(rows.tolist(), source.samples(rows)[:].numpy(), strict=True):
             about = {"name": source.names[row], "label": source.classes[source.labels[row]]}
-            places[row] = writer.add(key.format(row), ("npy", npy_bytes(sample)), int(source.labels[row]), about)
+            places[row] = writer.add(row, count, ("npy", npy_bytes(sample)), int(source.labels[row]), about)
+            dtype = sample.dtype
         if reading.progress:
             reading.progress(min(start + CHUNK, count), count)
     index, notes = _index(places, source)
     reads = source.reads
     if isinstance(source.images, np.ndarray):
         reads = reads or Pictures.of_values(torch.from_numpy(source.images))
-    return _manifest(source, "values", reads, notes), index
+    return _manifest(source, "values", source.shape, dtype, reads, notes), index
 
 
-def _header(file: Listed) -> Header | BadFile:
+def _prepared(files: Sequence[Listed], side: int, reads: Pictures, smaller: bool, row: int) -> _Prepared | str:
+    """A picture with what is known of it; as its file is, or at the size of training.  Or why it is none."""
+    small, colour = np.empty((side, side), np.uint8), np.empty(reads.channels, np.float32)
     try:
-        return read_header(file.path)
+        content = files[row].content()
+        picture, known = decode_known(content, reads.channels, reads.size)
+        if side and draft_side(reads.size) > DRAFT_PX:
+            picture = decode(content, reads.channels, (1, 1))  # near copies are the same ones at every size
+        payload = ("png", _png(content, reads)) if smaller else (_ending(files[row].path, content), content)
     except BadFile as error:
-        return error
-
-
-def _prepared(
-    files: Sequence[Listed], headers: Sequence[Header | BadFile], side: int, reads: Pictures | None, row: int
-) -> _Prepared | BadFile:
-    """A picture with what is known of it; as it is, or at the size of `reads`.  Or why it is none."""
-    header = headers[row]
-    if isinstance(header, BadFile):
-        return header
-    try:
-        content = files[row].path.read_bytes()
-        picture = decode(content, 3)
-    except BadFile as error:
-        return error
-    small, colour = np.empty((side, side), np.uint8), np.empty(3, np.float32)
+        return str(error)
     if side:
         draw_thumbnail(picture, small, colour)
-    found = digest(f"{picture.size}".encode(), picture.tobytes())
-    if reads is None:
-        return _Prepared(_ending(files[row].path, content), content, found, small, colour)
-    return _Prepared("png", _png(content, reads), found, small, colour)
+    return _Prepared(payload, known, small, colour)
 
 
 def _ending(path: Path, content: bytes) -> str:
@@ -314,7 +261,7 @@ def _png(content: bytes, reads: Pictures) -> bytes:
     """The picture at its size of training: without loss, so that training sees the same as from its file."""
     from PIL import Image
 
-    pixels = fitted(decode(content, reads.channels), reads.size, reads.interpolation)
+    pixels = reads.sample(content)
     file = BytesIO()
     Image.fromarray(pixels[..., 0] if reads.channels == 1 else pixels).save(file, "PNG")
     return file.getvalue()
@@ -326,14 +273,13 @@ def _about(file: Listed) -> dict[str, Any]:  # Any: JSON values
     return {"name": file.name, "label": file.label} | {key: value for key, value in known.items() if value is not None}
 
 
-def _index(places: Sequence[Place | None], source: Source) -> tuple[ShardIndex, tuple[str, ...]]:
-    """Where everything lies, and what is to be said about near copies."""
-    known = [place for place in places if place is not None]
+def _index(places: Indices, source: Source) -> tuple[ShardIndex, tuple[str, ...]]:
+    """Where everything lies, (N, 3), and what a split needs to know; and what is to be said about near copies."""
     near = find_near(source)
     index = ShardIndex(
-        shard=np.array([place.shard for place in known], np.int64),
-        offset=np.array([place.member.offset for place in known], np.int64),
-        length=np.array([place.member.length for place in known], np.int64),
+        shard=places[:, 0].copy(),
+        offset=places[:, 1].copy(),
+        length=places[:, 2].copy(),
         labels=source.labels,
         digests=source.digests,
         parts=source.parts,
@@ -347,14 +293,19 @@ def _index(places: Sequence[Place | None], source: Source) -> tuple[ShardIndex, 
 
 
 def _manifest(
-    source: Source, payload: Literal["picture", "values"], reads: Reads | None, notes: tuple[str, ...]
+    source: Source,
+    payload: Literal["picture", "values"],
+    shape: tuple[int, ...],
+    dtype: np.dtype[np.generic],
+    reads: Reads | None,
+    notes: tuple[str, ...],
 ) -> ShardManifest:
     """All but the files."""
     return ShardManifest(
         samples=len(source.labels),
         payload=payload,
-        shape=reads.shape if reads is not None and payload == "picture" else source.shape,
-        dtype=source.samples(np.zeros(1, np.int64))[:].numpy().dtype.str,
+        shape=shape,
+        dtype=dtype.str,
         classes=source.classes,
         reads=reads,
         index=ShardFile("", 0, "", 0),
@@ -362,17 +313,6 @@ def _manifest(
         skipped=source.skipped,
         notes=source.notes + notes,
     )
-
-
-def in_order(pool: ThreadPoolExecutor, work: Callable[[T], U], tasks: Iterable[T]) -> Iterator[U]:
-    """What comes of each task, in their order; a few are under way ahead, so that results do not pile up."""
-    coming = deque[Future[U]]()
-    for task in tasks:
-        coming.append(pool.submit(work, task))
-        if len(coming) > 2 * DECODERS:
-            yield coming.popleft().result()
-    while coming:
-        yield coming.popleft().result()
 
 
 def _check_room(folder: Path, needed: int) -> None:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core import BadFile, BadValue
+from .decoding import DECODERS
+from .files import with_suggestion
 from .groups import read_names
-from .image import decode, fitted
-from .labels import indices
+from .listing import Files, Listing, Names, codes
 from .options import Reading
-from .pictures import Listed, Listing, seconds
-from .reads import DECODERS, Pictures
+from .pictures import seconds
+from .reads import Pictures
 from .shard_check import verify
 from .shard_manifest import MANIFEST, ShardIndex, ShardManifest
 from .source import Source
@@ -104,7 +105,7 @@ class Shards:
 
     def _sample(self, content: bytes) -> NDArray[np.generic]:
         if isinstance(self.payload, Pictures):
-            return fitted(decode(content, self.payload.channels), self.payload.size, self.payload.interpolation)
+            return self.payload.sample(content)
         count = int(np.prod(self.shape, dtype=np.int64))  # the values stand at the end of a .npy
         return np.frombuffer(content, self.payload, count, len(content) - count * self.payload.itemsize).reshape(
             self.shape
@@ -129,19 +130,20 @@ def read_shards(path: Path, reading: Reading) -> Source:
     folder = path if path.is_dir() else path.parent
     manifest = ShardManifest.read(folder / MANIFEST)
     verify(folder, manifest, reading.progress)
-    return source_of(folder, manifest, ShardIndex.read(folder / manifest.index.file, manifest), reading)
+    return source_of(path, manifest, ShardIndex.read(folder / manifest.index.file, manifest), reading)
 
 
-def source_of(folder: Path, manifest: ShardManifest, index: ShardIndex, reading: Reading) -> Source:
+def source_of(path: Path, manifest: ShardManifest, index: ShardIndex, reading: Reading) -> Source:
     """What an index says, with samples as they are asked for."""
-    title = str(folder)
+    title, folder = str(path), path if path.is_dir() else path.parent
     reading.only("shards", "image_size", "resize", "group_by", "time_by")
     payload: Pictures | np.dtype[np.generic] = np.dtype(manifest.dtype)
     reads = manifest.reads
     if manifest.payload == "picture":
         if not isinstance(reads, Pictures):
             raise BadFile(f"{folder / MANIFEST}: does not say how its pictures are read.")
-        reads = payload = replace(reads, size=reading.image_size or reads.size)
+        fit = reads.fit if reading.resize == "auto" else reading.resize
+        reads = payload = replace(reads, size=reading.image_size or reads.size, fit=fit)
     elif reading.image_size not in (None, manifest.shape[:2]):
         raise BadValue(f"load(image_size={reading.image_size}): only pictures in files are resized, not these values.")
     shape = payload.shape if isinstance(payload, Pictures) else manifest.shape
@@ -161,17 +163,19 @@ def source_of(folder: Path, manifest: ShardManifest, index: ShardIndex, reading:
         skipped=manifest.skipped,
         notes=manifest.notes,
     )
-    return _named(source, title, reading)
-
-
-def _named(source: Source, title: str, reading: Reading) -> Source:
-    """The samples with groups and times as their names tell them, if that is asked for."""
-    if reading.group_by is None and reading.time_by is None:
+    if manifest.payload == "values" and reading.group_by is None and reading.time_by is None:
         return source
-    files = [Listed(Path(name), name, "") for name in source.names]
+    stamps = np.zeros((len(index.labels), 2), np.int64)
+    listed = Files(folder, Names(index.names), index.labels.astype(np.int32), manifest.classes, index.parts, stamps)
+    source = _named(source, listed, title, reading)
+    return with_suggestion(source, listed, path) if manifest.payload == "picture" else source
+
+
+def _named(source: Source, files: Files, title: str, reading: Reading) -> Source:
+    """The samples with groups and times as their names tell them, if that is asked for."""
     found = read_names(Listing(files, ()), title, group_by=reading.group_by, time_by=reading.time_by).files
     if reading.group_by is not None:
-        groups, called = indices(np.array([file.group for file in found]), None)
+        groups, called = codes(file.group or "" for file in found)
         source = replace(source, groups=groups, group_names=called)
     if reading.time_by is None:
         return source
