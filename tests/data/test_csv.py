@@ -6,6 +6,8 @@ import pytest
 
 from holdfast.core import BadData, BadFile
 from holdfast.data.csv import list_csv
+from holdfast.data.listing import UNKNOWN, Files
+from holdfast.data.source import TEST, TRAIN, VALIDATION
 
 
 def table(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -74,3 +76,37 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BadFile, match=r"t\.csv: is not a CSV file in UTF-8"):
         list_csv(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("path,label,part\na.png,cat,train\nb.png,dog,Test\nc.png,cat,val\n", None),
+        ("path,label,split,group\na.png,cat,train,x\nb.png,dog,test,y\nc.png,cat,validation,x\n", ["x", "y", "x"]),
+        ("a.png,cat,train\nb.png,dog,test\nc.png,cat,valid\n", None),
+        ("a.png,cat,x,train\nb.png,dog,y,test\nc.png,cat,x,val\n", ["x", "y", "x"]),
+    ],
+    ids=["column", "column and group", "third without names", "fourth without names"],
+)
+def test_parts_may_be_given(tmp_path: Path, text: str, groups: list[str] | None) -> None:
+    files = list_csv(table(tmp_path / "t.csv", text)).files
+
+    assert [file.part for file in files] == [TRAIN, TEST, VALIDATION]
+    assert [file.group for file in files] == (groups or [None] * 3)
+
+
+@pytest.mark.parametrize("text", ["path,label,part\na.png,cat,trian\n", "a.png,cat,x,trian\n"], ids=["names", "none"])
+def test_an_unknown_part_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(
+        BadData, match=r"t\.csv: line \d is of part 'trian'; known are train, validation, val, valid, test"
+    ):
+        list_csv(table(tmp_path / "t.csv", text))
+
+
+def test_size_and_time_of_change_are_noted(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"123")
+
+    files = list_csv(table(tmp_path / "t.csv", "a.png,cat\nb.png,dog\n")).files
+
+    assert isinstance(files, Files)
+    assert files.stamps.tolist() == [[3, (tmp_path / "a.png").stat().st_mtime_ns], [UNKNOWN, UNKNOWN]]

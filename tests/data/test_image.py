@@ -12,7 +12,7 @@ from PIL import Image
 
 from holdfast.core import BadFile, BadShape, BadValue
 from holdfast.data import read_image
-from holdfast.data.image import read_header
+from holdfast.data.image import Fit, decode_known, read_header
 
 Pixels = NDArray[np.uint8]
 
@@ -254,3 +254,76 @@ def test_nearest_takes_single_pixels(tmp_path: Path) -> None:
 def test_an_unknown_interpolation_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match=r"interpolation='wavelet'.*bilinear, nearest"):
         read_image(tmp_path / "a.png", (1, 2, 1), interpolation="wavelet")
+
+
+def columns(path: Path, height: int, width: int, fit: Fit) -> list[list[int]]:
+    values: list[list[int]] = read_image(path, (height, width, 1), fit=fit)[..., 0].tolist()
+    return values
+
+
+def test_a_crop_is_the_largest_window_in_the_middle(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 10, 20, 30, 40, 50]] * 2, np.uint8)).save(tmp_path / "a.png")
+
+    assert columns(tmp_path / "a.png", 2, 2, "crop") == [[20, 30]] * 2
+    assert columns(tmp_path / "a.png", 1, 1, "crop") == [[25]]
+    assert columns(tmp_path / "a.png", 1, 3, "crop") == [[7, 25, 43]]  # a pixel beyond its third counts less
+
+
+def test_a_fitted_picture_stands_whole_between_bars(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 10, 20, 30]] * 2, np.uint8)).save(tmp_path / "a.png")
+
+    assert columns(tmp_path / "a.png", 4, 4, "fit") == [[127] * 4, [0, 10, 20, 30], [0, 10, 20, 30], [127] * 4]
+    assert columns(tmp_path / "a.png", 2, 6, "fit") == [[127, 0, 10, 20, 30, 127]] * 2
+    assert columns(tmp_path / "a.png", 3, 2, "fit") == [[127] * 2, [7, 23], [127] * 2]
+
+
+@pytest.mark.parametrize("fit", ["stretch", "fit", "crop"])
+@pytest.mark.parametrize("size", [(1, 900), (900, 1), (1, 1)], ids=str)
+def test_extreme_shapes_have_a_result(tmp_path: Path, fit: Fit, size: tuple[int, int]) -> None:
+    Image.new("RGB", size, "red").save(tmp_path / "a.png")
+
+    assert read_image(tmp_path / "a.png", (8, 12, 3), fit=fit).shape == (8, 12, 3)
+
+
+def test_torch_scales_as_pillow_does(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for sides, size in (((50, 70), (16, 24)), ((7, 9), (30, 20)), ((300, 2), (8, 8)), ((1, 1), (5, 5))):
+        picture = Image.fromarray(random.integers(0, 256, (*sides, 3), np.uint8))
+        picture.save(tmp_path / "a.png")
+        expected = np.asarray(picture.resize(size[::-1], Image.Resampling.BILINEAR)).astype(int)
+
+        assert np.abs(read_image(tmp_path / "a.png", (*size, 3)).numpy() - expected).max() <= 1
+
+
+def test_copies_are_the_same_pixels_whatever_is_said_about_them(tmp_path: Path) -> None:
+    picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (30, 40, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    for name, options in {
+        "plain": {},
+        "told": {"exif": exif, "comment": b"hello", "dpi": (72, 72), "icc_profile": b"x" * 200},
+        "turned": {"exif": turned},
+        "worse": {"quality": 60},
+    }.items():
+        picture.save(tmp_path / f"{name}.jpg", **options)  # type: ignore[arg-type]  # options of one writer
+
+    known = {path.stem: decode_known(path.read_bytes(), 3)[1] for path in tmp_path.iterdir()}
+    same = {decode_known((tmp_path / "plain.jpg").read_bytes(), 3, (size, size))[1] for size in (4, 32, 500)}
+
+    assert known["plain"] == known["told"]
+    assert same == {known["plain"]}
+    assert len(set(known.values())) == 3
+
+
+def test_an_unknown_fit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match=r"fit='shrink'\): must be one of stretch, fit, crop"):
+        read_image(tmp_path / "a.png", (1, 2, 1), fit="shrink")  # type: ignore[arg-type]  # what a user might write
+
+
+def test_a_web_page_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("<!DOCTYPE html><html></html>")
+
+    with pytest.raises(BadFile, match=r"a\.jpg: a web page, not a picture$"):
+        read_image(tmp_path / "a.jpg", (8, 8, 3))

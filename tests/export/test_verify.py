@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holdfast.core import BadShape
+from holdfast.data.image import Fit
 from holdfast.export import Form, Parity, verify
 from holdfast.export.formats import FORMATS, Format
 from holdfast.layers import Conv2D, Dense, Flatten, Input, Rescaling
@@ -125,6 +126,25 @@ def test_a_wrong_resize_in_what_was_exported_is_caught_by_its_answers(
     assert parity.max_dp > 0.01
     assert any("probabilities differ by up to 0." in one for one in parity.missed)
     assert "it reads pictures in another way than the model" in parity.missed
+
+
+@pytest.mark.parametrize("fit", ["fit", "crop"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_was_exported_fits_pictures_as_the_model_does(
+    name: str, fit: Fit, model: Sequential, files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(model.reads, Pictures)
+    monkeypatch.setattr(model, "reads", replace(model.reads, fit=fit))
+    row = exported(model, name, tmp_path / "out")
+
+    right = verify(model, row, tmp_path / "out", files, labels())
+    IN[name](tmp_path / "out", lambda plain: plain["reads"].update(fit="stretch"))
+    wrong = verify(model, row, tmp_path / "out", files, labels())
+
+    assert right.passed
+    assert wrong.max_dp is not None
+    assert wrong.max_dp > 1e-4
+    assert "it reads pictures in another way than the model" in wrong.missed
 
 
 @pytest.mark.parametrize(
