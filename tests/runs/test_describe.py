@@ -200,3 +200,27 @@ def test_near_copies_that_nobody_looked_for_are_not_said_to_be_none(damaged: Pat
 
     assert "None are the exact copy of another; near copies were not looked for." in small
     assert "recompressed, resized, mirrored or shifted" in large
+
+
+def test_data_that_training_refuses_is_described_whole(damaged: Path, tmp_path: Path) -> None:
+    (damaged / "owl").mkdir()
+    (damaged / "owl" / "only.png").write_bytes((damaged / "dog" / "05.png").read_bytes()[:99])
+    photo(99).save(damaged / "owl" / "one.png")
+
+    found = described(damaged, tmp_path)
+
+    assert "class 'owl' has 1 distinct samples; at least 3 are needed" in found.advice[0]
+    assert class_counts(found.data)[2].tolist() == [1, 0, 0]
+    assert {"owl/only.png", "cat/empty.jpg"} <= {file.path for file in found.data.facts.skipped}
+    assert (found.forecast, next_command(found)) == (None, "")
+    assert "such data cannot be trained on" in found.page.read_text(encoding="utf-8")
+
+
+def test_a_class_without_any_good_file_is_counted_as_none(damaged: Path, tmp_path: Path) -> None:
+    (damaged / "owl").mkdir()
+    (damaged / "owl" / "broken.png").touch()
+
+    found = described(damaged, tmp_path)
+
+    assert class_counts(found.data)[2].tolist() == [0, 0, 0]
+    assert "cat/02.png (cat) = dog/wrong.png (dog)" in found.data.facts.conflicts[0]

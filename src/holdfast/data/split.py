@@ -80,6 +80,11 @@ def split(
     return divided(Manifest())[0] if manifest is None else keep(manifest, source, divided)
 
 
+def undivided(source: Source, *, name: str, origin: Mapping[str, Any] | None = None) -> Dataset:  # Any: JSON values
+    """All samples that no part claims yet as the training part: to look at data that `split` refuses."""
+    return _dataset(source, together(source), source.parts, (), name=name, origin=origin)
+
+
 def _parts(
     source: Source, blocks: Indices, shares: Shares, known: NDArray[np.int8], *, name: str, seed: int, gap: float
 ) -> NDArray[np.int8]:

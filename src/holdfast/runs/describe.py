@@ -8,8 +8,10 @@ from typing import Any, Literal, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import HoldfastError
-from ..data import Dataset, Part
+from ..core import BadData, HoldfastError
+from ..data import Dataset, Part, Reading
+from ..data.load import read_source, sides
+from ..data.split import undivided
 from ..evaluate import wilson
 from . import lines
 from .forecast import Forecast, forecast
@@ -79,7 +81,8 @@ def describe_data(
 ) -> Description:
     """Looks at data before anything is trained on it, and draws it on a page; the test part stays sealed.
 
-    Files that cannot be read are listed, not fatal.
+    Files that cannot be read are listed, not fatal; nor is it that training would refuse the data, such as a class with
+    one sample.
 
     Args:
         data: a Dataset, or what `data.load` takes.
@@ -90,12 +93,12 @@ def describe_data(
         how: as in `train`; a batch size is chosen to fit where none is given.
 
     Raises:
-        BadData, BadFile, BadValue, UnknownName: as `data.load` does for data that nobody could train on.
+        BadData, BadFile, BadValue, UnknownName: as `data.load` does for what cannot be read.
     """
+    refused = ""
     if not isinstance(data, Dataset):
-        options = {"seed": how.get("seed", 0), **(reading or {}), "skip_bad": True}
-        data = load_shown(quiet=not verbose, path=data, **options)
-    expected, why_not = _forecast(data, model, how)
+        data, refused = _loaded(data, how.get("seed", 0), reading or {}, quiet=not verbose)
+    expected, why_not = (None, "such data cannot be trained on") if refused else _forecast(data, model, how)
     sizes, misfits = odd_sizes(data)
     odd, usual = odd_samples(data)
     found = Description(
@@ -104,7 +107,7 @@ def describe_data(
         usual=tuple(usual),
         copies=tuple(find_copies(data)),
         sizes=sizes,
-        advice=tuple(advice(data)),
+        advice=(refused, *advice(data)) if refused else tuple(advice(data)),
         forecast=expected,
         no_forecast=why_not,
         page=Path(out),
@@ -115,6 +118,17 @@ def describe_data(
     if verbose:
         say(found)
     return found
+
+
+def _loaded(path: str | Path, seed: int, reading: dict[str, Any], *, quiet: bool) -> tuple[Dataset, str]:
+    """The data, and why training would refuse it, if so: it is then not divided into parts."""
+    options = {**reading, "skip_bad": True}
+    try:
+        return load_shown(quiet=quiet, path=path, seed=seed, **options), ""
+    except BadData as error:
+        refused = str(error).rstrip(".")
+    source = read_source(path, Reading(**{**options, "image_size": sides(options.get("image_size"))}))
+    return undivided(source, name=Path(path).resolve().name, origin={"path": str(path)}), refused
 
 
 def _forecast(data: Dataset, model: ModelChoice, how: How) -> tuple[Forecast | None, str]:
@@ -179,7 +193,7 @@ def advice(data: Dataset) -> list[str]:
         named = ", ".join(map(repr, few[:3])) + (f" and {len(few) - 3:,} more" if len(few) > 3 else "")
         said.append(f"{named}: fewer than {FEW} training {things}; more of them will help more than any other model")
     n = len(data.validation)
-    if n < UNCERTAIN:
+    if 0 < n < UNCERTAIN:
         low, high = wilson(0.9 * n, n)
         said.append(
             f"{n:,} validation {things} are few: of 90.0 % there, the truth is between {percent(low)} and "
@@ -193,7 +207,7 @@ def advice(data: Dataset) -> list[str]:
 def next_command(found: Description) -> str:
     """What to type to train on this; "" for data that came from memory."""
     origin = found.data.origin
-    if not origin:
+    if not origin or not len(found.data.validation):
         return ""
     words = ["holdfast", "train", shlex.quote(str(origin["path"]))]
     words += ["--skip-bad"] if found.data.facts.skipped else []
