@@ -8,7 +8,7 @@ sample).
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
@@ -87,7 +87,7 @@ class Draws:
         return row.as_strided((NOISE, size), (1, 1)).index_select(0, self.choice(NOISE)).view(-1, *shape)
 
 
-@cache
+@lru_cache(maxsize=4)
 def _noise(count: int, device: torch.device) -> Tensor:
     return torch.randn(count, generator=generator(0, "noise"), dtype=torch.float32, device="cpu").to(device)
 
