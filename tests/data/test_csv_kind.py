@@ -23,6 +23,7 @@ CASES = {
     "ids that do not repeat": ("id,time,x,label\n1,0,2,a\n2,1,2,b\n", "table"),
     "features": ("age,colour,class\n1,red,x\n", "table"),
     "a gap in the numbers": ("t0,t1,t2,t3,t4,t6,t7,t8,t9,class\n" + "1," * 9 + "x\n", "table"),
+    "years as names": ("region,2019,size,label\nA,3,1,x\nB,4,2,y\n", "table"),
     "semicolons": ("acid;sugar;quality\n1;2;3\n", "table"),
     "no names, few numbers": ("5.1,3.5,1.4,0.2,setosa\n", "table"),
 }
@@ -45,6 +46,25 @@ def test_cells_are_parted_by_what_parts_the_first_line(tmp_path: Path) -> None:
 
     assert grid.names == ("a", "b,c")
     assert (grid.rows, grid.lines) == ([["1", "2"], ["3", "4"]], [2, 4])
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("age,2019,label\n30,5,x\n", ("age", "2019", "label")),
+        ("3,4,setosa\n5,6,setosa\n", None),
+        ("a,a,label\n1,2,x\n", None),
+        (",x,label\n0,2,x\n", ("", "x", "label")),
+    ],
+    ids=["a year", "data", "a name twice", "numbers of rows"],
+)
+def test_the_first_line_names_columns_if_it_differs_from_those_below(
+    tmp_path: Path, text: str, names: tuple[str, ...] | None
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+
+    assert read_grid(path).names == names
 
 
 def test_bytes_are_no_csv(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_files_are_read_as_training_read_them_by_the_names_of_columns(tmp_path: 
         ("weight,fur\n3,long\n", r"new\.csv: lacks the column 'age', which the model learned from"),
         ("weight,age,fur\nheavy,3,long\n", r"new\.csv: line 2: weight is 'heavy'; a number is needed"),
         ("weight,age,fur\n1,3\n", r"new\.csv: line 2 has another number of cells than the first line"),
-        ("3,4,5\n", r"new\.csv: is no table: its first line must name its columns"),
+        ("3,4,5\n", r"new\.csv: is no table: its first line must name its columns, each once"),
     ],
     ids=["no such column", "no number", "short row", "no names"],
 )

@@ -120,9 +120,16 @@ def _is_long(words: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _names_columns(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names columns: no numbers, unless they count steps, no word twice, no names of files."""
-    first = rows[0]
+    """Whether the first row names columns: by words, each once, or by numbers that count steps.
+
+    No names of files; and other numbers only beside a word over a column of numbers: region,2019,2020.
+    """
+    first, below = rows[0], rows[1:HEAD]
     if is_wide([word.lower() for word in first]):
         return True
-    distinct = len(set(first)) == len(first)
-    return distinct and not any(map(is_number, first)) and not FILE_NAME.search(first[0])
+    if len(set(first)) < len(first) or FILE_NAME.search(first[0]):
+        return False
+    words = [place for place, cell in enumerate(first) if re.search(r"[^\W\d]", cell) and not is_number(cell)]
+    if not any(map(is_number, first)):
+        return True
+    return bool(below) and any(all(is_number(row[place]) for row in below if place < len(row)) for place in words)

@@ -255,7 +255,8 @@ def _grid(path: Path, error: type[BadData | BadFile]) -> Grid:
     grid = read_grid(path)
     if grid.names is None or len(grid.names) < 2 or not grid.rows:
         raise error(
-            f"{path}: is no table: its first line must name its columns, e.g. age,colour,label, and rows must follow."
+            f"{path}: is no table: its first line must name its columns, each once, e.g. age,colour,label; "
+            "rows must follow."
         )
     return grid
 
