@@ -52,8 +52,18 @@ def test_without_data_it_lists_what_has_a_name(here: Path, says: Says, monkeypat
     assert rows["digits"].endswith("comes with holdfast")
 
 
-def test_wrong_options_are_one_line(here: Path, says: Says) -> None:
-    code, out, err = says("data", "nothing/there")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nothing/there"], "nothing/there: no such file or folder."),
+        (["digits", "--model", "convent"], "unknown model 'convent'; did you mean 'convnet'"),
+        (["digits", "--out", "my photos/cat/0.png/x.html"], "0.png is no folder that can be written to"),
+    ],
+    ids=["data", "model", "out"],
+)
+def test_wrong_options_are_one_line(photos: Path, says: Says, words: list[str], message: str) -> None:
+    code, out, err = says("data", *words)
 
     assert (code, out) == (2, "")
-    assert err == "holdfast: nothing/there: no such file or folder.\n"
+    assert message in err
+    assert err.count("\n") == 1

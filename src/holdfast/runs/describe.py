@@ -18,7 +18,7 @@ from .forecast import Forecast, forecast
 from .formats import percent
 from .loading import load_shown
 from .odd import Odd, odd_samples
-from .plan import How, ModelChoice
+from .plan import How, ModelChoice, check_settings
 from .sizes import Lengths, Sizes, odd_sizes
 from .write import write_text
 
@@ -95,6 +95,7 @@ def describe_data(
     Raises:
         BadData, BadFile, BadValue, UnknownName: as `data.load` does for what cannot be read.
     """
+    check_settings(model, how, Path(out).parent)
     refused = ""
     if not isinstance(data, Dataset):
         data, refused = _loaded(data, how.get("seed", 0), reading or {}, quiet=not verbose)
