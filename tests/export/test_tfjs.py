@@ -40,6 +40,7 @@ from holdfast.layers import (
 from holdfast.layers.activations import activations
 from holdfast.models import BaseModel, Model, Sequential, Unknown
 from holdfast.models.config import ROWS as LAYERS
+from holdfast.models.ready_series import series_net
 from layers.building import Array, golden_model, listed, one_or_all, part, within_constraints
 
 RTOL, ATOL = 1e-5, 1e-6  # of single precision in another order of summing; the numbers are near 1
@@ -247,7 +248,11 @@ def in_a_row() -> Sequential:
     )
 
 
-MODELS: tuple[Callable[[], BaseModel], ...] = (branches, around, nested, pictures, in_a_row)
+def with_a_mask() -> Model:
+    return series_net((40, 3), 2, front=Normalization().take([1, 2, 0], [1, 4, 1]), masked=True)
+
+
+MODELS: tuple[Callable[[], BaseModel], ...] = (branches, around, nested, pictures, in_a_row, with_a_mask)
 
 
 @pytest.mark.parametrize("make", MODELS)
