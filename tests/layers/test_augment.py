@@ -388,6 +388,10 @@ def test_settings_are_checked(make: Callable[[], object], words: str) -> None:
         make()
 
 
+def test_what_keras_writes_for_one_number_means_what_it_says() -> None:
+    assert RandomSaturation([-0.4, 0.4]).factor == RandomSaturation(0.4).factor == (0, 0.4)
+
+
 def test_shapes_are_checked() -> None:
     with pytest.raises(BadShape, match=r"RandomHue: takes pictures of 3 channels, got \(4, 4, 1\)\."):
         RandomHue(0.1)(Input((4, 4, 1)))

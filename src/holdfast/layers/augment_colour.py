@@ -25,6 +25,12 @@ CONTRAST = span(0, 1, one=lambda value: (value, value))
 SHARE = span(0, 1, one=from_zero)
 
 
+def _saturation(value: object) -> Span:
+    """Keras's own files say (-f, f) for one number f, which by its words is 0 to f."""
+    low, high = span(-1, 1, one=from_zero)(value)
+    return max(low, 0.0), high
+
+
 def _clamp(x: Tensor, limits: Span) -> Tensor:
     return x.clamp_(*limits)
 
@@ -82,7 +88,7 @@ class RandomSaturation(Augmenting):
 
     channels = (3,)
 
-    factor: SpanSetting = setting(REQUIRED, convert=SHARE)
+    factor: SpanSetting = setting(REQUIRED, convert=_saturation)
     value_range: RangeSetting = range_setting()
     seed: SeedSetting = seed_setting()
 
@@ -165,7 +171,7 @@ class RandomColorJitter(Augmenting):
     value_range: RangeSetting = range_setting()
     brightness_factor: OptionalSpanSetting = setting(None, convert=optional(span(-1, 1)))
     contrast_factor: OptionalSpanSetting = setting(None, convert=optional(CONTRAST))
-    saturation_factor: OptionalSpanSetting = setting(None, convert=optional(SHARE))
+    saturation_factor: OptionalSpanSetting = setting(None, convert=optional(_saturation))
     hue_factor: OptionalSpanSetting = setting(None, convert=optional(SHARE))
     seed: SeedSetting = seed_setting()
 
