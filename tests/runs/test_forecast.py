@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -140,7 +141,7 @@ def test_a_model_may_be_any() -> None:
 def test_samples_in_memory_need_no_fetching_and_others_do() -> None:
     data = in_memory()
     array = data.train.images[:].numpy()
-    stored = replace(data.train, images=Rows(Mapped(array), np.arange(len(array))))
+    stored = replace(data.train, images=cast(torch.Tensor, Rows(Mapped(array), np.arange(len(array)))))
 
     assert fetch_seconds(data.train) == 0
     assert fetch_seconds(stored) > 0
