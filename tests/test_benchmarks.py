@@ -29,6 +29,7 @@ class Program:
 
 CASES = (
     Program("augment", "--turns 1 --sides 16 --kinds", ("augment.json",)),
+    Program("demos", "--turns 1 --epochs 1 --names demo:table", ("demos.json",)),
     Program("digits", "--turns 1 --epochs 1 --ledger ledger.db", ("digits.json", "ledger.db")),
     Program("gpu", "", ()),
     Program("limit", "--turns 1 --models dense --size 64 --turn-s 0.01 --images 640", ("limit.json",)),
