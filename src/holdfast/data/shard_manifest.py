@@ -16,6 +16,7 @@ from .dataset import BadFileFound
 from .listing import Names
 from .reads import Reads, reads_from_dict, reads_to_dict
 from .remote import file_sha256
+from .source import Source
 
 Indices = NDArray[np.int64]
 MANIFEST, INDEX, VERSION = "manifest.json", "index.npz", 1
@@ -206,3 +207,42 @@ def _packed(texts: Sequence[str]) -> NDArray[np.uint8]:
 def _unpacked(packed: NDArray[np.uint8]) -> Iterator[str]:
     if packed.size:
         yield from packed.tobytes().decode("utf-8", "surrogateescape").split("\n")
+
+
+def index_of(places: Indices, source: Source) -> ShardIndex:
+    """Where the samples of a source lie: (N, 3) numbers of tars, offsets and lengths."""
+    return ShardIndex(
+        shard=places[:, 0].copy(),
+        offset=places[:, 1].copy(),
+        length=places[:, 2].copy(),
+        labels=source.labels,
+        digests=source.digests,
+        parts=source.parts,
+        names=source.names,
+        groups=source.groups,
+        group_names=source.group_names,
+        times=source.times,
+        near=np.empty((0, 2), np.int64) if source.near is None else source.near,
+    )
+
+
+def manifest_of(
+    source: Source,
+    payload: Literal["picture", "values"],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],  # Any: of any number type
+    reads: Reads | None,
+) -> ShardManifest:
+    """What is to be said of a source, all but the files."""
+    return ShardManifest(
+        samples=len(source.labels),
+        payload=payload,
+        shape=shape,
+        dtype=dtype.str,
+        classes=source.classes,
+        reads=reads,
+        index=ShardFile("", 0, "", 0),
+        shards=(),
+        skipped=source.skipped,
+        notes=source.notes,
+    )

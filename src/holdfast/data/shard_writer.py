@@ -3,36 +3,28 @@
 import json
 import re
 import shutil
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..core import BadFile, BadValue, derive, whole_folder
-from .decoding import DECODERS, in_order
+from .examine import examine, without_thumbnails
 from .files import list_files, read_picture_files
-from .image import DRAFT_PX, decode, decode_known, draft_side, quiet
-from .kept import stamps_of
 from .listing import Files, Listed, Listing
 from .load import read_source, reader_of, sides
-from .near import Thumbnails, draw_thumbnail, thumbnail_side
 from .options import Progress, Reading
-from .pictures import LARGEST_SEARCHED, chosen_fit, described, look, not_searched
-from .reads import Pictures, Reads
+from .reads import Pictures
 from .shard_check import remember
-from .shard_manifest import INDEX, MANIFEST, ShardFile, ShardIndex, ShardManifest
+from .shard_manifest import INDEX, MANIFEST, ShardFile, ShardIndex, ShardManifest, index_of, manifest_of
 from .source import TEST, VALIDATION, Source
 from .tars import TarWriter, npy_bytes
-from .together import find_near
 
 Indices = NDArray[np.int64]
 SHARD_BYTES = 256 * 10**6
@@ -40,7 +32,6 @@ ENDINGS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "j
 PART_NAMES = {VALIDATION: "validation", TEST: "test"}
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 CHUNK = 256  # samples of an array at once
-INDISTINCT = "near copies were not looked for: pictures of different classes are too alike"
 
 
 def write_shards(
@@ -158,53 +149,23 @@ class _Writer:
         self.tar, self.held = None, 0
 
 
-class _Prepared(NamedTuple):
-    """A picture that could be decoded: what is stored, and what a split needs to know."""
-
-    payload: tuple[str, bytes]
-    digest: int
-    small: NDArray[np.uint8]
-    colour: NDArray[np.float32]
-
-
 def _write_pictures(
     listing: Listing, title: str, reading: Reading, writer: _Writer, seed: int
 ) -> tuple[ShardManifest, ShardIndex]:
     """Pictures in files, each decoded once to see that it can be."""
     files, count = listing.files, len(listing.files)
-    with quiet():
-        seen = look(files, stamps_of(files), title, reading.progress)
-        good, reasons = seen.good, dict(seen.reasons)
-        fit = chosen_fit(seen.heights[good], seen.widths[good]) if reading.resize == "auto" else reading.resize
-        reads = Pictures(reading.image_size or seen.size, 1 if seen.grey[good].all() else 3, fit)
-        side = (thumbnail_side(seen.shorter.tolist()) if len(good) <= LARGEST_SEARCHED else None) or 0
-        if reading.image_size is None and isinstance(files, Files):
-            _check_room(writer.folder, int(files.stamps[:, 0].clip(0).sum()))
-        places = np.full((count, 3), -1, np.int64)
-        digests, colours = np.zeros(count, np.uint64), np.zeros((count, reads.channels), np.float32)
-        small = _held(writer.folder / "thumbnails", (count, side, side))
-        prepare = partial(_prepared, files, side, reads, reading.image_size is not None)
-        order = good[np.random.default_rng(derive(seed, "shards")).permutation(len(good))].tolist()
-        with ThreadPoolExecutor(DECODERS) as pool:
-            for done, (row, found) in enumerate(zip(order, in_order(pool, prepare, order), strict=True), 1):
-                if isinstance(found, str):
-                    reasons[row] = found
-                elif reading.skip_bad or not reasons:  # else nothing will come of it, and what is bad is to be told
-                    label = listing.classes.index(files[row].label)
-                    places[row] = writer.add(row, count, found.payload, label, _about(files[row]))
-                    digests[row], small[row], colours[row] = found.digest, found.small, found.colour
-                if reading.progress:
-                    reading.progress(done, len(order))
-    kept = np.setdiff1d(good, np.array(list(reasons), np.int64))
-    source = described(listing, kept, reasons, digests[kept], reads, title, skip_bad=reading.skip_bad)
-    if side:
-        source = replace(source, thumbnails=Thumbnails(small if len(kept) == count else small[kept], colours[kept]))
-    elif seen.searchable:
-        source = replace(source, notes=(*source.notes, not_searched(good)))
-    index, notes = _index(places[kept], source)
-    del small
-    (writer.folder / "thumbnails").unlink(missing_ok=True)
-    return _manifest(source, "picture", reads.shape, np.dtype(np.uint8), reads, notes), index
+    if reading.image_size is None and isinstance(files, Files):
+        _check_room(writer.folder, int(files.stamps[:, 0].clip(0).sum()))
+    places = np.full((count, 3), -1, np.int64)
+
+    def keep(row: int, content: bytes, reads: Pictures) -> None:
+        small = reading.image_size is not None
+        payload = ("png", _png(content, reads)) if small else (_ending(files[row].path, content), content)
+        label = listing.classes.index(files[row].label)
+        places[row] = writer.add(row, count, payload, label, _about(files[row]))
+
+    source, kept, reads = examine(listing, title, reading, keep, folder=writer.folder, seed=derive(seed, "shards"))
+    return manifest_of(source, "picture", reads.shape, np.dtype(np.uint8), reads), index_of(places[kept], source)
 
 
 def _write_values(source: Source, reading: Reading, writer: _Writer, seed: int) -> tuple[ShardManifest, ShardIndex]:
@@ -221,27 +182,11 @@ def _write_values(source: Source, reading: Reading, writer: _Writer, seed: int) 
             dtype = sample.dtype
         if reading.progress:
             reading.progress(min(start + CHUNK, count), count)
-    index, notes = _index(places, source)
+    source = without_thumbnails(source)
     reads = source.reads
     if isinstance(source.images, np.ndarray):
         reads = reads or Pictures.of_values(torch.from_numpy(source.images))
-    return _manifest(source, "values", source.shape, dtype, reads, notes), index
-
-
-def _prepared(files: Sequence[Listed], side: int, reads: Pictures, smaller: bool, row: int) -> _Prepared | str:
-    """A picture with what is known of it; as its file is, or at the size of training.  Or why it is none."""
-    small, colour = np.empty((side, side), np.uint8), np.empty(reads.channels, np.float32)
-    try:
-        content = files[row].content()
-        picture, known = decode_known(content, reads.channels, reads.size)
-        if side and draft_side(reads.size) > DRAFT_PX:
-            picture = decode(content, reads.channels, (1, 1))  # near copies are the same ones at every size
-        payload = ("png", _png(content, reads)) if smaller else (_ending(files[row].path, content), content)
-    except BadFile as error:
-        return str(error)
-    if side:
-        draw_thumbnail(picture, small, colour)
-    return _Prepared(payload, known, small, colour)
+    return manifest_of(source, "values", source.shape, dtype, reads), index_of(places, source)
 
 
 def _ending(path: Path, content: bytes) -> str:
@@ -273,56 +218,9 @@ def _about(file: Listed) -> dict[str, Any]:  # Any: JSON values
     return {"name": file.name, "label": file.label} | {key: value for key, value in known.items() if value is not None}
 
 
-def _index(places: Indices, source: Source) -> tuple[ShardIndex, tuple[str, ...]]:
-    """Where everything lies, (N, 3), and what a split needs to know; and what is to be said about near copies."""
-    near = find_near(source)
-    index = ShardIndex(
-        shard=places[:, 0].copy(),
-        offset=places[:, 1].copy(),
-        length=places[:, 2].copy(),
-        labels=source.labels,
-        digests=source.digests,
-        parts=source.parts,
-        names=source.names,
-        groups=source.groups,
-        group_names=source.group_names,
-        times=source.times,
-        near=np.empty((0, 2), np.int64) if near is None else near,
-    )
-    return index, (INDISTINCT,) if near is None else ()
-
-
-def _manifest(
-    source: Source,
-    payload: Literal["picture", "values"],
-    shape: tuple[int, ...],
-    dtype: np.dtype[np.generic],
-    reads: Reads | None,
-    notes: tuple[str, ...],
-) -> ShardManifest:
-    """All but the files."""
-    return ShardManifest(
-        samples=len(source.labels),
-        payload=payload,
-        shape=shape,
-        dtype=dtype.str,
-        classes=source.classes,
-        reads=reads,
-        index=ShardFile("", 0, "", 0),
-        shards=(),
-        skipped=source.skipped,
-        notes=source.notes + notes,
-    )
-
-
 def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise BadFile(
             f"cannot write {folder.parent}: the shards take {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free."
         )
-
-
-def _held(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """An array that the system may keep on disk."""
-    return np.memmap(path, np.uint8, "w+", shape=shape) if np.prod(shape) else np.empty(shape, np.uint8)

@@ -2,7 +2,7 @@
 
 A set of shards is a folder of `shard-000000.tar` and so on in the WebDataset layout, `manifest.json` with sizes and
 checksums, and `index.npz` with what a split needs to know of each sample, so that nothing is decoded before training.
-Writing them is for shard_writer.py, tars of others for foreign.py, sets by URL for remote.py.
+Writing them is for shard_writer.py, tars of others for foreign_tars.py, sets by URL for remote_shards.py.
 """
 
 from collections.abc import Sequence
