@@ -43,8 +43,9 @@ class Precision(StrEnum):
 
 
 DATA_HELP = (
-    "digits; a folder with a folder of pictures for each class, or train/, validation/ and test/ above "
-    "these; a folder of IDX files such as MNIST's; an .npz; a CSV of path,label[,group]."
+    "A folder with a folder of files for each class, pictures, sounds, series or volumes, or train/, validation/ and "
+    "test/ above these; the same in a .zip; a CSV, of path,label or of numbers; an .npz, IDX files, shards or their "
+    "address; or a name, such as digits, mnist or demo:sounds: `holdfast data` lists them."
 )
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Out = Annotated[Path, typer.Option(help="Folder of the runs and of their ledger.")]
