@@ -172,6 +172,30 @@ def startup(files: list[Found]) -> str:
     return f"{table('what | n | Seconds', rows)}\n\n{about(found)}"
 
 
+def decode(files: list[Found]) -> str:
+    """Pictures a second from files to arrays, beside Keras's."""
+    (found,) = files
+    rows: list[tuple[object, ...]] = []
+    for size in found["sizes"]:
+        keras = [turn["keras"] for turn in size["turns"] if turn["keras"]]
+        if keras:
+            rows.append((f"keras-tf, {size['size']} px", len(keras), _rate(keras), "", ""))
+        for what in size["turns"][0]["ours"]:
+            ours = [turn["ours"][what] for turn in size["turns"]]
+            cells = ("", "")
+            if keras:
+                rate = ratios([each["rate"] for each in ours], [each["rate"] for each in keras])
+                work = ratios([each["processors_ms"] for each in keras], [each["processors_ms"] for each in ours])
+                cells = (rate.text(".2f"), work.text(".2f"))
+            rows.append((f"holdfast, {size['size']} px: {what}", len(ours), _rate(ours), *cells))
+    head = "what | n | pictures/s | holdfast / keras-tf | the same by milliseconds of processors"
+    return f"{table(head, rows)}\n\n{about(found)}"
+
+
+def _rate(passes: list[Found]) -> str:
+    return Spread.of([each["rate"] for each in passes]).text()
+
+
 def memory(files: list[Found]) -> str:
     """The peak of a training, and what many leave behind."""
     (found,) = files
@@ -323,6 +347,7 @@ TABLES: dict[str, Callable[[list[Found]], str]] = {
     "recipe": recipe,
     "predict": predict,
     "startup": startup,
+    "decode": decode,
     "memory": memory,
     "limit": limit,
     "loop_cost": loop_cost,

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-MNIST = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared" / "data")) / "mnist"
+DATA = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+MNIST = DATA / "mnist"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Program:
     arguments: str
     leaves: tuple[str, ...]
     mnist: bool = False  # has nothing to measure without
+    photos: bool = False  # neither
 
     def __str__(self) -> str:
         return self.name
@@ -29,6 +31,7 @@ class Program:
 
 CASES = (
     Program("augment", "--turns 1 --sides 16 --kinds", ("augment.json",)),
+    Program("decode", "--turns 1 --sizes 32 --peers", ("decode.json",), photos=True),
     Program("demos", "--turns 1 --epochs 1 --names demo:table", ("demos.json",)),
     Program("digits", "--turns 1 --epochs 1 --ledger ledger.db", ("digits.json", "ledger.db")),
     Program("gpu", "", ()),
@@ -82,6 +85,8 @@ def test_the_ratio_in_a_table_is_the_median_over_neighbours() -> None:
 def test_program_runs(case: Program, tmp_path: Path) -> None:
     if case.mnist and not MNIST.is_dir():
         pytest.skip(f"no MNIST at {MNIST}; HOLDFAST_DATA names the folder that holds mnist/")
+    if case.photos and not (DATA / "clothing").is_dir():
+        pytest.skip(f"no photos at {DATA}; HOLDFAST_DATA names the folder that holds clothing/")
     command = [sys.executable, str(BENCHMARKS / f"{case.name}.py"), *case.arguments.split(), "--out", "."]
     variables = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
 

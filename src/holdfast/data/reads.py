@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -12,13 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core import BadValue
-from .image import FITS, INTERPOLATIONS, PADDING, Fit, decode, fitted, read_image
+from ..core import BadFile, BadValue
+from .image import FITS, INTERPOLATIONS, PADDING, Fit, content_of, decode, fitted, quiet
 from .rows import Rows, Samples
 
 Json: TypeAlias = Any  # what json.loads gives
 LARGEST_SIDE_PX = 2**14
 DECODERS = min(16, os.cpu_count() or 1)
+CHUNK = 16  # pictures that a thread reads at once
 
 
 class Reads(Protocol):
@@ -182,14 +182,25 @@ class Pictures:
         """
         if not paths:
             raise BadValue("there are no pictures: the list of files is empty.")
-        one = partial(read_image, shape=self.shape, interpolation=self.interpolation, fit=self.fit)
-        if len(paths) == 1:
-            return one(paths[0]).numpy()[None]
-        pool = ThreadPoolExecutor(DECODERS)
-        try:
-            return np.stack([image.numpy() for image in pool.map(one, paths)])
-        finally:
-            pool.shutdown(cancel_futures=True)
+        images = np.empty((len(paths), *self.shape), np.uint8)
+
+        def read(start: int) -> None:
+            for place in range(start, min(start + CHUNK, len(paths))):
+                try:
+                    images[place] = self.sample(content_of(Path(paths[place])))
+                except BadFile as error:
+                    raise BadFile(f"{paths[place]}: {error}") from error
+
+        with quiet():
+            if len(paths) <= CHUNK:
+                read(0)
+                return images
+            pool = ThreadPoolExecutor(DECODERS)
+            try:
+                list(pool.map(read, range(0, len(paths), CHUNK)))
+            finally:
+                pool.shutdown(cancel_futures=True)
+        return images
 
     def sample(self, content: bytes) -> NDArray[np.uint8]:
         """The picture of a file with this content, (H, W, C) uint8.  Raises BadFile with the bare reason."""
