@@ -23,7 +23,18 @@ from .reads import Pictures
 from .remote import cache_folder
 from .source import Source
 
-__all__ = ["Listed", "Listing", "Seen", "chosen_fit", "chosen_size", "look", "read_pictures", "seconds", "shown"]
+__all__ = [
+    "Listed",
+    "Listing",
+    "Seen",
+    "check_bad",
+    "chosen_fit",
+    "chosen_size",
+    "look",
+    "read_pictures",
+    "seconds",
+    "shown",
+]
 
 LARGEST_KEPT_PX = 256  # pictures that all have one size are kept as they are up to this side
 LARGEST_CHOSEN_PX = 224  # the side we choose for others: what most image models were made for
@@ -117,7 +128,7 @@ def described(
     """
     files = listing.files
     bad = listing.bad + tuple(BadFileFound(files[place].name, reasons[place]) for place in sorted(reasons))
-    _check_bad(bad, len(kept), title, skip_bad=skip_bad)
+    check_bad(bad, len(kept), title, skip_bad=skip_bad)
     groups, called = _groups(files, kept)
     times = _times(files, title)
     return Source(
@@ -378,7 +389,8 @@ def _check_memory(count: int, shape: tuple[int, int, int], title: str) -> None:
     )
 
 
-def _check_bad(bad: Sequence[BadFileFound], kept: int, title: str, *, skip_bad: bool) -> None:
+def check_bad(bad: Sequence[BadFileFound], kept: int, title: str, *, skip_bad: bool) -> None:
+    """Raises BadData when files cannot be read, unless they are to be left out and others can."""
     if bad and not skip_bad:
         more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
         raise BadData(

@@ -24,11 +24,10 @@ from .reads import Pictures
 from .shard_check import remember
 from .shard_manifest import INDEX, MANIFEST, ShardFile, ShardIndex, ShardManifest, index_of, manifest_of
 from .source import TEST, VALIDATION, Source
-from .tars import TarWriter, npy_bytes
+from .tars import ENDINGS, TarWriter, npy_bytes
 
 Indices = NDArray[np.int64]
 SHARD_BYTES = 256 * 10**6
-ENDINGS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "jp2", "ppm", "pgm")
 PART_NAMES = {VALIDATION: "validation", TEST: "test"}
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 CHUNK = 256  # samples of an array at once

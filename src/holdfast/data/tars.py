@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from ..core import BadFile
 
+# Of the names of pictures.
+ENDINGS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "jp2", "ppm", "pgm")
 BLOCK, RECORD = tarfile.BLOCKSIZE, tarfile.RECORDSIZE
 
 
