@@ -244,7 +244,29 @@ def foreign_axis() -> Model:
     return keras.Sequential([keras.Input((3, 4)), L.BatchNormalization(axis=1)])
 
 
+def augmented() -> Model:
+    """Layers that change pictures in training, each told one number or two.
+
+    Without RandomCrop, which Keras does not predict, and what it writes into no .h5: RandomBrightness, RandomSaturation.
+    """
+    layers = [
+        L.RandomFlip("horizontal", seed=1),
+        L.RandomTranslation(0.1, (-0.2, 0.1), fill_mode="nearest"),
+        L.RandomRotation(0.1, interpolation="nearest"),
+        L.RandomZoom(0.2),
+        L.RandomContrast(0.3, value_range=(0, 1)),
+        L.RandomHue(0.1),
+        L.RandomColorJitter(brightness_factor=0.1, saturation_factor=0.4, hue_factor=(0.1, 0.2)),
+        L.RandomErasing(fill_value=(1, 2, 3)),
+        L.RandAugment(num_ops=1),
+        L.MixUp(),
+        L.CutMix(),
+    ]
+    return keras.Sequential([keras.Input((6, 5, 3)), *layers, L.Flatten(), L.Dense(3)])
+
+
 MODELS: list[Callable[[], Model]] = [
+    augmented,
     sequential,
     branches,
     nested,

@@ -187,6 +187,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 OURS: list[Callable[[], BaseModel]] = [table, trained, twin, branches, nested, ends_in_models, tangle]
 KERAS_S = [
+    "augmented",
     "sequential",
     "branches",
     "nested",
