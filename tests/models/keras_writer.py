@@ -247,7 +247,7 @@ def foreign_axis() -> Model:
 def augmented() -> Model:
     """Layers that change pictures in training, each told one number or two.
 
-    Without RandomCrop, which Keras does not predict, and what it writes into no .h5: RandomBrightness, RandomSaturation.
+    Without RandomCrop, which Keras does not predict, and RandomBrightness and RandomSaturation, which no .h5 holds.
     """
     layers = [
         L.RandomFlip("horizontal", seed=1),
