@@ -56,7 +56,10 @@ def train(
     model: ModelName = "convnet",
     how: Any = None,  # How, of the options of training
     validation: Annotated[float, typer.Option(help="Share of the samples to select by.")] = 0.15,
-    test: Annotated[float, typer.Option(help="Share of the samples to seal for the end; 0 for none.")] = 0.15,
+    test: Annotated[
+        float | None,
+        typer.Option(help="Share of the samples to seal for the end; 0 for none; 0.15, of up to 6 groups none."),
+    ] = None,
     reading: Any = None,  # a dict, of the options of reading
     seeds: Annotated[
         int, typer.Option(min=1, help="Train so many models that differ in their seed, and say how much they agree.")

@@ -30,7 +30,7 @@ from .shard_manifest import MANIFEST
 from .shards import is_shards, read_shards
 from .sounds import holds_sounds, read_sounds
 from .source import Source
-from .split import check_shares, split
+from .split import TEST_SHARE, check_shares, split, usual_test
 from .table import is_table, read_table
 from .volumes import holds_volumes, read_volumes
 
@@ -60,7 +60,7 @@ def load(
     path: str | PathLike[str] | object,
     *,
     validation: float = 0.15,
-    test: float = 0.15,
+    test: float | None = 0.15,
     seed: int = 0,
     image_size: int | tuple[int, int] | None = None,
     resize: Resize = "auto",
@@ -83,7 +83,8 @@ def load(
             or the URL of their manifest.json.  Or a dataset of Hugging Face's `datasets` or of torch, or a dict of
             their splits, see `hub.read_object`.
         validation: share of the samples, 0 < validation < 1; not used when the data has a validation part.
-        test: share of the samples, 0 for none; not used when the data has a test part.
+        test: share of the samples, 0 for none; not used when the data has a test part.  None, as `train` has it: 0.15,
+            and none of up to 6 given groups, of which it would be a single one.
         seed: of the split; the same data, seed and shares give the same parts on every machine.
         image_size: the side in pixels, or (H, W), that pictures in files are stretched to; None keeps a common size of
             up to 256 pixels and else takes a square of the median shorter side, at most 224.
@@ -109,7 +110,7 @@ def load(
         BadData: data that cannot be trained on; the message names what is wrong and the remedy.
         BadValue: shares or an image size that are not accepted.
     """
-    check_shares(validation, test)
+    check_shares(validation, TEST_SHARE if test is None else test)
     size = sides(image_size)
     reading = Reading(
         image_size=size,
@@ -126,12 +127,18 @@ def load(
     )
     if not isinstance(path, (str, PathLike)):
         given = read_object(path, reading)
+        test = usual_test(given) if test is None else test
         return split(given, name="dataset", validation=validation, test=test, seed=seed, gap=gap)
     place = Path(path)
     known = _is_name(str(path))
     source = read_source(path, reading)
     if known and place.exists():
         source = replace(source, notes=(f"the bundled {path} were read; for what has this name here write ./{path}",))
+    if test is None:
+        test = usual_test(source)
+        groups = len(source.group_names)
+        few = f"{groups} groups are few: none is sealed as a test part, one would say little (--test 0.25 seals one)"
+        source = source if test else replace(source, notes=(*source.notes, few))
     origin = {
         "path": str(path) if known else str(place.resolve()),
         "validation": validation,
@@ -162,7 +169,7 @@ def manifest_path(
     path: Path | str,
     *,
     validation: float = 0.15,
-    test: float = 0.15,
+    test: float | None = None,
     seed: int = 0,
     group_by: str | None = None,
     time_by: str | None = None,
@@ -177,7 +184,7 @@ def manifest_path(
     if str(path) in NAMES or not grows:
         return None
     place = place.resolve()
-    which = repr((str(place), seed, float(validation), float(test), group_by, time_by))
+    which = repr((str(place), seed, float(validation), TEST_SHARE if test is None else float(test), group_by, time_by))
     name = re.sub(r"[^\w.-]+", "-", place.stem if place.is_file() else place.name)
     return (
         Path(out) / "splits" / f"{name}-{hashlib.blake2b(which.encode(), digest_size=8).hexdigest()}.json"

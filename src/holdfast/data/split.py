@@ -23,6 +23,7 @@ from .together import Together, together
 Indices = NDArray[np.int64]
 REMOVED = -1  # from all parts
 BETWEEN = -2  # the parts of a split by time
+TEST_SHARE = 0.15  # of the samples, where nothing else is asked for
 
 
 def check_shares(validation: float, test: float) -> None:
@@ -34,6 +35,19 @@ def check_shares(validation: float, test: float) -> None:
         )
     if not 0 <= test < 1:
         raise BadValue(f"split(test={test}): must be at least 0 and less than 1.")
+
+
+def usual_test(source: Source) -> float:
+    """The share of a test part where none is asked for: 0 where that would be less than one of the given groups.
+
+    A single group, as one speaker or patient, says little of the next one: sealed it would be a weak judge, and
+    training would lack it.  `runs.left_out` leaves out each in turn instead.
+    """
+    if source.groups is None or not source.group_names or source.times is not None:
+        return TEST_SHARE
+    groups = source.groups[source.parts == TRAIN]
+    few = len(groups) > 0 and bool((groups >= 0).all()) and 1 < _count(groups) < 1 / TEST_SHARE
+    return 0.0 if few else TEST_SHARE
 
 
 def split(

@@ -15,6 +15,7 @@ from ..models import BaseModel, Unknown
 from ..training import get_optimizer
 from .again import command_of, crossval_command, crossval_python, python_of
 from .augmented import augmented_of
+from .left_out import LeftOut
 from .lines import recipe_line
 from .pages.told import Baseline, Confidence, CrossvalFacts, DataFacts, Facts, Making, ModelFacts, PartFacts, Picture
 from .record import Record, Settings
@@ -38,7 +39,7 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
     record = run.record
     measured = {"loss": run.train.log_loss.value, "accuracy": run.train.accuracy.value}
     mistakes, samples = pictures_of(data.validation, data.classes, probabilities, record.settings.seed)
-    seeds = record.scores.get("seeds")
+    seeds, groups = record.scores.get("seeds"), record.scores.get("left_out")
     return Facts(
         name=record.name,
         data=data_facts(data),
@@ -52,6 +53,7 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
         baselines=baselines_of(run),
         confidence=confidence_of(data.validation, probabilities, run.model.unknown, record.temperature),
         seeds=SeedSpread.from_dict(seeds) if seeds else None,
+        left_out=LeftOut.from_dict(groups) if groups else None,
         verdict=run.verdict,
         stopped=record.stop,
         kept_epoch=record.kept_epoch,

@@ -21,6 +21,7 @@ from . import lines
 from .baseline import logistic_regression
 from .calibrating import calibrate
 from .folder import begin
+from .left_out import left_out
 from .loading import load_shown
 from .memory_plan import memory_line
 from .plan import How, ModelChoice, Precision, check_settings, compile_for, plan, session_for
@@ -100,7 +101,7 @@ def train(
     )
     check_coverage(coverage)
     check_settings(model, how, out)
-    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, out=out, path=data, seed=seed)
+    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, out=out, path=data, test=None, seed=seed)
     settings, network = plan(data, model, how)
     check_number(f"train(seeds={seeds!r})", seeds)
     settings.seeds, settings.coverage = seeds, coverage
@@ -202,6 +203,9 @@ def carry_out(
             spread = seed_spread(record, session.model, data, ledger, say)
             record.scores["seeds"] = spread.to_dict()
             say("seeds", str(spread))
+        if (groups := left_out(record, session.model, data, ledger, say)) is not None:
+            record.scores["left_out"] = groups.to_dict()
+            say("groups", str(groups))
         run = judge(folder, record, session.model, data, ledger)
         record.status = "finished"
         ledger.end_run(record.ledger_id, "finished")

@@ -70,7 +70,7 @@ def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseMod
     algorithm = optimizer_for(chosen, learning_rate)
     augment, patience = how.get("augment", "auto"), how.get("patience")
     if augment == "auto":
-        augment = None if chosen else recipe_shift(network, [SparseCategoricalCrossentropy()])
+        augment = None if chosen else _recipe_augment(data, network)
     shift, layers = recorded(augment)
     settings = Settings(
         model=label,
@@ -88,6 +88,11 @@ def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseMod
     )
     compile_for(network, settings)
     return settings, network
+
+
+def _recipe_augment(data: Dataset, network: BaseModel) -> Chosen:
+    """What the recipe changes in training: where pictures are; when, how loud and how clearly sounds were recorded."""
+    return "light" if data.kind == "sounds" else recipe_shift(network, [SparseCategoricalCrossentropy()])
 
 
 def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1, 2] = 0) -> BaseModel:
@@ -132,6 +137,20 @@ def _inner(part: Part, seed: int) -> tuple[Part, Part]:
     if not 0 < late.sum() < len(part):
         raise BadData(f"{len(part)} samples are too few to train with patience; leave it out.")
     return part.take(np.flatnonzero(~late)), part.take(np.flatnonzero(late))
+
+
+def how_of(settings: Settings) -> How:
+    """How a run was trained, in the words of `train`."""
+    return How(
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        optimizer=None if settings.recipe else get_optimizer(settings.optimizer),
+        patience=settings.patience,
+        augment=from_recorded(settings.shift, settings.augment),
+        seed=settings.seed,
+        device=settings.device,
+        precision=settings.precision,
+    )
 
 
 def check_settings(model: ModelChoice, how: How, out: Path) -> None:

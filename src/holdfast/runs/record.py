@@ -51,7 +51,8 @@ class Record(BaseModel):
         seconds: from the beginning of training to its end.
         temperature: by which the logits were divided after training; None where the model does not allow it.
         scores: the reports on "train", "validation" and, once opened, "test", the "verdict", what the "ladder" said of
-            the last opening, the "baselines", and the "seeds" where there were several.
+            the last opening, the "baselines", the "seeds" where there were several, and for few groups what models
+            reach on each that is "left_out".
         openings: of its test part, over all runs in the ledger, when it was last judged.
         twin: the name of the run beside it that is its dense twin; "" where there is none.
     """

@@ -9,14 +9,12 @@ from ..core import BadValue, whole_file
 from ..data import Dataset
 from ..evaluate import Report
 from ..models import BaseModel, dense_twin, from_config, to_config
-from ..models.augmenting import from_recorded
-from ..training import get_optimizer
 from . import lines
 from .formats import percent
 from .job import train
-from .plan import How
+from .plan import how_of
 from .predictions import Predictions
-from .record import Record, Settings
+from .record import Record
 from .run import VALIDATION, Run, check_finished, check_same, data_of, write_pages
 from .watch import alone
 
@@ -95,20 +93,6 @@ def check_twin(record: Record, folder: Path, *, given: bool) -> None:
         raise BadValue(f"{folder}: its model has no convolutions, so it is a network without them already.")
     if not given and not record.origin:
         raise BadValue(f"{folder}: its data came from memory; give it: holdfast.runs.train_twin(folder, data).")
-
-
-def how_of(settings: Settings) -> How:
-    """How a run was trained, in the words of `train`."""
-    return How(
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        optimizer=None if settings.recipe else get_optimizer(settings.optimizer),
-        patience=settings.patience,
-        augment=from_recorded(settings.shift, settings.augment),
-        seed=settings.seed,
-        device=settings.device,
-        precision=settings.precision,
-    )
 
 
 def _model(record: Record) -> BaseModel:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...evaluate import Report
 from .. import formats
+from ..left_out import LeftOut
 from . import diagrams, drawing, lines
 from .plain import plain
 from .told import Confidence, CrossvalFacts, Facts
@@ -61,10 +62,17 @@ def _of_run(facts: Facts) -> dict[str, Any]:  # Any: what the templates take
     """What the templates of a run are given."""
     own = {
         "charts": list(drawing.charts(facts.logs, facts.measured, facts.kept_epoch)),
+        "groups_scale": _scale(facts.left_out) if facts.left_out else None,
         "scale": diagrams.Scale(facts.seeds.accuracies, []) if facts.seeds else None,
         "words": shared_words(facts.data, facts.validation, facts.confidence) | run_words(facts),
     }
     return _shared(facts, facts.validation, facts.confidence) | own
+
+
+def _scale(groups: LeftOut) -> diagrams.Scale:
+    """What holds all accuracies of groups and their intervals."""
+    scores = [*groups.scores, groups.random]
+    return diagrams.Scale([one.value for one in scores], [one.interval for one in scores])
 
 
 def _shared(facts: Facts | CrossvalFacts, judged: Report, confidence: Confidence | None) -> dict[str, Any]:  # Any: same

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ...data import Facts as Found
 from ...evaluate import Calibration, Report, Score, Verdict
+from ..left_out import LeftOut
 from ..seeds import SeedSpread
 
 if TYPE_CHECKING:
@@ -178,6 +179,7 @@ class Facts:
         baselines: what is simpler, the majority class first.
         confidence: how far the probabilities can be believed, on validation.
         seeds: None where one was trained only.
+        left_out: few groups, each left out in turn, beside a random split; None where there are none.
         verdict: on over- and underfitting.
         stopped: why training ended, as a sentence.
         kept_epoch: the epoch, from 1, whose weights the model has.
@@ -200,6 +202,7 @@ class Facts:
     baselines: Sequence[Baseline] = ()
     confidence: Confidence | None = None
     seeds: SeedSpread | None = None
+    left_out: LeftOut | None = None
     verdict: Verdict | None = None
     stopped: str = ""
     kept_epoch: int | None = None

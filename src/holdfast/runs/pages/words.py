@@ -51,6 +51,7 @@ def run_words(facts: Facts) -> dict[str, str]:
         "unseen": "–" if facts.openings else "sealed",
         "regression": next((one.how for one in facts.baselines if one.how), ""),
         "seeds": _seeds(facts.seeds, facts) if facts.seeds else "",
+        "left_out": str(facts.left_out or ""),
         "twin": f"holdfast compare --twin {shlex.quote(facts.making.folder)}" if untwinned else "",
     }
 
