@@ -10,7 +10,8 @@ import pytest
 
 from holdfast.data.folder import TOLD, list_folder
 from holdfast.data.groups import suggest_groups
-from holdfast.data.listing import UNKNOWN, Files, Names, codes, names_at, shown
+from holdfast.data.listing import UNKNOWN, Files, codes, shown
+from holdfast.data.names import Names, names_at
 
 TEXTS = ["a", "", "Größe 猫.png", b"\xff.png".decode(errors="surrogateescape")]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ..core import BadData, BadFile
 from .folder import PARTS, Found
-from .listing import UNKNOWN, Listing, Names, shown
+from .listing import UNKNOWN, Listing, shown
+from .names import Names
 from .source import TRAIN
 
 COLUMNS = (("path", "file", "filename", "image"), ("label", "class"), ("group",), ("part", "split"))

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..core import BadData
 from .dataset import BadFileFound
-from .listing import UNKNOWN, Files, Listing, Names, Packed, shown
+from .listing import UNKNOWN, Files, Listing, Packed, shown
+from .names import Names
 from .options import Progress
 from .source import TEST, TRAIN, VALIDATION
 

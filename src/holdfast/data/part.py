@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .names import names_at, names_joined
 from .rows import joined
 
 
@@ -46,7 +47,7 @@ class Part:
         return Part(
             self.images.index_select(0, chosen),
             self.labels.index_select(0, chosen),
-            [self.names[place] for place in places],
+            names_at(self.names, places.tolist()),
             None if self.groups is None else self.groups[places],
             None if self.times is None else self.times[places],
             None if self.digests is None else self.digests[places],
@@ -57,7 +58,7 @@ class Part:
         return Part(
             joined(self.images, other.images),
             torch.cat([self.labels, other.labels]),
-            [*self.names, *other.names],
+            names_joined(self.names, other.names),
             None if self.groups is None or other.groups is None else np.concatenate([self.groups, other.groups]),
             None if self.times is None or other.times is None else np.concatenate([self.times, other.times]),
             None if self.digests is None or other.digests is None else np.concatenate([self.digests, other.digests]),

@@ -15,8 +15,9 @@ from .dataset import BadFileFound
 from .decoding import Task, columns_of, decode_all, decode_rows, headers
 from .image import VERSION, Fit, Header, Size, quiet
 from .kept import Arrays, Columns, Keep, rows_of, stamps_of
-from .listing import Files, Listed, Listing, codes, names_at, names_of, shown
+from .listing import Files, Listed, Listing, codes, names_of, shown
 from .memory import free_memory
+from .names import names_at
 from .near import Thumbnails, thumbnail_side
 from .options import Progress, Resize
 from .reads import Pictures

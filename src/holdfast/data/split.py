@@ -14,6 +14,7 @@ from ..core import BadData, BadValue, derive
 from .assign import Shares, assign, assign_by_time, gap_before, join_by_time
 from .dataset import Dataset, Facts, split_fingerprint
 from .manifest import UNKNOWN, Manifest, keep
+from .names import names_at
 from .part import Part
 from .reads import Learns, Pictures
 from .sealed import Sealed
@@ -228,7 +229,7 @@ def _part(source: Source, chosen: Indices, blocks: Indices) -> Part:
     images, labels = source.samples(chosen), torch.from_numpy(source.labels[chosen])
     together = source.groups is not None or int(blocks.max()) + 1 < len(blocks)
     times = None if source.times is None else source.times[chosen]
-    names, groups = [source.names[index] for index in chosen], blocks[chosen] if together else None
+    names, groups = names_at(source.names, chosen.tolist()), blocks[chosen] if together else None
     return Part(images, labels, names, groups, times, source.digests[chosen])
 
 
