@@ -316,7 +316,8 @@ def test_folders_of_volumes_and_pictures_are_left_to_others(tmp_path: Path) -> N
     (tmp_path / "v" / "a").mkdir(parents=True)
     np.save(tmp_path / "v" / "a" / "1.npy", np.zeros((4, 4, 4)))
     (tmp_path / "p" / "a").mkdir(parents=True)
-    (tmp_path / "p" / "a" / "1.png").write_bytes(b"")
+    for name in ("1.png", "2.png", "0_notes.csv"):
+        (tmp_path / "p" / "a" / name).write_bytes(b"")
 
     assert not is_series(tmp_path / "v")
     assert not is_series(tmp_path / "p")

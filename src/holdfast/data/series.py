@@ -5,8 +5,10 @@ Reading what the files hold is data/recordings.py.
 
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,6 +28,7 @@ from .recordings import Columns, Recording, Values, in_table, is_table_file, of_
 from .source import TEST, TRAIN, Source, row_digests
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".npy", ".npz")  # of files that hold one series
+HEAD = 200  # files of a folder that are looked at
 LONGER = 4  # times that an array (N, T, C) has more steps than channels; else it may hold pictures (N, H, W)
 LABELS = ("y", "labels", "label", "classes")
 
@@ -508,10 +511,14 @@ def _file_holds_series(path: Path | None) -> bool:
 
 
 def _first_in(folder: Path) -> Path | None:
-    """The first file in the folders of a folder."""
+    """A file in the folders of a folder, of the kind that is most frequent beside it."""
     for entry in sorted(one for one in folder.iterdir() if one.name[0] != "." and one.is_dir()):
-        inside = sorted(one for one in entry.iterdir() if one.name[0] != ".")
-        if found := next((one for one in inside if one.is_file()), None) or _first_in(entry):
+        inside = [one for one in islice(entry.iterdir(), HEAD) if one.name[0] != "." and one.is_file()]
+        kinds = Counter(one.suffix.lower() for one in inside)
+        if kinds:
+            kind = max(sorted(kinds), key=kinds.__getitem__)
+            return min(one for one in inside if one.suffix.lower() == kind)
+        if found := _first_in(entry):
             return found
     return None
 
