@@ -54,7 +54,7 @@ def test_without_a_terminal_there_is_a_line_a_second_at_most_and_the_last_one(no
         progress(moments.epoch_end(epoch, **LOGS))
     progress(moments.end())
 
-    rest = "80 img/s  loss 0.500  val_loss 0.655  accuracy 75.0 %  val 78.9 %"
+    rest = "80/s  loss 0.500  val_loss 0.655  accuracy 75.0 %  val 78.9 %"
     assert file.getvalue().splitlines() == [
         f"training  epoch 1/4  {rest}  0:02 left",
         f"training  epoch 3/4  {rest}  0:01 left",
@@ -112,13 +112,13 @@ def test_a_terminal_has_one_line_that_is_redrawn(now: list[float]) -> None:
 
     assert drawn(file)[:4] == [
         "training  epoch 1/2 " + "─" * 32,
-        "training  epoch 1/2 " + "━" * 16 + "─" * 16 + "  20 img/s  loss 2.000  accuracy 50.0 %  0:03 left",
+        "training  epoch 1/2 " + "━" * 16 + "─" * 16 + "  20/s  loss 2.000  accuracy 50.0 %  0:03 left",
         "training  epoch 1/2 "
-        + "━" * 22
-        + "  80 img/s  loss 0.500  val_loss 0.655  accuracy 75.0 %  val 78.9 %  0:02 left",
-        "training  epoch 2/2 ━━━━━╸"
-        + "─" * 16
-        + "  10 img/s  loss 0.250  val_loss 0.655  accuracy 80.0 %  val 78.9 %  0:02 left",
+        + "━" * 26
+        + "  80/s  loss 0.500  val_loss 0.655  accuracy 75.0 %  val 78.9 %  0:02 left",
+        "training  epoch 2/2 ━━━━━━╸"
+        + "─" * 19
+        + "  10/s  loss 0.250  val_loss 0.655  accuracy 80.0 %  val 78.9 %  0:02 left",
     ]
     assert drawn(file)[-1].endswith("in 3.0 s")
 
@@ -181,25 +181,25 @@ def test_a_resumed_training_is_timed_from_where_it_goes_on(now: list[float]) -> 
     progress(moments.end())
 
     assert drawn(file)[0] == "training  epoch 9/10 " + "━" * 16 + "─" * 16
-    assert drawn(file)[1].endswith("  2 img/s  loss 1.000  0:20 left")
+    assert drawn(file)[1].endswith("  2/s  loss 1.000  0:20 left")
 
 
 def test_values_go_below_where_the_terminal_is_narrow() -> None:
-    line = Line("training  epoch 1/9", 0.5, "412 img/s", "loss 0.412  val_loss 0.655  accuracy 86.1 %", "0:41 left")
+    line = Line("training  epoch 1/9", 0.5, "412/s", "loss 0.412  val_loss 0.655  accuracy 86.1 %", "0:41 left")
 
     text = layout(line, 70, unicode=True).plain
 
     assert text.splitlines() == [
-        "training  epoch 1/9 " + "━" * 14 + "─" * 14 + "  412 img/s  0:41 left",
+        "training  epoch 1/9 " + "━" * 16 + "─" * 16 + "  412/s  0:41 left",
         "          loss 0.412  val_loss 0.655  accuracy 86.1 %",
     ]
     assert len(text.splitlines()[0]) <= 70
 
 
 def test_no_bar_is_better_than_a_tiny_one() -> None:
-    line = Line("training  epoch 1/9", 0.5, "412 img/s", "", "0:41 left")
+    line = Line("training  epoch 1/9", 0.5, "412/s", "", "0:41 left")
 
-    assert layout(line, 45, unicode=True).plain == "training  epoch 1/9  412 img/s  0:41 left"
+    assert layout(line, 41, unicode=True).plain == "training  epoch 1/9  412/s  0:41 left"
 
 
 def test_terminals_without_unicode_get_an_ascii_bar() -> None:
@@ -279,7 +279,7 @@ def test_a_notebook_has_one_output_that_is_rewritten(monkeypatch: pytest.MonkeyP
 
     (texts,) = outputs
     assert texts[1].startswith("training  epoch 1/1 ───")
-    assert re.fullmatch(r"training  epoch 1/1 ━{32}  80 img/s  loss 1.000  in 0\.\d s", texts[-1])
+    assert re.fullmatch(r"training  epoch 1/1 ━{32}  80/s  loss 1.000  in 0\.\d s", texts[-1])
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (41, "0:41"), (725, "12:05"), (3723, "1:02:03")])

@@ -113,7 +113,7 @@ class _Job:
             Line(
                 head=f"training  epoch {self.epoch + 1}/{self.epochs}",
                 done=self.done,
-                pace=f"{self.rate:,.0f} img/s" if self.rate else "",
+                pace=f"{self.rate:,.0f}/s" if self.rate else "",
                 values="  ".join(_words(self.values)),
                 time=f"in {_clock(seconds) if seconds >= 60 else f'{seconds:.1f} s'}" if ended else self._left(seconds),
             )

@@ -19,7 +19,7 @@ class Line:
     Attributes:
         head: what is going on: "training  epoch 9/30".
         done: how much of it, in [0, 1].
-        pace: "412 img/s"; may be empty.
+        pace: "412/s"; may be empty.
         values: "loss 0.412  val_loss 0.655"; may be empty.
         time: "0:41 left".
     """

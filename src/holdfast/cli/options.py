@@ -57,7 +57,12 @@ RunOrModel = Annotated[
     ),
 ]
 ModelName = Annotated[
-    str, typer.Option("--model", help="convnet, dense, or a FILE.json with the configuration of a Keras model.")
+    str,
+    typer.Option(
+        "--model",
+        help="convnet or dense; of sounds also convnet1d, of series and sounds features; or a FILE.json with the "
+        "configuration of a Keras model.",
+    ),
 ]
 Epochs = Annotated[
     int | None,
