@@ -92,7 +92,7 @@ def test_parts_may_be_given(tmp_path: Path, text: str, groups: list[str] | None)
     files = list_csv(table(tmp_path / "t.csv", text)).files
 
     assert [file.part for file in files] == [TRAIN, TEST, VALIDATION]
-    assert [file.group for file in files] == (groups or [None] * 3)
+    assert [file.group or "" for file in files] == (groups or [""] * 3)
 
 
 @pytest.mark.parametrize("text", ["path,label,part\na.png,cat,trian\n", "a.png,cat,x,trian\n"], ids=["names", "none"])

@@ -90,7 +90,7 @@ def test_the_choice_is_recorded_and_a_word_overrides_it(tmp_path: Path, make_pho
     folder = make_photos(tmp_path / "photos", size=(30, 40), cat=5, dog=5)
     make_photos(folder, size=(40, 30), fox=5, seed=1)
 
-    assert [load(folder, resize=word).reads for word in ("auto", "stretch", "crop")] == [  # type: ignore[arg-type]
+    assert [load(folder, resize=word).reads for word in ("auto", "stretch", "crop")] == [
         Pictures((24, 24), 3, fit) for fit in ("fit", "stretch", "crop")
     ]
 

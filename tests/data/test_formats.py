@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from holdfast.data import Dataset, load
@@ -23,9 +24,9 @@ def lossless(mode: str, format: str = "PNG") -> Write:
     return lambda picture, path: picture.convert(mode).save(path, format)
 
 
-def deep(dtype: type, factor: int, format: str) -> Write:
+def deep(dtype: type[np.uint16], factor: int, format: str) -> Write:
     def write(picture: Image.Image, path: Path) -> None:
-        values = np.asarray(picture.convert("L")).astype(dtype) * factor
+        values: NDArray[np.uint16] = np.asarray(picture.convert("L")).astype(dtype) * factor
         Image.fromarray(values).save(path, format)
 
     return write

@@ -12,6 +12,7 @@ from holdfast.core import BadData
 from holdfast.data import Dataset, decoding, load, read_image
 from holdfast.data import pictures as reading
 from holdfast.data.kept import ENDING, Keep, prune, rows_of
+from holdfast.data.listing import Listed
 from holdfast.data.rows import Rows
 
 MakePhotos = Callable[..., Path]  # the fixture
@@ -30,7 +31,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
 
     def told(function: Callable[..., object]) -> Callable[..., object]:
-        def call(file: decoding.Listed, *rest: object) -> object:
+        def call(file: Listed, *rest: object) -> object:
             names.append(file.name)
             return function(file, *rest)
 

@@ -22,7 +22,7 @@ def test_names_are_a_sequence_of_texts() -> None:
     assert list(names) == TEXTS
     assert names == TEXTS
     assert names != [*TEXTS[:3], "b"]
-    assert (names[-2], names[1:3], len(names)) == (TEXTS[2], TEXTS[1:3], 4)
+    assert (names[-2], list(names[1:3]), len(names)) == (TEXTS[2], TEXTS[1:3], 4)
     assert names_at(names, [2, 0]) == [TEXTS[2], "a"]
     assert pickle.loads(pickle.dumps(names)) == TEXTS
     assert repr(Names(["a"])) == "['a']"

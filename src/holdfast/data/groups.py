@@ -60,7 +60,8 @@ def read_names(listing: Listing, title: str, *, group_by: str | None, time_by: s
         if isinstance(files, Files):
             files = files.known(**{f"{word}s": found})
         else:
-            files = [replace(file, **{word: text}) for file, text in zip(files, found, strict=True)]
+            pairs = zip(files, found, strict=True)
+            files = [replace(file, group=text) if word == "group" else replace(file, time=text) for file, text in pairs]
     return replace(listing, files=files)
 
 

@@ -321,8 +321,9 @@ def _filled(
     todo = np.flatnonzero(rows < 0)
     task = Task(wanted.files, wanted.reads, columns_of(wanted.reads, wanted.side), len(good))
     done = len(wanted.files) - len(todo)
-    for before in range(1, done + 1) if wanted.progress and not len(known) else ():
-        wanted.progress(before, len(wanted.files))
+    if wanted.progress and not len(known):
+        for before in range(1, done + 1):
+            wanted.progress(before, len(wanted.files))
     row = iter(todo.tolist())
     for outcomes in decode_all(task, good[todo], todo, arrays, path):
         for outcome, place in zip(outcomes, row, strict=False):
