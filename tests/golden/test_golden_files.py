@@ -10,7 +10,7 @@ import pytest
 from cases import CASES, FILES, Case
 
 HERE = Path(__file__).parent
-ARRAYS = [*FILES, "layers_adapt", "augment", "losses", "optimizers", "metrics", "fit", "fit_options"]
+ARRAYS = [*FILES, "layers_adapt", "augment", "log_mel", "losses", "optimizers", "metrics", "fit", "fit_options"]
 TEXTS = ["losses", "optimizers", "metrics", "initializers", "fit_options", "versions"]
 SIZE_LIMIT = 3_000_000  # bytes, of all golden files
 

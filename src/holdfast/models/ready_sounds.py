@@ -100,6 +100,7 @@ def front_of(shape: Shape, rate: int) -> LogMelSpectrogram:
         sampling_rate=rate,
         num_mel_bins=min(64, 32 if rate <= 8_000 else 40 if rate <= 16_000 else 64, length // 4),
         min_freq=min(LOWEST_HZ, rate / 20),
+        min_power=1e-20,  # the floor hangs on the loudest place alone, or soft recordings would have another one
         top_db=FLOOR_DB,
         relative=True,
     )
