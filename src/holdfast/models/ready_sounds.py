@@ -77,7 +77,7 @@ def wave_net(
     _check(shape, "convnet1d")
     stride = max(1, rate // 2000)
     steps, filters = -(-shape[0] // stride), FILTERS
-    layers = [front or LayerNormalization(epsilon=1e-10, center=False, scale=False), Reshape((*shape, 1))]
+    layers = [front or LayerNormalization(epsilon=1e-14, center=False, scale=False), Reshape((*shape, 1))]
     layers += _convolved(filters, max(3, rate // 100 | 1), stride)
     while steps > 32:
         layers += [MaxPooling1D(4)]
