@@ -36,7 +36,7 @@ from holdfast.layers import (
 )
 from holdfast.layers.augment import Augmenting, Draws, keys_of
 from holdfast.models import BaseModel, Model, Sequential, prepare
-from holdfast.models.augment_choice import Step, choose, value_range
+from holdfast.models.augment_choice import choose, value_range
 from holdfast.models.augmenting import (
     Pipeline,
     augmentation_for,
@@ -65,7 +65,7 @@ def small(shape: tuple[int, ...] = (10, 10, 3), *, seed: int = 0, head: str = "s
     return Sequential([Input(shape), *layers], seed=seed)
 
 
-def pipeline(*steps: Step) -> Pipeline:
+def pipeline(*steps: Augmenting) -> Pipeline:
     return Pipeline(steps, (CLASSES,))
 
 
@@ -73,7 +73,7 @@ def batch_of(images: NDArray[Any]) -> Batch:
     return Batch((torch.tensor(images),), (torch.arange(len(images)) % CLASSES,))
 
 
-def changed(steps: Sequence[Step], images: NDArray[Any], places: Tensor | None = None, number: int = 0) -> Batch:
+def changed(steps: Sequence[Augmenting], images: NDArray[Any], places: Tensor | None = None, number: int = 0) -> Batch:
     """What becomes of these samples in a pass."""
     places = torch.arange(len(images)) if places is None else places
     return pipeline(*steps)(batch_of(images), places, 0, number)
@@ -95,7 +95,7 @@ def test_a_sample_is_changed_the_same_in_any_batch_and_otherwise_in_another_pass
 
 
 def test_pieces_for_the_cache_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = (*EACH, (MixUp(), CutMix()))
+    steps = (*EACH, MixUp(), CutMix())
     whole = changed(steps, photos())
 
     monkeypatch.setattr("holdfast.models.augmenting.PIECE", 5 * 300)
@@ -261,7 +261,7 @@ def test_samples_that_are_fetched_are_changed_likewise() -> None:
 
 
 def test_an_epoch_that_is_taken_up_in_its_middle_goes_on_as_it_was() -> None:
-    batches = Batches(batch_of(photos()), batch_size=5, shuffle=True, augment=pipeline(*EACH, (MixUp(), CutMix())))
+    batches = Batches(batch_of(photos()), batch_size=5, shuffle=True, augment=pipeline(*EACH, MixUp(), CutMix()))
 
     whole, rest = list(batches.epoch(2)), list(batches.epoch(2, start=2))
 
@@ -270,15 +270,8 @@ def test_an_epoch_that_is_taken_up_in_its_middle_goes_on_as_it_was() -> None:
         assert torch.equal(one.soft[0], other.soft[0])
 
 
-def kinds(steps: Sequence[Step]) -> list[str]:
-    return [
-        "/".join(type(one).__name__ for one in step) if isinstance(step, tuple) else type(step).__name__
-        for step in steps
-    ]
-
-
 def chosen(strength: str, data: NDArray[Any], model: BaseModel | None = None, reads: Any = None) -> list[str]:
-    return kinds(choose(strength, model or small(), torch.tensor(data), reads))
+    return [type(layer).__name__ for layer in choose(strength, model or small(), torch.tensor(data), reads)]
 
 
 def test_photos_are_mirrored_and_grey_pictures_are_not() -> None:
@@ -291,10 +284,10 @@ def test_photos_are_mirrored_and_grey_pictures_are_not() -> None:
         "RandomZoom",
         "RandomColorJitter",
     ]
-    assert chosen("strong", photos()) == ["RandomFlip", "TrivialAugment", "RandomErasing", "MixUp/CutMix"]
+    assert chosen("strong", photos()) == ["RandomFlip", "TrivialAugment", "RandomErasing", "MixUp"]
     for data in (grey, photos(channels=1)):
         assert chosen("light", data) == ["RandomTranslation", "RandomRotation", "RandomZoom"]
-        assert chosen("strong", data) == ["TrivialAugment", "RandomErasing", "MixUp/CutMix"]
+        assert chosen("strong", data) == ["TrivialAugment", "RandomErasing", "MixUp"]
 
 
 def test_other_kinds_have_layers_of_their_own() -> None:

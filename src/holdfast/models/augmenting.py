@@ -15,12 +15,12 @@ from ..data import Augmentation, Batch, RandomShift
 from ..data.reads import Reads
 from ..data.rows import Samples
 from ..layers import RandomTimeShift, Shape
-from ..layers.augment import Augmenting, Draws, each, keys_of
+from ..layers.augment import Augmenting, Draws, keys_of
 from ..layers.augment_mix import Mixing
 from ..layers.augment_shape import NEUTRAL, Affine, warp
 from ..training import Head
 from ..training.losses import Crossentropy, Hinge, SquaredHinge
-from .augment_choice import Step, choose
+from .augment_choice import choose
 from .recipe import recipe_shift
 
 if TYPE_CHECKING:
@@ -40,31 +40,31 @@ class Pipeline:
     Whom it is mixed with are others of its batch, in an order that follows from all their keys.
 
     Attributes:
-        layers: of several in one place each sample undergoes one.
+        layers: in their order.
         classes: of each output: how many there are to tell apart by one label; None where the target is a number or
             has a number for each already.
         masked: whether the last channel says which steps of a series were measured; it stays, and so do the gaps.
     """
 
-    layers: tuple[Step, ...]
+    layers: tuple[Augmenting, ...]
     classes: tuple[int | None, ...]
     masked: bool = False
 
     def __call__(self, batch: Batch, samples: Tensor, seed: int, number: int) -> Batch:
         x, *others = batch.inputs
         draws = Draws(keys_of(samples.to(x.device), derive(seed, "augment", number)))
-        for mixing, steps in groupby(self.layers, lambda step: isinstance(step, (tuple, Mixing))):
+        for mixing, layers in groupby(self.layers, lambda layer: isinstance(layer, Mixing)):
             if not mixing:
-                x = self.changed(x, list(steps), draws)
+                x = self.changed(x, list(layers), draws)
                 continue
-            for step in steps:
-                x, partner, own = self.mixed(x, step if isinstance(step, tuple) else (step,), draws)
+            for layer in layers:
+                x, partner, own = self.mixed(x, cast(Mixing, layer), draws)
                 batch = mixed_labels(batch, partner, own, self.classes)
         return replace(batch, inputs=(x, *others))
 
-    def changed(self, x: Tensor, steps: Sequence[Step], draws: Draws) -> Tensor:
-        """The samples after steps that change each by itself."""
-        together = runs(steps)
+    def changed(self, x: Tensor, layers: Sequence[Augmenting], draws: Draws) -> Tensor:
+        """The samples after layers that change each by itself."""
+        together = runs(layers)
         made = []
         for piece in pieces(x):
             some = draws.part(piece)
@@ -75,20 +75,14 @@ class Pipeline:
         draws.taken = some.taken
         return made[0] if len(made) == 1 else torch.cat(made)
 
-    def mixed(self, x: Tensor, layers: Sequence[Mixing], draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
-        """The samples, each mixed by one of the layers; with whom, and the share of its own label, both (n,)."""
+    def mixed(self, x: Tensor, layer: Mixing, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
+        """The mixed samples; with whom, and the share of its own label, both (n,)."""
         partner = draws.order()
         made, shares = [], []
         for piece in pieces(x):
             some = draws.part(piece)
-            chosen = some.choice(len(layers))
             one, mask = self.inside(x[piece])
-            other, _ = self.inside(x[partner[piece]])
-            result, own = layers[0].mix(one, other, some)
-            for number, layer in enumerate(layers[1:], 1):
-                another, its = layer.mix(one, other, some)
-                result = torch.where(each(chosen == number, one).bool(), another, result)
-                own = torch.where(chosen == number, its, own)
+            result, own = layer.mix(one, self.inside(x[partner[piece]])[0], some)
             made.append(self.outside(result, mask, x.dtype))
             shares.append(own)
         draws.taken = some.taken
@@ -116,17 +110,17 @@ def pieces(x: Tensor) -> list[slice]:
     return [slice(first, first + size) for first in range(0, len(x), size)]
 
 
-def runs(steps: Sequence[Step]) -> list[list[Any]]:  # Any: an Augmenting
-    """Steps that are taken at once: moves of pictures that fill alike; and any other by itself."""
+def runs(layers: Sequence[Augmenting]) -> list[list[Any]]:  # Any: an Augmenting
+    """Layers that are taken at once: moves of pictures that fill alike; and any other by itself."""
     split: list[list[Any]] = []
-    for step in steps:
+    for layer in layers:
         before = split[-1] if split else [None]
-        if all(isinstance(one, Affine) and one.seed is None for one in (*before, step)):
-            fillings = {one.filling for one in (*before, step)} - {None}
+        if all(isinstance(one, Affine) and one.seed is None for one in (*before, layer)):
+            fillings = {one.filling for one in (*before, layer)} - {None}
             if len(fillings) < 2:
-                before.append(step)
+                before.append(layer)
                 continue
-        split.append([step])
+        split.append([layer])
     return split
 
 
@@ -227,11 +221,10 @@ def augmentation_for(
     _check_targets(model, heads)
     images = cast(Samples, data.inputs[0])
     masked = bool(getattr(reads, "masked", False))
-    steps = choose(augment, model, images, reads) if isinstance(augment, str) else tuple(augment)
-    layers = [layer for step in steps for layer in (step if isinstance(step, tuple) else (step,))]
+    layers = choose(augment, model, images, reads) if isinstance(augment, str) else tuple(augment)
     for layer in layers:
         _check_layer(layer, tuple(images.shape[1:]), heads, masked=masked)
-    return Pipeline(steps, classes_of(model, heads, data.targets), masked)
+    return Pipeline(layers, classes_of(model, heads, data.targets), masked)
 
 
 def _check_targets(model: "BaseModel", heads: Sequence[Head]) -> None:
