@@ -8,7 +8,7 @@ from ..volumes import Volumes
 
 COUNT, SIDE, SEED = 600, 16, 6
 CLASSES = ("ball", "disc", "ring", "rod")
-NOISE = 0.4
+NOISE = 0.3
 
 
 def read_demo_volumes() -> Source:
