@@ -24,6 +24,7 @@ class Program:
     leaves: tuple[str, ...]
     mnist: bool = False  # has nothing to measure without
     photos: bool = False  # neither
+    sounds: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -45,6 +46,7 @@ CASES = (
         mnist=True,
     ),
     Program("predict", "--turns 1 --peers", ("predict.json",)),
+    Program("sounds", "--turns 1 --epochs 1 --models convnet", ("sounds.json",), sounds=True),
     Program("startup", "--turns 1", ("startup.json",)),
     Program(
         "throughput",
@@ -87,6 +89,8 @@ def test_program_runs(case: Program, tmp_path: Path) -> None:
         pytest.skip(f"no MNIST at {MNIST}; HOLDFAST_DATA names the folder that holds mnist/")
     if case.photos and not (DATA / "clothing").is_dir():
         pytest.skip(f"no photos at {DATA}; HOLDFAST_DATA names the folder that holds clothing/")
+    if case.sounds and not (DATA / "spoken_digits").is_dir():
+        pytest.skip(f"no recordings at {DATA}; HOLDFAST_DATA names the folder that holds spoken_digits/")
     command = [sys.executable, str(BENCHMARKS / f"{case.name}.py"), *case.arguments.split(), "--out", "."]
     variables = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
 
