@@ -25,7 +25,8 @@ def shard(
 ) -> None:
     """Write DATA as tar shards, which train without fitting into memory.
 
-    Pictures keep their files, or are stored at --image-size.  Train on them with:  holdfast train OUT
+    Pictures keep their files; with --image-size they are stored as pixels, which takes room and saves
+    decoding.  Train on them with:  holdfast train OUT
     """
     from ..data import write_shards
     from ..data.shard_manifest import ShardManifest

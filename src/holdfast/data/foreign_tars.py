@@ -19,7 +19,8 @@ from .digests import digest
 from .examine import examine
 from .folder import PARTS
 from .labels import indices
-from .listing import Files, Listing, Names, codes, shown
+from .listing import Files, Listing, codes, shown
+from .names import Names
 from .options import Progress, Reading
 from .pictures import check_bad, seconds
 from .remote import cache_folder

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..core import BadFile, whole_file
 from .dataset import BadFileFound
-from .listing import Names
+from .names import Names
 from .reads import Reads, reads_from_dict, reads_to_dict
 from .remote import file_sha256
 from .source import Source

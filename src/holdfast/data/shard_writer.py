@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -53,7 +53,8 @@ def write_shards(
         path: any data that `load` knows.
         out: a new folder.
         shard_size: bytes of a shard, about: 256_000_000, "256MB", "1GiB".
-        image_size: the side in pixels, or (H, W), at which pictures are stored, as PNG; None keeps their files.
+        image_size: the side in pixels, or (H, W), at which pictures are stored, as values that need no decoding when
+            they are trained on, at this size only; None keeps their files.
         seed: of the order in the shards.
         skip_bad: leave out files that cannot be read, instead of raising.
         progress: told (samples done, samples in all).
@@ -153,18 +154,22 @@ def _write_pictures(
 ) -> tuple[ShardManifest, ShardIndex]:
     """Pictures in files, each decoded once to see that it can be."""
     files, count = listing.files, len(listing.files)
-    if reading.image_size is None and isinstance(files, Files):
+    if reading.image_size is not None:
+        _check_room(writer.folder, count * reading.image_size[0] * reading.image_size[1])
+    elif isinstance(files, Files):
         _check_room(writer.folder, int(files.stamps[:, 0].clip(0).sum()))
     places = np.full((count, 3), -1, np.int64)
 
     def keep(row: int, content: bytes, reads: Pictures) -> None:
-        small = reading.image_size is not None
-        payload = ("png", _png(content, reads)) if small else (_ending(files[row].path, content), content)
+        payload = (_ending(files[row].path, content), content)
+        if reading.image_size is not None:
+            payload = "npy", npy_bytes(reads.sample(content))
         label = listing.classes.index(files[row].label)
         places[row] = writer.add(row, count, payload, label, _about(files[row]))
 
     source, kept, reads = examine(listing, title, reading, keep, folder=writer.folder, seed=derive(seed, "shards"))
-    return manifest_of(source, "picture", reads.shape, np.dtype(np.uint8), reads), index_of(places[kept], source)
+    kind: Literal["picture", "values"] = "picture" if reading.image_size is None else "values"
+    return manifest_of(source, kind, reads.shape, np.dtype(np.uint8), reads), index_of(places[kept], source)
 
 
 def _write_values(source: Source, reading: Reading, writer: _Writer, seed: int) -> tuple[ShardManifest, ShardIndex]:
@@ -199,16 +204,6 @@ def _ending(path: Path, content: bytes) -> str:
         return {"JPEG": "jpg", "TIFF": "tif", "JPEG2000": "jp2"}.get(
             image.format or "", (image.format or "img").lower()
         )
-
-
-def _png(content: bytes, reads: Pictures) -> bytes:
-    """The picture at its size of training: without loss, so that training sees the same as from its file."""
-    from PIL import Image
-
-    pixels = reads.sample(content)
-    file = BytesIO()
-    Image.fromarray(pixels[..., 0] if reads.channels == 1 else pixels).save(file, "PNG")
-    return file.getvalue()
 
 
 def _about(file: Listed) -> dict[str, Any]:  # Any: JSON values

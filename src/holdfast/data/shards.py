@@ -20,7 +20,8 @@ from ..core import BadFile, BadValue
 from .decoding import DECODERS
 from .files import with_suggestion
 from .groups import read_names
-from .listing import Files, Listing, Names, codes
+from .listing import Files, Listing, codes
+from .names import Names
 from .options import Reading
 from .pictures import seconds
 from .reads import Pictures
@@ -145,7 +146,10 @@ def source_of(path: Path, manifest: ShardManifest, index: ShardIndex, reading: R
         fit = reads.fit if reading.resize == "auto" else reading.resize
         reads = payload = replace(reads, size=reading.image_size or reads.size, fit=fit)
     elif reading.image_size not in (None, manifest.shape[:2]):
-        raise BadValue(f"load(image_size={reading.image_size}): only pictures in files are resized, not these values.")
+        raise BadValue(
+            f"load(image_size={reading.image_size}): {path} holds values of {manifest.shape}; only pictures in files "
+            "are resized, so write the shards anew."
+        )
     shape = payload.shape if isinstance(payload, Pictures) else manifest.shape
     files = [folder / shard.file for shard in manifest.shards]
     source = Source(
