@@ -21,7 +21,7 @@ def test_an_example_is_of_its_kind_with_classes_of_equal_size(name: str) -> None
     data = load(name)
 
     assert (data.kind, data.shape) == DEMOS[name]
-    counts = np.bincount(data.train.labels.numpy())
+    counts = np.bincount(NAMES[name]().labels)
     assert counts.max() - counts.min() <= 1
     assert data.facts.duplicates == 0
 
