@@ -17,6 +17,7 @@ from .demos.table import read_demo_table
 from .demos.volumes import read_demo_volumes
 from .digits import read_digits
 from .files import holds_pictures, read_picture_files
+from .foreign_tars import is_tars, read_tars
 from .hub import read_object
 from .idx import has_idx, read_idx
 from .npz import is_npz, read_npz
@@ -47,6 +48,7 @@ READERS: list[tuple[Callable[[Path], bool], Callable[[Path, Reading], Source]]] 
     (is_shards, read_shards),
     (is_cifar, read_cifar),
     (has_idx, read_idx),
+    (is_tars, read_tars),
     (is_series, read_series),
     (is_npz, read_npz),
     (is_table, read_table),
