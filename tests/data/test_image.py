@@ -317,6 +317,16 @@ def test_copies_are_the_same_pixels_whatever_is_said_about_them(tmp_path: Path) 
     assert len(set(known.values())) == 3
 
 
+def test_a_marker_of_the_end_that_comes_too_early_is_damage(tmp_path: Path) -> None:
+    whole = bytearray(noise(tmp_path / "a.jpg").read_bytes())
+    begin = whole.index(b"\xff\xda") + 60
+    whole[begin : begin + 4] = b"\xff\xe5\xff\xff"  # a segment that reaches far beyond the file
+    (tmp_path / "a.jpg").write_bytes(whole)
+
+    with pytest.raises(BadFile, match=r"a\.jpg: (damaged|truncated)"):
+        read_image(tmp_path / "a.jpg", (8, 8, 3))
+
+
 def test_an_unknown_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match=r"fit='shrink'\): must be one of stretch, fit, crop"):
         read_image(tmp_path / "a.png", (1, 2, 1), fit="shrink")  # type: ignore[arg-type]  # what a user might write

@@ -73,11 +73,11 @@ def jpeg_parts(content: bytes) -> list[bytes]:
     Raises:
         BadFile: there is what no encoder writes; Pillow passes over it in silence, and gives grey or noise.
     """
-    found, place, standard, restarts = [], 2, False, False
-    while place + 4 <= len(content) and content[place] == 0xFF:
+    found, place, scans, standard, restarts = list[bytes](), 2, 0, False, False
+    while content[place : place + 1] == b"\xff" and place + 1 < len(content):
         kind = content[place + 1]
         if kind == END:
-            break
+            return found
         if kind == 0xFF or kind in WITHOUT_LENGTH:
             place += 1 if kind == 0xFF else 2
             continue
@@ -92,7 +92,7 @@ def jpeg_parts(content: bytes) -> list[bytes]:
         place = end
         if kind != SCAN:
             continue
-        stop = SCAN_END.search(content, place)
+        stop, scans = SCAN_END.search(content, place), scans + 1
         place = stop.start() if stop else len(content)
         scan = content[end:place]
         if stop and content[place + 1] not in AFTER_SCAN:
@@ -100,4 +100,6 @@ def jpeg_parts(content: bytes) -> list[bytes]:
         if (not restarts and RESTART.search(scan)) or (standard and HOLE in scan):
             raise BadFile("damaged: its compressed data is none of a JPEG")
         found.append(scan)
-    return found
+    if scans and place != len(content):  # without a mark of its end it may be whole
+        raise BadFile("damaged: its compressed data breaks off")
+    return found if scans else [content]  # what Pillow finds its way through

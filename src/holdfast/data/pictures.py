@@ -40,7 +40,7 @@ __all__ = [
 LARGEST_KEPT_PX = 256  # pictures that all have one size are kept as they are up to this side
 LARGEST_CHOSEN_PX = 224  # the side we choose for others: what most image models were made for
 LARGEST_SEARCHED = 200_000  # pictures among which near copies are looked for; it takes a minute or two
-STRAY = 0.05  # the share of pictures of other shapes that are stretched with the rest
+STRAY = 0.25  # the share of pictures of other shapes that are stretched with the rest
 MANY = 10_000  # files of which looking at the headers takes a while, too
 BLOCK = 256  # rows that are moved at once
 HEADERS: Columns = {
@@ -231,8 +231,8 @@ def chosen_fit(heights: NDArray[np.int32], widths: NDArray[np.int32]) -> Fit:
     """How pictures of these shapes get one of one shape: "stretch" where they are nearly alike, else "fit".
 
     Alike are shapes, width by height, within a factor of 4/3 of their median: the range in which networks for
-    ImageNet are trained on stretched pictures without harm (Szegedy et al. 2015, section 6).  If more than one in
-    twenty is beyond, whole pictures are shown between bars: what a crop cuts off is nobody's to decide but yours.
+    ImageNet are trained on stretched pictures without harm (Szegedy et al. 2015, section 6).  If more than a
+    quarter is beyond, whole pictures are shown between bars: what a crop cuts off is nobody's to decide but yours.
     """
     if not len(heights):
         return "stretch"
