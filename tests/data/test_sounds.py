@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from holdfast.core import BadData, BadFile, BadValue
 from holdfast.data import load
 from holdfast.data.reads import reads_from_dict, reads_to_dict
-from holdfast.data.sound import ENDINGS
+from holdfast.data.sound import ENDINGS, resampled
 from holdfast.data.sounds import Sounds, holds_sounds
 
 Wave = NDArray[np.float32]
@@ -212,3 +212,42 @@ def test_most_of_the_first_files_say_what_a_folder_holds(tmp_path: Path) -> None
 
     assert holds_sounds(tones(tmp_path / "tones"))
     assert not holds_sounds(tmp_path / "mixed")
+
+
+@pytest.mark.parametrize("change", ["softer", "mp3", "ogg", "resampled"])
+def test_one_recording_that_was_changed_is_nearly_a_copy(tmp_path: Path, change: str) -> None:
+    tones(tmp_path, make=noises)
+    wave, rate = noises(0), RATE
+    if change == "softer":
+        wave = 0.3 * wave
+    if change == "resampled":
+        wave, rate = resampled(wave, RATE, 16_000), 16_000
+    if change == "cut":
+        wave = wave[300:]
+    suffix = f".{change}" if change in ("mp3", "ogg") else ".wav"
+    written(tmp_path / "a" / f"zz{suffix}", wave, rate)
+
+    data = load(tmp_path)
+
+    assert (data.facts.duplicates, data.facts.near_duplicates) == (0, 1)
+    (pair,) = {name for part in (data.train, data.validation) for name in part.names if name.startswith("a/zz")} or {""}
+    sides = [{"a/00.wav", pair} <= set(part.names) for part in (data.train, data.validation)]
+    assert any(sides) or not pair
+
+
+def noises(number: int) -> Wave:
+    """Noise that comes in bursts, of its own colour for each number."""
+    random = np.random.default_rng(number)
+    bursts = np.repeat(random.uniform(0.1, 1, 20), 200)
+    return (0.1 * bursts * np.convolve(random.normal(size=4000), random.uniform(0, 1, 16), "same")).astype(np.float32)
+
+
+def test_near_copies_are_not_looked_for_among_too_many_recordings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("holdfast.data.near_sounds.MOST", 10)
+
+    facts = load(tones(tmp_path)).facts
+
+    assert facts.near_duplicates == 0
+    assert "near copies were not looked for: there are too many recordings" in facts.notes

@@ -21,6 +21,7 @@ from .files import read_listed
 from .image import content_of
 from .listing import Listed, Listing
 from .memory import free_memory
+from .near_sounds import near_recordings
 from .options import Reading
 from .pictures import seconds
 from .reads import Json, reads_kind
@@ -33,6 +34,7 @@ TRIM_DB = 40.0  # what is softer at both ends, against the loudest of a recordin
 CLIPS, LONGEST_CLIP_S = 0.99, 4.0  # share of recordings that a chosen window holds whole; if they are no longer
 WINDOW_S = 3.0  # of longer recordings; the next begins after half of it
 LONGEST_WINDOW = 2**26  # samples
+UNSEARCHED = "near copies were not looked for: there are too many recordings"
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -88,7 +90,8 @@ class Sounds:
 
     def sample(self, content: bytes) -> Wave:
         """The sound in a file with this content, (samples,).  Raises BadFile with the bare reason."""
-        return replace(self, hop=None).cut(self.heard(decode(content)))[0]
+        found: Wave = replace(self, hop=None).cut(self.heard(decode(content)))[0]
+        return found
 
     def heard(self, sound: Sound) -> Wave:
         """What is to be heard of a sound, at the rate."""
@@ -186,6 +189,8 @@ def read_recordings(listing: Listing, title: str, reading: Reading) -> Source:
     ]
     _check_memory(4 * len(pieces) * reads.samples, title)
     groups, called = _groups(pieces)
+    near = near_recordings(waves, rate, np.array([one.digest for one in good], np.uint64))
+    first = np.cumsum([0, *map(len, starts)])[:-1]  # the piece that stands for a recording
     times = None
     if any(one.file.time is not None for one in good):
         times = np.array([seconds(piece.of.file.time or "", piece.of.file.name, title) for piece in pieces])
@@ -201,7 +206,8 @@ def read_recordings(listing: Listing, title: str, reading: Reading) -> Source:
         times=times,
         reads=reads,
         skipped=bad,
-        notes=(*listing.notes, *_notes(good, reads, len(pieces))),
+        notes=(*listing.notes, *_notes(good, reads, len(pieces)), *([UNSEARCHED] if near is None else [])),
+        near=None if near is None else first[near],
     )
 
 
