@@ -265,7 +265,7 @@ def _damage(shard: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (_remove, r"1 of \d+ files is missing: shard-000001\.tar; remove it and give the URL again, or copy or write"),
+        (_remove, r"1 of \d+ files is missing: shard-000001\.tar; give the URL again, or copy or write"),
         (_shorten, r"shard-000001\.tar: has [\d,]+ bytes, its manifest says [\d,]+: a part of it is missing; remove"),
         (_damage, r"shard-000001\.tar: is damaged: its SHA-256 is .*, its manifest says .*; remove it"),
     ],

@@ -66,9 +66,9 @@ def _manifest(url: str, folder: Path) -> ShardManifest:
     new.unlink(missing_ok=True)
     try:
         fetch(url, new)
-    except BadFile:
+    except BadFile as error:
         if not path.is_file():
-            raise
+            raise BadFile(str(error).replace(f"the file at {new}", f"its files into {folder}")) from error
         return ShardManifest.read(path)
     try:
         manifest = ShardManifest.read(new)

@@ -13,7 +13,8 @@ from .remote import cache_folder, file_sha256
 from .shard_manifest import ShardManifest
 
 MIB = 2**20
-REMEDY = "remove it and give the URL again, or copy or write the shards anew"
+AGAIN = "give the URL again, or copy or write the shards anew"
+REMEDY = f"remove it and {AGAIN}"
 
 
 def verify(folder: Path, manifest: ShardManifest, progress: Progress | None = None) -> None:
@@ -41,7 +42,7 @@ def verify(folder: Path, manifest: ShardManifest, progress: Progress | None = No
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         count = f"{len(missing)} of {1 + len(manifest.shards)} files {'is' if len(missing) == 1 else 'are'} missing"
-        raise BadFile(f"{folder}: {count}: {', '.join(missing[:3])}{more}; {REMEDY}.")
+        raise BadFile(f"{folder}: {count}: {', '.join(missing[:3])}{more}; {AGAIN}.")
     total, done = sum(one.bytes for one in changed), 0
     for one in changed:
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..core import BadData, BadFile, BadValue
 from ..data import Dataset
+from ..data.remote import is_url
 from ..evaluate import Ledger, Report, Revealed, Verdict, score, unseal, verdict, without_optimism
 from ..models import BaseModel, Pictures, load_keras, pick_device
 from .facts import facts_of
@@ -212,7 +213,7 @@ def data_of(record: Record, folder: Path, *, quiet: bool = False) -> Dataset:
     try:
         return load_shown(quiet=quiet, **record.origin)
     except BadFile as error:
-        if Path(place).exists():
+        if Path(place).exists() or is_url(place):
             raise
         raise BadFile(f"{place}: is not there, and {folder} was trained on it; put it back, or a link.") from error
 
