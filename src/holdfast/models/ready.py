@@ -103,8 +103,8 @@ def dense_twin(model: BaseModel) -> Sequential:
         raise BadValue(f"dense_twin: takes a model with one input and one row of outputs, not {model.name!r}.")
     shape, (classes,) = model.inputs[0].shape, model.outputs[0].shape
     pictures = [layer for layer in model.layers if isinstance(layer, LogMelSpectrogram)][:1]
-    scaling = [layer for layer in model.layers if isinstance(layer, SCALING)][:1]
-    front = [*pictures, *(scaling or [layer for layer in model.layers[:1] if isinstance(layer, LayerNormalization)])]
+    front: list[Layer] = [*pictures, *[layer for layer in model.layers if isinstance(layer, SCALING)][:1]]
+    front = front or [layer for layer in model.layers[:1] if isinstance(layer, LayerNormalization)]
     seen = math.prod(pictures[0].out_shape(shape) if pictures else shape)
     hidden = max(1, round((model.count_params() - classes) / (seen + 1 + classes)))
     layers: list[Layer] = [Flatten(), Dense(hidden, activation="relu"), Dense(classes, activation="softmax")]
