@@ -99,7 +99,7 @@ WRONG = [
     # data
     ("train nowhere/", "no file, folder or data set is called 'nowhere'"),
     ("train nowhere.npz", "nowhere.npz: no such file or folder."),
-    ("train notes.txt", "notes.txt: is not data that can be loaded; give a folder, an .npz or a .csv file."),
+    ("train notes.txt", "notes.txt: is not data that can be loaded; give a folder, a .zip, an .npz or a .csv file."),
     (
         "train empty",
         "empty: is an empty folder; put the pictures of each class into a folder of its own, e.g. empty/cat/1",

@@ -176,12 +176,12 @@ def manifest_path(
     group_by: str | None = None,
     time_by: str | None = None,
 ) -> Path | None:
-    """Where the manifest of such a split of a folder of pictures or of a CSV is kept among the runs in `out`.
+    """Where the manifest of such a split of files, in a folder, a .zip or a CSV, is kept among the runs in `out`.
 
     None for other data: arrays do not grow by files.
     """
     place = Path(path)
-    grows = place.suffix.lower() == ".csv" if place.is_file() else place.is_dir() and not has_idx(place)
+    grows = place.suffix.lower() in (".csv", ".zip") if place.is_file() else place.is_dir() and not has_idx(place)
     grows = grows and not is_shards(place)
     if str(path) in NAMES or not grows:
         return None
@@ -232,7 +232,7 @@ def _read(path: Path, reading: Reading) -> Source:
         if isinstance(error, BadFile):
             raise
         raise BadFile(f"{path}: {error.strerror or error}.") from error
-    raise BadData(f"{path}: is not data that can be loaded; give a folder, an .npz or a .csv file.")
+    raise BadData(f"{path}: is not data that can be loaded; give a folder, a .zip, an .npz or a .csv file.")
 
 
 def _name(path: str) -> str:

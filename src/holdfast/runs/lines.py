@@ -83,7 +83,7 @@ def shape_words(shape: tuple[int, ...]) -> str:
     """`(224, 224, 3)` -> "224x224 RGB"."""
     if len(shape) == 3 and shape[-1] in (1, 3):
         return f"{shape[0]}x{shape[1]} {'RGB' if shape[-1] == 3 else 'grey'}"
-    return "x".join(map(str, shape))
+    return f"{shape[0]:,} values" if len(shape) == 1 else "x".join(map(str, shape))
 
 
 def model_line(model: BaseModel, batch_size: int, optimizer: Optimizer) -> str:

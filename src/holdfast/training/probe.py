@@ -49,6 +49,8 @@ def precision_for(state: State, program: Program, batches: Batches, *, flops: fl
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     if device.type != "cpu" or flops < WORTH:
         return "float32"
+    if any(isinstance(module, nn.Conv3d) for module in state.model.modules()):
+        return "float32"  # faint signals in volumes were not learned in bfloat16: 22 % of demo:volumes instead of 95 %
     batch = next(iter(batches.in_order().epoch(0)))
     if not state.parameters():
         return "float32"
