@@ -64,8 +64,8 @@ def _features(x: Array, there: NDArray[np.bool_], settings: Settings) -> Array:
 
 def log_mel_spectrogram(x: Array, settings: Settings) -> Array:
     """Of one sound: frames, Fourier transform, triangles of equal area, decibels."""
-    fft, rate = settings["fft_length"], settings.get("sampling_rate", 16_000)
-    length = settings.get("sequence_length", fft)
+    fft, rate = int(settings["fft_length"]), int(settings.get("sampling_rate", 16_000))
+    length = int(settings.get("sequence_length", fft))
     fade = {"hann": 0.5, "hamming": 0.54}[settings.get("window", "hann")]
     window = np.zeros(fft)
     before = (fft - length) // 2
@@ -74,7 +74,7 @@ def log_mel_spectrogram(x: Array, settings: Settings) -> Array:
     starts = range(0, len(padded) - fft + 1, settings["sequence_stride"])
     powers = np.abs(np.fft.rfft([padded[start : start + fft] * window for start in starts])) ** 2
     ends = [_mel(settings.get("min_freq", 0.0)), _mel(settings.get("max_freq", rate / 2))]
-    edges = np.array([_hertz(mel) for mel in np.linspace(*ends, settings["num_mel_bins"] + 2)])
+    edges = np.array([_hertz(mel) for mel in np.linspace(ends[0], ends[1], settings["num_mel_bins"] + 2)])
     hertz = np.linspace(0, rate / 2, fft // 2 + 1)
     triangles = [
         np.interp(hertz, edges[n : n + 3], [0, 2 / (edges[n + 2] - edges[n]), 0]) for n in range(len(edges) - 2)
@@ -83,7 +83,8 @@ def log_mel_spectrogram(x: Array, settings: Settings) -> Array:
     loudest = decibels.max()
     if settings.get("top_db", 80.0) is not None:
         decibels = np.maximum(decibels, loudest - settings.get("top_db", 80.0))
-    return (decibels - loudest if settings.get("relative") else decibels)[..., None]
+    found: Array = decibels - loudest if settings.get("relative") else decibels
+    return found[..., np.newaxis]
 
 
 def _mel(hertz: float) -> float:

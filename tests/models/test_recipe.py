@@ -187,7 +187,7 @@ def test_augmentation_can_be_chosen(optimizer: str | None) -> None:
 
     assert session(model, augment=None).batches.augment is None
     assert session(model, augment=RandomShift(3)).batches.augment == RandomShift(3)
-    with pytest.raises(BadValue, match=r"^fit\(augment='yes'\): must be 'auto', 'none', 'light', 'strong', a list of layers"):
+    with pytest.raises(BadValue, match=r"^fit\(augment='yes'\): must be 'auto', 'none', 'light', 'strong', a list"):
         session(model, augment="yes")
 
 

@@ -1,7 +1,6 @@
 """What training samples look like once they are augmented: some of them, as the first passes drew them."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ def augmented_of(model: BaseModel, data: Dataset, settings: Settings) -> list[Au
     part, shape = data.train, data.shape
     if len(shape) < 2 and data.kind != "sounds":
         return []
-    whole = Batch((cast(Tensor, part.images),), (part.labels,))
+    whole = Batch((part.images,), (part.labels,))
     augment = from_recorded(settings.shift, settings.augment)
     change = augmentation_for(augment, model, [HEAD], whole, reads=data.reads, by_recipe=settings.recipe)
     if change is None:

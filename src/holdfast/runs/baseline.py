@@ -82,7 +82,7 @@ def _values(part: Part, indices: NDArray[np.int64] | None, sides: tuple[int, ...
 
 
 def _pooled(part: Part, places: torch.Tensor, sides: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:
-    for some in places.split(max(1, POOLED // math.prod(part.images.shape[1:]))):
+    for some in torch.split(places, max(1, POOLED // math.prod(part.images.shape[1:]))):
         values = part.images[some].float()
         if sides:
             values = functional.interpolate(values.movedim(-1, 1), size=list(sides), mode="area")

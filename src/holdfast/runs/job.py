@@ -101,7 +101,8 @@ def train(
     )
     check_coverage(coverage)
     check_settings(model, how, out)
-    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, out=out, path=data, test=None, seed=seed)
+    if not isinstance(data, Dataset):
+        data = load_shown(quiet=not verbose, out=out, path=data, test=None, seed=seed)
     settings, network = plan(data, model, how)
     check_number(f"train(seeds={seeds!r})", seeds)
     settings.seeds, settings.coverage = seeds, coverage
