@@ -105,7 +105,9 @@ def left_out(record: Record, model: BaseModel, data: Dataset, ledger: Ledger, sa
     for number in numbers:
         began, name = perf_counter(), data.group_names[number]
         judged = pool.groups == number
-        own = set(data.validation.groups.tolist()) == {number} if data.validation.groups is not None else False
+        own = record.settings.patience is None and _is_group(
+            data.validation, number
+        )  # else it was chosen by that group
         scores.append(_score(record, data, pool, judged, model if own else None))
         names.append(name)
         took = "the model of this run" if own else f"in {duration(perf_counter() - began)}"
@@ -115,6 +117,11 @@ def left_out(record: Record, model: BaseModel, data: Dataset, ledger: Ledger, sa
     seen = {"left_out": found.mean, "random": found.random.value}
     ledger.look(record.ledger_id, "out-of-fold", pool.fingerprint, seen, purpose="report")
     return found
+
+
+def _is_group(part: Part, number: int) -> bool:
+    """Whether a part is this group and nothing else."""
+    return part.groups is not None and bool((part.groups == number).all())
 
 
 def groups_of(pool: Part, data: Dataset) -> Sequence[int]:
