@@ -171,6 +171,20 @@ def test_more_than_half_of_the_memory_stays_on_the_disk(
     assert content(data) == in_memory
 
 
+def test_parts_that_stay_on_the_disk_are_joined_for_folds(
+    tmp_path: Path, make_photos: MakePhotos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_photos(tmp_path / "photos", cat=9, dog=9)
+    known = load(folder).pool
+    monkeypatch.setattr(reading, "free_memory", lambda: 1000)
+
+    pool = load(folder).pool
+
+    assert isinstance(pool.images, Rows)
+    assert pool.names == known.names
+    assert pool.images[:].equal(known.images)
+
+
 def test_what_was_not_used_for_longest_is_removed_first(tmp_path: Path, make_photos: MakePhotos, cache: Path) -> None:
     for name in ("old", "used", "new"):
         load(make_photos(tmp_path / name, size=(40, 40), cat=5, dog=5))

@@ -76,6 +76,14 @@ def test_the_first_split_is_that_without_a_manifest(tmp_path: Path, manifest: Pa
     assert load(**json.loads(json.dumps(first.origin))).split_fingerprint == first.split_fingerprint
 
 
+def test_a_test_part_of_files_that_were_all_learned_from_is_refused(tmp_path: Path, manifest: Path) -> None:
+    folder = grow(tmp_path / "photos", range(40))
+    load(folder, test=0, manifest=manifest)
+
+    with pytest.raises(BadData, match=r"photos: was split before, into other parts .* another --seed"):
+        load(folder, manifest=manifest)
+
+
 def test_renamed_and_moved_files_keep_their_side(tmp_path: Path, manifest: Path) -> None:
     folder = grow(tmp_path / "photos", range(40))
     before = sides(load(folder, manifest=manifest))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -66,5 +67,9 @@ class Source:
         """Those at these places; of a memory map or a store `Rows`, cast, that fetch them when they are needed."""
         if isinstance(self.images, np.ndarray) and not isinstance(self.images, np.memmap):
             return torch.from_numpy(self.images[places])
-        store = Mapped(self.images) if isinstance(self.images, np.memmap) else self.images
-        return cast(Tensor, Rows(store, places))
+        return cast(Tensor, Rows(self._store, places))
+
+    @cached_property
+    def _store(self) -> Store:
+        """One for all parts, so that they can be joined."""
+        return Mapped(self.images) if isinstance(self.images, np.ndarray) else self.images

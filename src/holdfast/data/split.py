@@ -133,6 +133,11 @@ def _parts(
     if not all((parts == part).any() for part, share in enumerate(shares) if share):
         if (parts == BETWEEN).any():
             raise BadData(f"{name}: all samples of a part are nearer than gap={gap:g} to the next; take a shorter one.")
+        if UNKNOWN not in known:
+            raise BadData(
+                f"{name}: was split before, into other parts than those asked for now; ask for the same ones, or take "
+                "another --seed (seed=)."
+            )
         n = len(np.unique(blocks))
         few = "one group is" if n == 1 else f"{n} groups are"
         raise BadData(f"{name}: {few} too few for train, validation and test; give more.")
