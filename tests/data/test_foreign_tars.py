@@ -79,6 +79,20 @@ def test_a_tar_that_changes_is_looked_through_again(tmp_path: Path) -> None:
     assert len(load(path).train) > len(before.train)
 
 
+def test_other_pictures_of_the_same_names_are_read_as_they_are_now(tmp_path: Path) -> None:
+    def grey(number: int) -> bytes:
+        file = io.BytesIO()
+        Image.new("L", (6, 6), 7 * number).save(file, "PNG")
+        return file.getvalue()
+
+    path = tar(tmp_path / "set.tar", {f"{number % 2}/{number}.png": grey(number) for number in range(30)})
+    assert load(path).shape == (6, 6, 1)
+
+    tar(path, {f"{number % 2}/{number}.png": picture(number) for number in range(30)})
+
+    assert load(path).shape == (12, 10, 3)
+
+
 def test_folders_of_classes_in_a_tar_are_classes(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for label in ("cat", "dog"):
@@ -184,6 +198,24 @@ def test_a_tar_that_is_not_whole_is_named(tmp_path: Path, keep: float) -> None:
 
     with pytest.raises(BadFile, match=r"set\.tar: (ends within 1\.png|is an empty file)"):
         list(tar_samples(path))
+
+
+@pytest.mark.parametrize("harm", ["cut between members", "cut in a header", "noise for a header"])
+def test_no_sample_is_lost_in_silence(tmp_path: Path, harm: str) -> None:
+    path = tar(tmp_path / "set.tar", samples(range(30)))
+    with tarfile.open(path) as file:
+        begin = file.getmembers()[40].offset
+    content = path.read_bytes()
+    path.write_bytes(
+        {
+            "cut between members": content[:begin],
+            "cut in a header": content[: begin + 100],
+            "noise for a header": content[:begin] + b"x" * 512 + content[begin + 512 :],
+        }[harm]
+    )
+
+    with pytest.raises(BadFile, match=rf"set\.tar: (ends too early|is damaged).* at byte {begin:,}; copy"):
+        load(path)
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")

@@ -19,7 +19,7 @@ from .digests import digest
 from .examine import examine
 from .folder import PARTS
 from .labels import indices
-from .listing import Files, Listing, codes, shown
+from .listing import UNKNOWN, Files, Listing, codes, shown
 from .names import Names
 from .options import Progress, Reading
 from .pictures import check_bad, seconds
@@ -68,7 +68,7 @@ def read_tars(path: Path, reading: Reading) -> Source:
         replace(manifest, index=index_file, shards=shards).write(kept / MANIFEST)
     manifest = ShardManifest.read(kept / MANIFEST)
     check_bad(manifest.skipped, manifest.samples, str(path), skip_bad=reading.skip_bad)
-    return source_of(folder, manifest, ShardIndex.read(kept / INDEX, manifest), reading)
+    return source_of(path, manifest, ShardIndex.read(kept / INDEX, manifest), reading)
 
 
 def _tars(path: Path) -> list[Path]:
@@ -125,7 +125,7 @@ def _looked_through(
         labels.astype(np.int32),
         classes,
         np.array(found.parts, np.int8),
-        np.zeros((len(labels), 2), np.int64),
+        np.full((len(labels), 2), UNKNOWN),  # a member has no time of change by which it would be known again
         groups=Names(found.groups) if any(found.groups) else None,
         times=Names(found.times) if all(found.times) else None,
         archive=found,
@@ -216,7 +216,7 @@ def _values(
             bad.append(BadFileFound(files.names[row], "NaN or infinity"))
         if progress:
             progress(row + 1, len(files))
-    if first is None:
+    if first is None or len(bad) == len(files):
         raise BadData(f"{title}: holds no .npy that can be read: {bad[0]}.")
     wrong = {one.path for one in bad}
     kept = np.array([row for row, name in enumerate(files.names) if name not in wrong], np.int64)

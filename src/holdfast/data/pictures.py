@@ -209,7 +209,7 @@ def look(files: Sequence[Listed], stamps: NDArray[np.uint64], title: str, progre
             if progress and len(files) >= MANY:
                 progress(place + 1, len(files))
     new = seen.good[~known[seen.good]]
-    if keep and len(new) and keep.fits(HEADERS, len(seen.good)):
+    if keep and stamps.any() and len(new) and keep.fits(HEADERS, len(seen.good)):
         with suppress(BadFile), keep.write(HEADERS, len(seen.good)) as writing:
             writing.arrays["stamps"][:] = stamps[seen.good]
             for name in ("heights", "widths", "grey"):

@@ -59,10 +59,21 @@ def tar_samples(path: Path) -> Iterator[TarSample]:
                         yield TarSample(key, members)
                     key, members = new, {}
                 members[ending.lower()] = Member(info.offset_data, info.size)
+            _check_end(path, tar.offset)
     except tarfile.TarError as error:
         raise BadFile(f"{path}: {_why(path, error)}.") from error
     if members:
         yield TarSample(key, members)
+
+
+def _check_end(path: Path, offset: int) -> None:
+    """Raises BadFile unless a tar ends where its last header was looked for; `tarfile` stops at damage in silence."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        block = file.read(BLOCK)
+    if block != bytes(BLOCK):
+        what = "is damaged" if len(block) == BLOCK else "ends too early: the file is not whole"
+        raise BadFile(f"{path}: {what} at byte {offset:,}; copy or download it again.")
 
 
 def _why(path: Path, error: tarfile.TarError) -> str:
