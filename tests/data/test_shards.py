@@ -6,6 +6,7 @@ import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -201,12 +202,30 @@ def test_arrays_are_kept_as_values(tmp_path: Path, dtype: str) -> None:
     assert torch.equal(found.train.images[:], torch.as_tensor(known.train.images[:]))
 
 
-def test_values_are_not_resized(tmp_path: Path) -> None:
+def test_windows_of_shards_do_not_reach_over_the_borders_of_a_split_by_time(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for label in "ab":
+        (tmp_path / "series" / label).mkdir(parents=True)
+        for number in range(2):
+            rows = [f"{1000 * number + step},{random.normal()}" for step in range(200)]
+            (tmp_path / "series" / label / f"{number}.csv").write_text("\n".join(["t,x", *rows]))
+    how: dict[str, Any] = {"window": 20, "hop": 5, "time_by": "t"}
+    write_shards(tmp_path / "series", tmp_path / "shards", **how)
+
+    found, known = load(tmp_path / "shards"), load(tmp_path / "series", **how)
+
+    assert found.split_fingerprint == known.split_fingerprint
+    assert found.facts.notes == known.facts.notes
+    assert "borders of the split by time" in " ".join(found.facts.notes)
+
+
+@pytest.mark.parametrize("how", [{"image_size": 8}, {"resize": "crop"}], ids=["size", "policy"])
+def test_values_are_not_resized(tmp_path: Path, how: dict[str, Any]) -> None:
     np.savez(tmp_path / "data.npz", x=np.random.default_rng(0).random((40, 5, 4, 1)), y=np.arange(40) % 2)
     write_shards(tmp_path / "data.npz", tmp_path / "shards")
 
     with pytest.raises(BadValue, match="only pictures in files are resized"):
-        load(tmp_path / "shards", image_size=8)
+        load(tmp_path / "shards", **how)
 
 
 def test_files_that_are_no_pictures_are_named_and_nothing_is_left(photos: Path, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class ShardManifest:
         reads: how raw files become such samples; None when there never were any.
         index: the file that says where each sample lies.
         shards: the tars.
-        skipped, notes: as of a Source.
+        skipped, notes, span: as of a Source.
     """
 
     samples: int
@@ -63,6 +63,7 @@ class ShardManifest:
     shards: tuple[ShardFile, ...]
     skipped: tuple[BadFileFound, ...] = ()
     notes: tuple[str, ...] = ()
+    span: float = 0.0
 
     def write(self, path: Path) -> None:
         """Writes it as JSON, whole or not at all."""
@@ -87,6 +88,7 @@ class ShardManifest:
         if not isinstance(plain, dict) or plain.get("holdfast_shards") != VERSION:
             raise BadFile(f"{path}: is no manifest of shards that this holdfast knows; write it by holdfast shard.")
         try:
+            plain = {"span": 0.0} | plain  # which the first ones lack
             found = cls(**{item.name: _TAKES[item.name](plain[item.name]) for item in fields(cls)})
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadFile(f"{path}: is a damaged manifest: {type(error).__name__} {error}.") from error
@@ -119,6 +121,7 @@ _TAKES: Mapping[str, Callable[[Any], Any]] = {  # Any: from JSON values to those
     "shards": lambda plain: tuple(map(_file, plain)),
     "skipped": lambda plain: tuple(BadFileFound(str(one["path"]), str(one["reason"])) for one in plain),
     "notes": lambda plain: tuple(map(str, plain)),
+    "span": float,
 }
 
 
@@ -245,4 +248,5 @@ def manifest_of(
         shards=(),
         skipped=source.skipped,
         notes=source.notes,
+        span=source.span,
     )

@@ -145,10 +145,11 @@ def source_of(path: Path, manifest: ShardManifest, index: ShardIndex, reading: R
             raise BadFile(f"{folder / MANIFEST}: does not say how its pictures are read.")
         fit = reads.fit if reading.resize == "auto" else reading.resize
         reads = payload = replace(reads, size=reading.image_size or reads.size, fit=fit)
-    elif reading.image_size not in (None, manifest.shape[:2]):
+    elif reading.image_size not in (None, manifest.shape[:2]) or reading.resize != "auto":
+        asked = f"resize={reading.resize!r}" if reading.resize != "auto" else f"image_size={reading.image_size}"
         raise BadValue(
-            f"load(image_size={reading.image_size}): {path} holds values of {manifest.shape}; only pictures in files "
-            "are resized, so write the shards anew."
+            f"load({asked}): {path} holds values of {manifest.shape}; only pictures in files are resized, so write "
+            "the shards anew."
         )
     shape = payload.shape if isinstance(payload, Pictures) else manifest.shape
     files = [folder / shard.file for shard in manifest.shards]
@@ -162,6 +163,7 @@ def source_of(path: Path, manifest: ShardManifest, index: ShardIndex, reading: R
         groups=index.groups,
         group_names=index.group_names,
         times=index.times,
+        span=manifest.span,
         near=index.near,
         reads=reads,
         skipped=manifest.skipped,
