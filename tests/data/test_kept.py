@@ -199,6 +199,18 @@ def test_what_was_not_used_for_longest_is_removed_first(tmp_path: Path, make_pho
     assert {path.name.split("-")[0] for path in cache.glob(f"*{ENDING}")} == {"used", "new"}
 
 
+def test_what_a_killed_process_left_half_written_is_removed_in_time(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    left, new = cache / f".photos-12{ENDING}.7.tmp", cache / f".photos-12{ENDING}.8.tmp"
+    left.touch()
+    new.touch()
+    os.utime(left, (1, 1))
+
+    prune()
+
+    assert [*cache.iterdir()] == [new]
+
+
 def test_files_are_found_again_by_their_stamps() -> None:
     stamps = np.array([7, 0, 5, 9], np.uint64)
 

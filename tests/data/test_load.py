@@ -348,6 +348,13 @@ def test_a_csv_that_names_missing_files_is_refused(tmp_path: Path, make_photos: 
     assert len(load(tmp_path / "list.csv", skip_bad=True).facts.skipped) == 2
 
 
+def test_a_csv_whose_paths_can_be_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_bytes(b"path,label\na\0.png,cat\nb\0.png,dog\n")
+
+    with pytest.raises(BadData, match=r"list\.csv: 2 of 2 files cannot be read"):
+        load(tmp_path / "list.csv")
+
+
 def test_progress_counts_every_file_once(tmp_path: Path, make_photos: MakePhotos) -> None:
     told: list[tuple[int, int]] = []
 
@@ -409,7 +416,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.rar").touch()
 
     with pytest.raises(
-        BadData, match=r"a\.rar: is not data that can be loaded; give a folder, an \.npz or a \.csv file"
+        BadData, match=r"a\.rar: is not data that can be loaded; give a folder, a \.zip, an \.npz or a \.csv file"
     ):
         load(tmp_path / "a.rar")
 

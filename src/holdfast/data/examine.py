@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 import numpy as np
@@ -68,7 +69,7 @@ def examine(
         reads = Pictures(reading.image_size or seen.size, 1 if seen.grey[good].all() else 3, fit)
         side = (thumbnail_side(seen.shorter.tolist()) if len(good) <= LARGEST_SEARCHED else None) or 0
         digests, colours = np.zeros(count, np.uint64), np.zeros((count, reads.channels), np.float32)
-        small = _on_disk(folder / "thumbnails", (count, side, side))
+        small = _on_disk(folder, (count, side, side))
         order = good if seed is None else good[np.random.default_rng(seed).permutation(len(good))]
         with ThreadPoolExecutor(DECODERS) as pool:
             outcomes = in_order(pool, partial(_seen, files, side, reads), order.tolist())
@@ -86,10 +87,7 @@ def examine(
         source = replace(source, thumbnails=Thumbnails(small if len(kept) == count else small[kept], colours[kept]))
     elif seen.searchable:
         source = replace(source, notes=(*source.notes, not_searched(good)))
-    source = without_thumbnails(source)
-    del small
-    (folder / "thumbnails").unlink(missing_ok=True)
-    return source, kept, reads
+    return without_thumbnails(source), kept, reads
 
 
 def without_thumbnails(source: Source) -> Source:
@@ -115,6 +113,9 @@ def _seen(files: Sequence[Listed], side: int, reads: Pictures, place: int) -> _S
     return _Seen(content, known, small, colour)
 
 
-def _on_disk(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """An array that the system need not hold in memory."""
-    return np.memmap(path, np.uint8, "w+", shape=shape) if np.prod(shape) else np.empty(shape, np.uint8)
+def _on_disk(folder: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """An array that the system need not hold in memory; nobody else sees its file, which goes with it."""
+    if not np.prod(shape):
+        return np.empty(shape, np.uint8)
+    with TemporaryFile(dir=folder) as file:
+        return np.memmap(file, np.uint8, "w+", shape=shape)

@@ -97,7 +97,7 @@ def content_of(path: Path) -> bytes:
 
 def read_header(content: Path | bytes) -> Header:
     """The header alone; a file that passes may still be truncated.  Raises BadFile with the bare reason."""
-    with suppress(OSError), _file(content) as file:
+    with suppress(OSError, ValueError), _file(content) as file:  # `_opened` says what is wrong
         if (frame := jpeg_header(file.read(HEAD))) is not None:
             return Header(frame.height, frame.width, frame.mode == "L")
     with _opened(content) as image:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ HEAD = 4096  # bytes of what it is, and to what each array is aligned
 ENDING = ".kept"
 LARGEST_GB = 50.0  # of all that is kept; HOLDFAST_CACHE_GB says otherwise
 RESERVE = 2**30  # bytes of the disk that are left free
+ABANDONED_S = 7 * 86400.0  # after which what is half written will not be ended any more
 
 Columns = Mapping[str, tuple[DTypeLike, tuple[int, ...]]]  # of each array its type and the shape of a row
 Arrays = dict[str, NDArray[Any]]  # Any: of any number type
@@ -157,6 +159,9 @@ def prune(keep: Path | None = None, largest: float | None = None) -> None:
         found = [(path.stat(), path) for path in (cache_folder() / "pictures").glob(f"*{ENDING}")]
         found.sort(key=lambda one: one[0].st_mtime, reverse=True)
         total = 0
+        for path in (cache_folder() / "pictures").glob(f".*{ENDING}.*.tmp"):  # of a process that was killed
+            if path.stat().st_mtime < time.time() - ABANDONED_S:
+                path.unlink(missing_ok=True)
         for status, path in found:
             total += status.st_size
             if total > largest and path != keep:

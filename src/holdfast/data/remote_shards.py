@@ -1,6 +1,7 @@
 """Sets of shards by URL: all of their files in the cache, checked, before training begins."""
 
 import hashlib
+import os
 import re
 import shutil
 from pathlib import Path
@@ -62,7 +63,7 @@ def set_name(url: str) -> str:
 
 def _manifest(url: str, folder: Path) -> ShardManifest:
     """The manifest as it is there now, without the files that it has replaced; without a network as it was."""
-    path, new = folder / MANIFEST, folder / f".{MANIFEST}.new"
+    path, new = folder / MANIFEST, folder / f".{MANIFEST}.{os.getpid()}.new"
     new.unlink(missing_ok=True)
     try:
         fetch(url, new)
@@ -73,7 +74,7 @@ def _manifest(url: str, folder: Path) -> ShardManifest:
     try:
         manifest = ShardManifest.read(new)
     except BadFile as error:
-        new.unlink()
+        new.unlink(missing_ok=True)
         raise BadFile(str(error).replace(str(new), url)) from error
     if path.is_file():
         now = {one.file: one.sha256 for one in (manifest.index, *manifest.shards)}

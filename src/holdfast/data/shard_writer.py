@@ -23,7 +23,7 @@ from .options import Progress, Reading
 from .reads import Pictures
 from .shard_check import remember
 from .shard_manifest import INDEX, MANIFEST, ShardFile, ShardIndex, ShardManifest, index_of, manifest_of
-from .source import TEST, VALIDATION, Source
+from .source import TEST, TRAIN, VALIDATION, Source
 from .tars import ENDINGS, TarWriter, npy_bytes
 
 Indices = NDArray[np.int64]
@@ -189,7 +189,7 @@ def _write_values(source: Source, reading: Reading, writer: _Writer, seed: int) 
     source = without_thumbnails(source)
     reads = source.reads
     if isinstance(source.images, np.ndarray):
-        reads = reads or Pictures.of_values(torch.from_numpy(source.images))
+        reads = reads or Pictures.of_values(torch.from_numpy(source.images[source.parts == TRAIN]))
     return manifest_of(source, "values", source.shape, dtype, reads), index_of(places, source)
 
 
