@@ -1,25 +1,24 @@
 """`holdfast shard`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ..core import BadValue
 from .app import app
-from .options import Data, GroupBy, ImageSize, Quiet, Seed, SkipBad, TimeBy
+from .options import Data, Quiet, Seed, given, reading_of
 
 
 @app.command()
+@given("reading", reading_of)
 def shard(
     data: Data,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the shards.")],
     shard_size: Annotated[
         str, typer.Option(metavar="SIZE", help="Of a shard, about, such as 100MB or 1GiB.")
     ] = "256MB",
-    image_size: ImageSize = None,
-    skip_bad: SkipBad = False,
-    group_by: GroupBy = None,
-    time_by: TimeBy = None,
+    reading: Any = None,  # a dict, of the options of reading
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
@@ -33,18 +32,10 @@ def shard(
     from ..runs.lines import counted, say
     from ..runs.loading import Loading
 
+    if reading["gap"] is not None:
+        raise BadValue(f"--gap {reading['gap']:g} is of a split, and shards are split when they are trained on.")
     with Loading(quiet=quiet) as progress:
-        manifest = write_shards(
-            data,
-            out,
-            shard_size=shard_size,
-            image_size=image_size,
-            skip_bad=skip_bad,
-            group_by=group_by,
-            time_by=time_by,
-            seed=seed,
-            progress=progress,
-        )
+        manifest = write_shards(data, out, shard_size=shard_size, seed=seed, progress=progress, **reading)
     if quiet:
         return
     found = ShardManifest.read(manifest)
