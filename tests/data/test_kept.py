@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,23 @@ def test_parts_that_stay_on_the_disk_are_joined_for_folds(
     assert isinstance(pool.images, Rows)
     assert pool.names == known.names
     assert pool.images[:].equal(known.images)
+
+
+def test_threads_that_read_the_same_data_write_one_after_the_other(cache: Path) -> None:
+    keep, columns = Keep(cache / f"photos{ENDING}"), {"values": (np.uint8, ())}
+
+    def write(value: int) -> None:
+        with keep.write(columns, 4) as writing:
+            writing.arrays["values"][:] = value
+
+    with ThreadPoolExecutor(1) as pool:
+        with keep.write(columns, 4) as writing:
+            other = pool.submit(write, 2)
+            assert not wait([other], timeout=0.05).done
+            writing.arrays["values"][:] = 1
+        other.result()
+
+    assert keep.read(columns)["values"].tolist() == [2, 2, 2, 2]
 
 
 def test_what_was_not_used_for_longest_is_removed_first(tmp_path: Path, make_photos: MakePhotos, cache: Path) -> None:

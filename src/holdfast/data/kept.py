@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ ABANDONED_S = 7 * 86400.0  # after which what is half written will not be ended 
 
 Columns = Mapping[str, tuple[DTypeLike, tuple[int, ...]]]  # of each array its type and the shape of a row
 Arrays = dict[str, NDArray[Any]]  # Any: of any number type
+
+_ALONE = Lock()  # threads of one process would write into one temporary file
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Keep:
         Raises:
             BadFile: the cache cannot be written to.
         """
-        with whole_file(self.path) as temporary:
+        with _ALONE, whole_file(self.path) as temporary:
             with temporary.open("wb") as file:
                 file.truncate(_size(columns, room, room))
             writing = Writing(temporary, columns, room)
