@@ -61,7 +61,7 @@ def test_the_runs_list_knows_it(small: Path, says: Says) -> None:
         (("--sizes", "20,500"), "small has 62 training samples, no 500."),
         (("--sizes", "1,20"), "1 samples are too few for one of each of the 3 classes."),
         (("--repeats", 0), "Invalid value for '--repeats': Input should be greater than or equal to 1."),
-        (("--model", "convnt"), "did you mean 'convnet'?"),
+        (("--model", "convnt"), "did you mean 'convnet' or 'convnet1d'?"),
     ],
 )
 def test_wrong_words_are_one_line_and_leave_nothing(

@@ -82,7 +82,7 @@ WRONG = [
     ("evaluate", "Missing argument 'RUN'. See: holdfast evaluate --help"),
     # names
     ("train digit", "no file, folder or data set is called 'digit'; did you mean 'digits'?"),
-    ("train small.npz --model convnt", "unknown model 'convnt'; did you mean 'convnet'?"),
+    ("train small.npz --model convnt", "unknown model 'convnt'; did you mean 'convnet' or 'convnet1d'?"),
     ("train small.npz --optimizer adm", "unknown optimizer 'adm'; did you mean 'adam' or"),
     ("train small.npz --device abacus", "device 'abacus' is not available here; take 'cpu' or 'auto'."),
     # numbers
@@ -102,9 +102,9 @@ WRONG = [
     ("train notes.txt", "notes.txt: is not data that can be loaded; give a folder, a .zip, an .npz or a .csv file."),
     (
         "train empty",
-        "empty: is an empty folder; put the pictures of each class into a folder of its own, e.g. empty/cat/1",
+        "empty: is an empty folder; put the files of each class into a folder of its own, e.g. empty/cat/1",
     ),
-    ("train flat", "flat: has 1 files but no class folders; put the pictures of each class into a folder of its own"),
+    ("train flat", "flat: has 1 file but no class folders; put the files of each class into a folder of its own"),
     ("train blank", "blank: holds no picture that can be read"),
     ("train bad.npz", "bad.npz: is not an .npz of plain arrays"),
     ("train names.npz", "names.npz: holds a, b; accepted are x and y, images and labels, or x_train, y_train, x_test"),
@@ -185,7 +185,7 @@ def test_names_with_spaces_and_unicode_are_given_back_as_they_were(here: Path, s
     code, _, err = says("train", "leere Fotos 写真")
 
     assert code == 2
-    assert err.startswith("holdfast: leere Fotos 写真: is an empty folder; put the pictures")
+    assert err.startswith("holdfast: leere Fotos 写真: is an empty folder; put the files")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")

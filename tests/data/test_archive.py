@@ -131,10 +131,10 @@ def test_half_an_archive_is_refused(tmp_path: Path, make_photos: MakePhotos) -> 
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ([], r"a\.zip: is an empty folder; put the pictures of each class into a folder of its own, e\.g\. cat/1\.jpg"),
+        ([], r"a\.zip: is an empty folder; put the files of each class into a folder of its own, e\.g\. cat/1\.jpg"),
         (["1.jpg", "2.jpg"], r"a\.zip: has 2 files but no class folders"),
         (["val/cat/1.jpg", "test/cat/1.jpg"], r"a\.zip: has test/, val/ but no train/"),
-        (["train/1.jpg", "test/cat/1.jpg"], r"a\.zip: train/: has 1 files but no class folders"),
+        (["train/1.jpg", "test/cat/1.jpg"], r"a\.zip: train/: has 1 file but no class folders"),
     ],
     ids=["empty", "flat", "no train", "flat train"],
 )

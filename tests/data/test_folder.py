@@ -94,9 +94,7 @@ def test_names_are_shown_on_one_line_of_valid_text(tmp_path: Path, make_photos: 
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        BadData, match=rf"^{tmp_path}: is an empty folder; put the pictures of each class into a folder"
-    ):
+    with pytest.raises(BadData, match=rf"^{tmp_path}: is an empty folder; put the files of each class into a folder"):
         list_folder(tmp_path)
 
 

@@ -247,11 +247,14 @@ def test_the_manifest_is_known_by_all_that_makes_the_split(tmp_path: Path) -> No
         manifest_path("runs", folder, test=0),
         manifest_path("runs", folder, group_by="a"),
         manifest_path("runs", folder, time_by="a"),
+        manifest_path("runs", folder, window=2.0),
+        manifest_path("runs", folder, hop=2.0),
+        manifest_path("runs", folder, label_by="kind"),
         manifest_path("runs", tmp_path / "list.csv"),
     ]
 
     assert len(set(paths)) == len(paths)
-    assert paths[0] == manifest_path("runs", str(folder), seed=0)
+    assert paths[0] == manifest_path("runs", str(folder), seed=0, window=None)
     assert paths[0] is not None
     assert paths[0].is_absolute()
     assert paths[0].parent == Path("runs", "splits").resolve()

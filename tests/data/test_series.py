@@ -135,6 +135,25 @@ def test_rows_without_a_class_are_read_by_a_model(tmp_path: Path) -> None:
     np.testing.assert_allclose(reads.read([tmp_path / "new.csv"]), VALUES[:3, :, :1], rtol=1e-6)
 
 
+def test_named_rows_without_a_class_are_read_by_a_model_and_refused_for_training(tmp_path: Path) -> None:
+    """They ended in an IndexError."""
+    reads = Series(STEPS, ("channel 0",))
+    new = tmp_path / "new.csv"
+    rows = [line(*(f"t{step}" for step in range(STEPS))), *(line(*row[:, 0]) for row in VALUES[:3])]
+    new.write_text("".join(rows))
+
+    np.testing.assert_allclose(reads.read([new]), VALUES[:3, :, :1], rtol=1e-6)
+    with pytest.raises(BadData, match="says nothing of classes; a column called label is needed"):
+        load(new)
+
+
+def test_a_file_of_names_alone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("x,y\n")
+
+    with pytest.raises(BadFile, match=r"new\.csv: has a line of names, and nothing below it"):
+        Series(STEPS, ("x", "y"), whole=True).read([tmp_path / "new.csv"])
+
+
 def test_series_of_other_lengths_are_padded_and_masked(tmp_path: Path) -> None:
     data = load(wide(tmp_path, lambda row: STEPS - row % 5), test=0)
 
@@ -247,9 +266,10 @@ def test_bad_files_are_named_and_may_be_left_out(tmp_path: Path) -> None:
         ({"window": 10.5}, BadValue, r"load\(window=10.5\): must be a whole number of steps"),
         ({"hop": 5}, BadValue, r"load\(hop=5\): .* say how long one is: window="),
         ({"label_by": "kind"}, BadData, r"label_by='kind' is no column"),
-        ({"image_size": 8}, BadValue, r"load\(image_size=.*\): does not concern series"),
+        ({"image_size": 8}, BadValue, r"load\(image_size=.*\): does not concern series; leave out --image-size"),
+        ({"gap": 3}, BadValue, r"load\(gap=3\): is between the parts of a split by time; say the times: --time-by"),
     ],
-    ids=["half a step", "hop alone", "no such column", "pictures"],
+    ids=["half a step", "hop alone", "no such column", "pictures", "a gap in no time"],
 )
 def test_options_that_make_no_sense_are_refused(
     options: dict[str, Any], error: type[Exception], words: str, tmp_path: Path

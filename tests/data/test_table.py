@@ -293,6 +293,14 @@ def test_options_of_other_data_are_refused(tmp_path: Path) -> None:
         load(many(tmp_path / "a.csv"), image_size=8)
 
 
+def test_a_list_of_files_without_classes_is_no_table(tmp_path: Path) -> None:
+    """It was a table of one column, which had nothing to do with pictures."""
+    (tmp_path / "list.csv").write_text("path\na.jpg\nb.jpg\n")
+
+    with pytest.raises(BadData, match=r"list\.csv: names files, and no classes; add a column called label"):
+        load(tmp_path / "list.csv", image_size=8)
+
+
 def test_a_way_of_reading_goes_through_json() -> None:
     reads = Table((Column("x", flagged=True, fill=0.5), Column("y", ("a", None))))
 

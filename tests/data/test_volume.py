@@ -102,7 +102,8 @@ def broken(folder: Path) -> dict[str, str]:
         "cut.nii.gz": (good[:900], "damaged: "),
         "text.nii": (b"hello", "damaged: "),
         "empty.npz": (b"", "empty, 0 bytes"),
-        "text.npz": (b"hello", "damaged: File is not a zip file"),
+        "text.npz": (b"hello", "damaged, or no .npz file"),
+        "text.npy": (b"hello", "no array of numbers: text, pickled objects or another format"),
     }
     for name, (content, _) in contents.items():
         (folder / name).write_bytes(content)

@@ -61,6 +61,14 @@ def test_damaged_data_is_described_with_every_bad_file(damaged: Path, tmp_path: 
     assert next_command(found) == f"holdfast train {damaged} --skip-bad"
 
 
+def test_what_to_type_next_has_the_options_of_reading(damaged: Path, tmp_path: Path) -> None:
+    data = load(damaged, skip_bad=True, image_size=48, resize="fit")
+
+    found = described(data, tmp_path)
+
+    assert next_command(found) == f"holdfast train {damaged} --skip-bad --image-size 48 --resize fit"
+
+
 def test_copies_are_found_within_train_and_validation(damaged: Path) -> None:
     data = load(damaged, skip_bad=True, test=0)
 

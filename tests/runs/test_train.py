@@ -282,7 +282,7 @@ def test_a_json_configuration_is_built_with_the_seed(tmp_path: Path, make: Calla
 @pytest.mark.parametrize(
     ("wrong", "error", "text"),
     [
-        ({"model": "convnt"}, UnknownName, r"unknown model 'convnt'; did you mean 'convnet'\?"),
+        ({"model": "convnt"}, UnknownName, r"unknown model 'convnt'; did you mean 'convnet' or 'convnet1d'\?"),
         ({"model": "nowhere.json"}, BadFile, r"nowhere\.json: No such file or directory\."),
         ({"model": functional(classes=4)}, BadShape, rf"model model: gives \(4,\), the data has 3 classes; {SOFTMAX}"),
         ({"model": functional(shape=(8, 8, 1))}, BadShape, r"model model: takes \(8, 8, 1\), the data has \(6, 6, 1\)"),

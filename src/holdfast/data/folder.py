@@ -109,9 +109,9 @@ def part_folders(title: str, names: Collection[str], *, nested: bool) -> list[tu
 
 def no_classes(title: str, top: PurePosixPath | Path, files: int) -> BadData:
     """What is wrong with a folder without class folders."""
-    state = f"has {files} files but no class folders" if files else "is an empty folder"
+    state = f"has {files:,} file{'s' * (files != 1)} but no class folders" if files else "is an empty folder"
     return BadData(
-        f"{title}: {state}; put the pictures of each class into a folder of its own, e.g. {top / 'cat' / '1.jpg'}."
+        f"{title}: {state}; put the files of each class into a folder of its own, e.g. {top / 'cat' / '1.jpg'}."
     )
 
 

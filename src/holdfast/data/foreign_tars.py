@@ -17,7 +17,7 @@ from ..core import BadData, BadFile
 from .dataset import BadFileFound
 from .digests import digest
 from .examine import examine
-from .folder import PARTS
+from .folder import PARTS, others_note
 from .labels import indices
 from .listing import UNKNOWN, Files, Listing, codes, shown
 from .names import Names
@@ -32,6 +32,7 @@ from .tars import ENDINGS, Member, TarSample, npy_header, tar_samples
 VERSION = 1
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz")  # the compressed are named and refused
 LABELS = ("label", "class", "class_name", "cls")  # in a .json
+KNOWN = {*ENDINGS, "npy", "json", "cls"}  # what names of members of samples end in
 
 
 def is_tars(path: Path) -> bool:
@@ -107,10 +108,13 @@ def _looked_through(
     tars: Sequence[Path], title: str, reading: Reading, folder: Path
 ) -> tuple[ShardManifest, ShardIndex]:
     """What the tars hold; every sample is read once."""
-    found, kinds = _Members(tars), set[str]()
+    found, kinds, beside = _Members(tars), set[str](), list[str]()
     parts = _parts(tars)
     for number, tar in enumerate(tars):
         for sample in tar_samples(tar):
+            if not any(ending.rpartition(".")[2] in KNOWN for ending in sample.members):  # a README, a licence
+                beside += [shown(f"{sample.key}.{ending}".rstrip(".")) for ending in sample.members]
+                continue
             kinds.add(_add(found, number, sample, parts[number], title))
         if reading.progress and len(tars) > 1:
             reading.progress(number + 1, len(tars))
@@ -133,10 +137,12 @@ def _looked_through(
     folder.mkdir(parents=True, exist_ok=True)
     places = np.array(found.places, np.int64)
     if kinds == {"npy"}:
-        return _values(files, places, title, reading.progress)
+        manifest, index = _values(files, places, title, reading.progress)
+        return replace(manifest, notes=manifest.notes + others_note(beside)), index
     # As they are: what is asked for now is not kept.  Bad files are, and `read_tars` says what is to be done with them.
     plain = Reading(skip_bad=True, progress=reading.progress)
-    source, kept, reads = examine(Listing(files, classes), title, plain, lambda *_: None, folder=folder)
+    listing = Listing(files, classes, notes=others_note(beside))
+    source, kept, reads = examine(listing, title, plain, lambda *_: None, folder=folder)
     return manifest_of(source, "picture", reads.shape, np.dtype(np.uint8), reads), index_of(places[kept], source)
 
 
@@ -146,7 +152,10 @@ def _add(found: _Members, number: int, sample: TarSample, part: int, title: str)
     payloads = [ending for ending in sample.members if ending == "npy" or ending in ENDINGS]
     if len(payloads) != 1:
         held = ", ".join(f".{ending}" for ending in sample.members)
-        raise BadData(f"{title}: {sample.key} in {tar.name} holds {held}; accepted is one picture, or one .npy.")
+        raise BadData(
+            f"{title}: {sample.key} in {tar.name} holds {held}: what comes before the first dot of a name is a sample, "
+            "of one picture, or one .npy."
+        )
     about: Mapping[str, Any] = {}  # Any: JSON values
     if "json" in sample.members:
         try:

@@ -175,10 +175,12 @@ def manifest_path(
     seed: int = 0,
     group_by: str | None = None,
     time_by: str | None = None,
+    **cut: object,
 ) -> Path | None:
     """Where the manifest of such a split of files, in a folder, a .zip or a CSV, is kept among the runs in `out`.
 
-    None for other data: arrays do not grow by files.
+    None for other data: arrays do not grow by files.  `cut` are options by which the same files make other samples:
+    `label_by`, `window`, `hop`.
     """
     place = Path(path)
     grows = place.suffix.lower() in (".csv", ".zip") if place.is_file() else place.is_dir() and not has_idx(place)
@@ -186,7 +188,9 @@ def manifest_path(
     if str(path) in NAMES or not grows:
         return None
     place = place.resolve()
-    which = repr((str(place), seed, float(validation), TEST_SHARE if test is None else float(test), group_by, time_by))
+    share = TEST_SHARE if test is None else float(test)
+    other = tuple((name, value) for name, value in sorted(cut.items()) if value is not None)
+    which = repr((str(place), seed, float(validation), share, group_by, time_by, *other))
     name = re.sub(r"[^\w.-]+", "-", place.stem if place.is_file() else place.name)
     return (
         Path(out) / "splits" / f"{name}-{hashlib.blake2b(which.encode(), digest_size=8).hexdigest()}.json"

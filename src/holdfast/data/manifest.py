@@ -88,8 +88,9 @@ class Manifest:
         changed = [name for name in missing if name in names]
         removed = [name for name in missing if name not in names]
         told = (("changed", changed), ("removed", removed))
+        thing = "row" if source.reads is not None and source.reads.kind == "table" else "file"
         return tuple(
-            f"of the test part {len(files):,} {'file was' if len(files) == 1 else 'files were'} {what} since it was "
+            f"of the test part {len(files):,} {thing}{' was' if len(files) == 1 else 's were'} {what} since it was "
             f"split off, so scores on it cannot be compared with earlier ones: {_few(files)}"
             for what, files in told
             if files

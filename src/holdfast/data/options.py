@@ -46,6 +46,10 @@ class Reading:
                 raise BadValue(f"load({name}={value!r}): must be a positive number.")
         if self.gap is not None and not 0 <= self.gap < float("inf"):
             raise BadValue(f"load(gap={self.gap!r}): must be a number from 0 on.")
+        if self.gap and self.time_by is None:
+            raise BadValue(
+                f"load(gap={self.gap:g}): is between the parts of a split by time; say the times: --time-by."
+            )
 
     def only(self, kind: str, *used: str) -> None:
         """Raises BadValue for an option that does not concern this kind of data; the others it
@@ -58,7 +62,10 @@ class Reading:
         for item in fields(self):
             given = getattr(self, item.name) != item.default
             if given and item.name not in (*used, "progress", "skip_bad", "gap"):
-                raise BadValue(f"load({item.name}={getattr(self, item.name)!r}): does not concern {kind}.")
+                raise BadValue(
+                    f"load({item.name}={getattr(self, item.name)!r}): does not concern {kind}; "
+                    f"leave out --{item.name.replace('_', '-')}."
+                )
 
     def no_names(self, name: str) -> None:
         """Raises BadValue for groups or times of samples that have no names to find them in."""

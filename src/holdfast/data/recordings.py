@@ -69,6 +69,8 @@ def read_table(path: Path) -> Mapping[str, Column] | list[Column]:
     if path.suffix.lower() == ".parquet":
         return _read_parquet(path)
     grid = read_grid(path)
+    if grid.names and not grid.rows:
+        raise BadFile(f"{path}: has a line of names, and nothing below it.")
     width = max((len(row) for row in grid.rows), default=0)
     if grid.names and width > len(grid.names):
         line = next(line for line, row in zip(grid.lines, grid.rows, strict=True) if len(row) > len(grid.names))
@@ -152,7 +154,8 @@ def _in_rows(path: Path, table: list[Column], steps: int | None) -> list[Recordi
 def _in_named_rows(path: Path, table: Mapping[str, Column], columns: Columns) -> list[Recording]:
     steps = {name: column for name, column in table.items() if STEP.fullmatch(name)}
     _check_numbers(path, steps)
-    told = _told(path, {name: column for name, column in table.items() if name not in steps}, columns)
+    rows = len(next(iter(steps.values())))
+    told = _told(path, {name: column for name, column in table.items() if name not in steps}, columns, rows)
     times = _times(path, table, columns.time) if columns.time else None
     return [
         replace(
@@ -169,7 +172,7 @@ def _in_steps(path: Path, table: Mapping[str, Column], columns: Columns) -> list
     ids, moment = _named(table, IDS), columns.time or _named(table, TIMES)
     assert ids is not None
     assert moment is not None
-    told = _told(path, table, columns)
+    told = _told(path, table, columns, len(table[ids]))
     times = _times(path, table, moment)
     values, channels = _channels(path, table, columns)
     words = np.array(_words(table[ids]))
@@ -236,7 +239,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:  # Any: whatever is in i
         raise BadFile(f"{path}: is no array of numbers that can be read: {error}.") from error
 
 
-def _told(path: Path, table: Mapping[str, Column], columns: Columns) -> list[Recording]:
+def _told(path: Path, table: Mapping[str, Column], columns: Columns, rows: int) -> list[Recording]:
     """What the rows say of their class, group and part; without values."""
     label = columns.label or _named(table, LABELS)
     group = columns.group if columns.group in table else _named(table, GROUPS)
@@ -244,7 +247,6 @@ def _told(path: Path, table: Mapping[str, Column], columns: Columns) -> list[Rec
     for option, name in (("label_by", columns.label), ("group_by", columns.group), ("time_by", columns.time)):
         if name is not None and name not in table:
             raise BadData(f"{path}: {option}={name!r} is no column; it has {', '.join(list(table)[:10])}.")
-    rows = len(next(iter(table.values()), ()))
     labels, groups, parts = (_words(table[name]) if name else [None] * rows for name in (label, group, part))
     known = part is not None and {word or "" for word in parts} <= PARTS.keys()
     return [

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadData, BadFile, BadValue, suggestion
-from .csv_kind import LABELS, Grid, csv_kind, is_csv, is_number, read_grid
+from .csv_kind import LABELS, PATHS, Grid, csv_kind, is_csv, is_number, read_grid
 from .dataset import BadFileFound
 from .folder import PARTS
 from .labels import indices
@@ -210,6 +210,8 @@ def read_table(path: Path, reading: Reading) -> Source:
     Raises:
         BadData: no names of columns, no such column, rows without a class or of another length (unless `skip_bad`).
     """
+    if (names := read_grid(path, most=2).names) and len(names) == 1 and names[0].lower() in PATHS:
+        raise BadData(f"{path}: names files, and no classes; add a column called label.")
     reading.only("tables", "group_by", "time_by", "label_by")
     return table_source(_grid(path, BadData), str(path), reading)
 

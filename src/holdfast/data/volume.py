@@ -127,7 +127,11 @@ def _reasons(path: Path) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise BadFile("missing") from error
+    except zipfile.BadZipFile as error:
+        raise BadFile("damaged, or no .npz file") from error
     except Exception as error:  # of readers of damaged files, which raise nearly anything
+        if "allow_pickle" in str(error):  # what NumPy says of anything that does not begin as its arrays do
+            raise BadFile("no array of numbers: text, pickled objects or another format") from error
         words = str(error).splitlines()
         raise BadFile(f"damaged: {words[0] if words else type(error).__name__}") from error
 

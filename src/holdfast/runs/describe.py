@@ -14,6 +14,7 @@ from ..data.load import read_source, sides
 from ..data.split import undivided
 from ..evaluate import wilson
 from . import lines
+from .again import READING
 from .forecast import Forecast, forecast
 from .formats import percent
 from .loading import load_shown
@@ -182,9 +183,9 @@ def advice(data: Dataset) -> list[str]:
     most, least = int(counts.argmax()), int(counts.argmin())
     said = []
     if counts[most] >= UNEVEN * counts[least]:
-        times = f"{counts[most] / counts[least]:.0f} times as many" if counts[least] else "many more"
+        times = f"{counts[most] / counts[least]:.0f} times as many as" if counts[least] else "many more than"
         said.append(
-            f"the classes are uneven: {things} of {data.classes[most]!r} are {times} as those of "
+            f"the classes are uneven: {things} of {data.classes[most]!r} are {times} those of "
             f"{data.classes[least]!r}; who always answers {data.classes[most]!r} is right on "
             f"{percent(counts[most] / counts.sum())} of train, so judge by the recall of each class, and collect more "
             f"of the rare ones"
@@ -210,12 +211,14 @@ def next_command(found: Description) -> str:
     origin = found.data.origin
     if not origin or not len(found.data.validation):
         return ""
-    words = ["holdfast", "train", shlex.quote(str(origin["path"]))]
+    words = ["holdfast", "train", str(origin["path"])]
     words += ["--skip-bad"] if found.data.facts.skipped else []
-    words += ["--group-by", shlex.quote(str(origin["group_by"]))] if origin.get("group_by") else []
-    words += ["--time-by", shlex.quote(str(origin["time_by"]))] if origin.get("time_by") else []
+    for name in ("image_size", *READING):
+        value = origin.get(name)
+        if value is not None and not isinstance(value, list):  # a list: (height, width), which only Python can say
+            words += [f"--{name.replace('_', '-')}", str(value)]
     words += ["--batch-size", str(found.forecast.batch_size)] if found.forecast and found.forecast.smaller else []
-    return " ".join(words)
+    return shlex.join(words)
 
 
 BAR, NAMED, LISTED = 30, 20, 12  # letters of the longest bar; classes, and of other things, that are printed

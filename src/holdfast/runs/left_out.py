@@ -106,9 +106,7 @@ def left_out(record: Record, model: BaseModel, data: Dataset, ledger: Ledger, sa
         began, name = perf_counter(), data.group_names[number]
         judged = pool.groups == number
         # With patience its epoch was chosen by that group.
-        own = record.settings.patience is None and _is_group(
-            data.validation, number
-        )
+        own = record.settings.patience is None and _is_group(data.validation, number)
         scores.append(_score(record, data, pool, judged, model if own else None))
         names.append(name)
         took = "the model of this run" if own else f"in {duration(perf_counter() - began)}"

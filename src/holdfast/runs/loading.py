@@ -19,7 +19,7 @@ def load_shown(*, quiet: bool = False, out: Path | str | None = None, **origin: 
     With a folder of runs the split keeps its manifest there, if the data is of files.
     """
     if out is not None:
-        options = ("path", "validation", "test", "seed", "group_by", "time_by")
+        options = ("path", "validation", "test", "seed", "group_by", "time_by", "label_by", "window", "hop")
         origin["manifest"] = manifest_path(out, **{name: origin[name] for name in options if name in origin})
     with Loading(quiet=quiet) as progress:
         return load(**origin, progress=progress)
