@@ -17,7 +17,7 @@ from ..core import BadData, BadFile
 from .dataset import BadFileFound
 from .digests import digest
 from .examine import examine
-from .folder import PARTS, others_note
+from .folder import PARTS
 from .labels import indices
 from .listing import UNKNOWN, Files, Listing, codes, shown
 from .names import Names
@@ -138,12 +138,18 @@ def _looked_through(
     places = np.array(found.places, np.int64)
     if kinds == {"npy"}:
         manifest, index = _values(files, places, title, reading.progress)
-        return replace(manifest, notes=manifest.notes + others_note(beside)), index
+        return replace(manifest, notes=manifest.notes + _others(beside)), index
     # As they are: what is asked for now is not kept.  Bad files are, and `read_tars` says what is to be done with them.
     plain = Reading(skip_bad=True, progress=reading.progress)
-    listing = Listing(files, classes, notes=others_note(beside))
+    listing = Listing(files, classes, notes=_others(beside))
     source, kept, reads = examine(listing, title, plain, lambda *_: None, folder=folder)
     return manifest_of(source, "picture", reads.shape, np.dtype(np.uint8), reads), index_of(places[kept], source)
+
+
+def _others(names: Sequence[str]) -> tuple[str, ...]:
+    """A sentence for members that are of no sample, if any."""
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return (f"not read, because no samples: {', '.join(names[:3])}{more}",) if names else ()
 
 
 def _add(found: _Members, number: int, sample: TarSample, part: int, title: str) -> Literal["npy", "picture"]:
