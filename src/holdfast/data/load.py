@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from ..core import BadData, BadFile, BadValue, UnknownName, suggestion
 from .arrays import check_size
@@ -88,7 +89,7 @@ def load(
         test: share of the samples, 0 for none; not used when the data has a test part.  None, as `train` has it: 0.15,
             and none of up to 6 given groups, of which it would be a single one.
         seed: of the split; the same data, seed and shares give the same parts on every machine.
-        image_size: the side in pixels, or (H, W), that pictures in files are stretched to; None keeps a common size of
+        image_size: the side in pixels, or (H, W), that pictures in files get, see `resize`; None keeps a common size of
             up to 256 pixels and else takes a square of the median shorter side, at most 224.
         resize: how pictures of another shape get this one: "stretch"; "fit", the whole picture with borders; "crop",
             its middle; "auto" chooses by the shapes there are.
@@ -113,9 +114,8 @@ def load(
         BadValue: shares or an image size that are not accepted.
     """
     check_shares(validation, TEST_SHARE if test is None else test)
-    size = sides(image_size)
     reading = Reading(
-        image_size=size,
+        image_size=sides(image_size),
         resize=resize,
         skip_bad=skip_bad,
         group_by=group_by,
@@ -131,29 +131,25 @@ def load(
         given = read_object(path, reading)
         test = usual_test(given) if test is None else test
         return split(given, name="dataset", validation=validation, test=test, seed=seed, gap=gap)
-    place = Path(path)
-    known = _is_name(str(path))
     source = read_source(path, reading)
-    if known and place.exists():
-        source = replace(source, notes=(f"the bundled {path} were read; for what has this name here write ./{path}",))
+    if _is_name(str(path)) and Path(path).exists():
+        bundled = f"the bundled {path} were read; for what has this name here write ./{path}"
+        source = replace(source, notes=(*source.notes, bundled))
     if test is None:
         test = usual_test(source)
         groups = len(source.group_names)
         few = f"{groups} groups are few: none is sealed as a test part, one would say little (--test 0.25 seals one)"
         source = source if test else replace(source, notes=(*source.notes, few))
     origin = {
-        "path": str(path) if known else str(place.resolve()),
+        "path": str(path) if _is_name(str(path)) else str(Path(path).resolve()),
         "validation": validation,
         "test": test,
         "seed": seed,
-        "image_size": image_size if size is None or isinstance(image_size, int) else list(size),
-        "skip_bad": skip_bad,
-        "group_by": group_by,
-        "time_by": time_by,
+        **_said(reading),
         "manifest": None if manifest is None else str(Path(manifest).resolve()),
     }
-    more = {name: getattr(reading, name) for name in ("resize", "label_by", "sample_rate", "window", "hop", "gap")}
-    origin |= {name: value for name, value in more.items() if value != getattr(Reading, name)}
+    if isinstance(image_size, int):
+        origin["image_size"] = image_size
     return split(
         source,
         name=_name(str(path)),
@@ -164,6 +160,14 @@ def load(
         manifest=None if manifest is None else Path(manifest),
         gap=gap,
     )
+
+
+def _said(reading: Reading) -> dict[str, Any]:  # Any: JSON values
+    """What was asked for besides shares and a seed, for `Dataset.origin`."""
+    size = None if reading.image_size is None else list(reading.image_size)
+    first = {"image_size": size, **{name: getattr(reading, name) for name in ("skip_bad", "group_by", "time_by")}}
+    more = {name: getattr(reading, name) for name in ("resize", "label_by", "sample_rate", "window", "hop", "gap")}
+    return first | {name: value for name, value in more.items() if value != getattr(Reading, name)}
 
 
 def manifest_path(
