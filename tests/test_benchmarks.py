@@ -63,7 +63,7 @@ CASES = (
         "unknown", "--turns 1 --epochs 1 --images 640 --ledger ledger.db", ("ledger.db", "unknown.json"), mnist=True
     ),
 )
-APART = ("common", "mnist_small_net", "tables", "tune_recipe")  # what `make bench` does not run
+APART = ("common", "mnist_small_net", "streaming", "tables", "tune_recipe")  # what `make bench` does not run
 
 
 def test_the_tables_say_what_the_results_say() -> None:

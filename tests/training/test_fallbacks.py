@@ -95,8 +95,7 @@ def test_who_listens_to_a_model_need_not_be_copied_for_a_trial(register: str) ->
 def test_a_gpu_that_only_emulates_bfloat16_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before Ampere torch says that it supports bfloat16, and computes it several times as slowly."""
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
-    data = SimpleNamespace(inputs=[SimpleNamespace(device=torch.device("cuda"))])
-    batches = cast(Batches, SimpleNamespace(data=data))
+    batches = cast(Batches, SimpleNamespace(device=torch.device("cuda")))
 
     assert probe.precision_for(cast(State, None), cast(Program, None), batches, flops=1e15) == "float32"
 

@@ -22,7 +22,7 @@ def shard(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Write DATA as tar shards, which train without fitting into memory.
+    """Write DATA as tar shards, to train from the disk.
 
     Pictures keep their files; with --image-size they are stored as pixels, which takes room and saves
     decoding.  Train on them with:  holdfast train OUT
