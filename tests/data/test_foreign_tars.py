@@ -191,6 +191,14 @@ def test_bad_pictures_are_left_out_if_told_to(tmp_path: Path) -> None:
         load(path)
 
 
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tar(tmp_path / "set.tar", samples(range(30)))
+    monkeypatch.setenv("HOLDFAST_CACHE", str(path / "cache"))
+
+    with pytest.raises(BadFile, match=r"^cannot write .*/cache/tars/.*: HOLDFAST_CACHE\.$"):
+        load(path)
+
+
 def test_compressed_tars_are_refused_with_the_remedy(tmp_path: Path) -> None:
     path = tar(tmp_path / "set.tar", samples(range(30)))
     (tmp_path / "set.tar.gz").write_bytes(gzip.compress(path.read_bytes()))

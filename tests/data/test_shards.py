@@ -256,6 +256,11 @@ def test_a_folder_that_is_there_is_refused(photos: Path, shards: Path) -> None:
         write_shards(photos, shards)
 
 
+def test_a_folder_within_the_data_is_refused(photos: Path) -> None:
+    with pytest.raises(BadFile, match=r"photos/cat/shards: lies in the data, .*; name a folder beside .*/photos\."):
+        write_shards(photos, photos / "cat" / "shards")
+
+
 def test_a_stop_in_the_middle_leaves_nothing(photos: Path, tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         if done == 10:

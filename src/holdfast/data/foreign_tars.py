@@ -134,7 +134,11 @@ def _looked_through(
         times=Names(found.times) if all(found.times) else None,
         archive=found,
     )
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or error
+        raise BadFile(f"cannot write {folder}: {why}; name a folder that can be written: HOLDFAST_CACHE.") from error
     places = np.array(found.places, np.int64)
     if kinds == {"npy"}:
         manifest, index = _values(files, places, title, reading.progress)

@@ -73,6 +73,8 @@ def write_shards(
     reading = Reading(image_size=sides(image_size), skip_bad=skip_bad, progress=progress, **options)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise BadFile(f"{target}: is there already; name a new folder, or remove it.")
+    if place.is_dir() and place.resolve() in target.resolve().parents:
+        raise BadFile(f"{target}: lies in the data, and would be taken for a part of it; name a folder beside {place}.")
     with whole_folder(target, re.compile(r"(?!)")) as folder, _Writer(folder, size) as writer:
         if place.exists() and reader_of(place) is read_picture_files:
             manifest, index = _write_pictures(list_files(place, reading), str(path), reading, writer, seed)
