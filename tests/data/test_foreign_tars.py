@@ -131,6 +131,21 @@ def test_a_json_says_label_group_and_name(tmp_path: Path) -> None:
     assert set(data.group_names.values()) == {f"g{number}" for number in range(10)}
 
 
+@pytest.mark.parametrize("kind", ["png", "npy"])
+def test_samples_without_a_group_are_in_none(tmp_path: Path, kind: str) -> None:
+    members = {}
+    for number in range(30):
+        group = f"g{number // 2}" if number < 12 else None
+        content = picture(number) if kind == "png" else npy_bytes(np.full(3, number))
+        members[f"{number}.{kind}"] = content
+        members[f"{number}.json"] = json.dumps({"label": number % 2, "group": group}).encode()
+
+    data = load(tar(tmp_path / "set.tar", members))
+
+    assert data.facts.groups == 6
+    assert (len(data.train), len(data.validation), len(data.test)) == (22, 4, 4)
+
+
 def test_arrays_in_a_tar_are_values(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).random((30, 4, 2))
     members = dict[str, bytes]()

@@ -22,7 +22,7 @@ from .labels import indices
 from .listing import UNKNOWN, Files, Listing, codes, shown
 from .names import Names
 from .options import Progress, Reading
-from .pictures import check_bad, seconds
+from .pictures import check_bad, numbered, seconds
 from .remote import cache_folder
 from .shard_manifest import INDEX, MANIFEST, ShardFile, ShardIndex, ShardManifest, index_of, manifest_of
 from .shards import source_of
@@ -239,7 +239,7 @@ def _values(
         raise BadData(f"{title}: holds no .npy that can be read: {bad[0]}.")
     wrong = {one.path for one in bad}
     kept = np.array([row for row, name in enumerate(files.names) if name not in wrong], np.int64)
-    groups, called = (None, ()) if files.groups is None else codes(files.groups.take(kept))
+    groups, called = (None, ()) if files.groups is None else numbered(files.groups.take(kept))
     times = None
     if files.times is not None:
         times = np.array([seconds(files.times[row], files.names[row], title) for row in kept.tolist()])

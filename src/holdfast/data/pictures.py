@@ -1,6 +1,6 @@
 """Pictures in files: looked at, decoded once at the size of training, and kept for the next time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -372,9 +372,15 @@ def _parts(files: Sequence[Listed]) -> NDArray[np.int8]:
 def _groups(files: Sequence[Listed], kept: NDArray[np.int64]) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     """(N,) numbers of the groups, and what they are called; None without groups."""
     if isinstance(files, Files):
-        return (None, ()) if files.groups is None else codes(files.groups[place] for place in kept.tolist())
+        return (None, ()) if files.groups is None else numbered(files.groups[place] for place in kept.tolist())
     words = [files[place].group for place in kept.tolist()]
-    return (None, ()) if all(word is None for word in words) else codes(word or "" for word in words)
+    return (None, ()) if all(word is None for word in words) else numbered(word or "" for word in words)
+
+
+def numbered(words: Iterable[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """(N,) numbers of groups by their names, -1 for an empty one, which is in no group; and what they are called."""
+    found, called = codes(words)
+    return (found - 1, called[1:]) if called[:1] == ("",) else (found, called)
 
 
 def _check_memory(count: int, shape: tuple[int, int, int], title: str) -> None:
