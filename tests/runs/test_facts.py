@@ -8,15 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import holdfast
 from holdfast.cli import main
 from holdfast.data import RandomShift, from_arrays, load
+from holdfast.data.reads import Reads
+from holdfast.data.series import Series
+from holdfast.data.sounds import Sounds
+from holdfast.data.volumes import Volumes
 from holdfast.models import to_config
 from holdfast.runs import Run
 from holdfast.runs.again import command_of, crossval_command, crossval_python, python_of
-from holdfast.runs.facts import SHOWN, data_facts, facts_of
+from holdfast.runs.facts import SHOWN, data_facts, facts_of, shown
 from holdfast.runs.predictions import Predictions
 from holdfast.training import SGD, CosineDecay, RMSprop
 
@@ -278,3 +283,22 @@ def test_the_test_part_is_told_without_its_classes(tmp_path: Path) -> None:
     assert parts[0].counts is not None
     assert sum(parts[0].counts) == 84
     assert parts[2].counts is None
+
+
+@pytest.mark.parametrize(
+    ("sample", "reads", "shape"),
+    [
+        (torch.zeros(50), Sounds(8000, 50), (50, 1)),
+        (torch.zeros(20, 3), Series(20, ("x", "y"), masked=True), (20, 2)),
+        (torch.zeros(4, 5, 6, 2), Volumes((4, 5, 6), 2), (5, 6, 1)),
+        (torch.zeros(5, 6, 3), None, (5, 6, 3)),
+        (torch.zeros(7), None, None),
+    ],
+    ids=["sound", "series without its mask", "middle of a volume", "picture", "row"],
+)
+def test_samples_of_each_kind_are_shown(
+    sample: torch.Tensor, reads: Reads | None, shape: tuple[int, ...] | None
+) -> None:
+    drawn = shown(sample, reads)
+
+    assert (None if drawn is None else drawn.shape) == shape

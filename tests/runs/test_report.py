@@ -62,7 +62,7 @@ def simpler(value: float, name: str, how: str = "") -> Baseline:
     return Baseline(name, Score("accuracy", value, wilson(90 * value, 90), 90, "validation"), how)
 
 
-def picture(image: NDArray[Any], name: str = "shirt/1.jpg") -> Picture:
+def picture(image: NDArray[Any] | None, name: str = "shirt/1.jpg") -> Picture:
     return Picture(image, "shirt", "dress", 0.876, name)
 
 
@@ -179,6 +179,28 @@ def test_a_sealed_test_part_is_said_to_be_sealed() -> None:
     assert "test sealed, never opened n=91" in text
 
 
+def test_a_test_part_that_is_not_there_is_not_said_to_be_sealed() -> None:
+    """`n=0, sealed, never opened` stood there."""
+    given = facts()
+    parts = [*given.data.parts[:2], PartFacts("test", 0, None, "")]
+
+    text = Page(report(replace(given, data=replace(given.data, parts=parts)))).text
+
+    assert "test none was split off n=0" in text
+    assert "sealed, never opened" not in text
+
+
+def test_mistakes_on_sounds_are_drawn_as_lines_and_of_rows_named() -> None:
+    """Of sounds and series the section had a title and nothing else."""
+    wave, row = picture(np.linspace(-1, 1, 40)[:, None], "low/1.wav"), picture(None, "line 7")
+
+    made = report(facts(mistakes=[wave, row], samples=[wave, row]))
+
+    assert made.count('aria-label="shirt, predicted dress"') == 2
+    assert made.count('<polyline class="line1"') == 2
+    assert "line 7" in Page(made).text
+
+
 def test_how_many_of_each_class_the_sealed_part_holds_is_no_secret() -> None:
     given = facts()
     counts = tuple(range(1, 1 + len(given.data.classes)))
@@ -270,7 +292,7 @@ def test_large_pictures_are_made_smaller_in_their_own_proportions() -> None:
 @pytest.mark.parametrize(
     ("image", "corner"),
     [
-        (np.linspace(-1, 1, 16, dtype=np.float32).reshape(4, 4), 255),
+        (np.linspace(-1, 1, 16, dtype=np.float32).reshape(4, 4, 1), 255),
         (np.full((4, 4, 1), 0.5, np.float32), 0),
         (np.full((4, 4, 2), 7, np.uint8), 7),
         (np.full((4, 4, 4), 9, np.uint8), (9, 9, 9, 9)),

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..core import derive
 from ..data import Dataset, Part
+from ..data.reads import Reads
+from ..data.series import Series
+from ..data.sounds import Sounds
 from ..evaluate import Score, calibration, wilson
 from ..models import BaseModel, Unknown
 from ..training import get_optimizer
@@ -38,7 +42,7 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
     """
     record = run.record
     measured = {"loss": run.train.log_loss.value, "accuracy": run.train.accuracy.value}
-    mistakes, samples = pictures_of(data.validation, data.classes, probabilities, record.settings.seed)
+    mistakes, samples = pictures_of(data, data.validation, probabilities, record.settings.seed)
     seeds, groups = record.scores.get("seeds"), record.scores.get("left_out")
     return Facts(
         name=record.name,
@@ -87,7 +91,7 @@ def crossval_facts(found: "CrossValidation", data: Dataset, judged: Part, networ
         folds=found.folds,
         refit=found.model is not None,
         confidence=confidence_of(judged, shares, None, None),
-        mistakes=pictures_of(judged, data.classes, shares, record.settings.seed)[0],
+        mistakes=pictures_of(data, judged, shares, record.settings.seed)[0],
     )
 
 
@@ -194,33 +198,33 @@ def making_of(folder: Path, record: Record, command: str, python: str) -> Making
 
 
 def pictures_of(
-    part: Part, classes: Sequence[str], probabilities: NDArray[np.float32], seed: int
+    data: Dataset, part: Part, probabilities: NDArray[np.float32], seed: int
 ) -> tuple[list[Picture], list[Picture]]:
-    """The worst mistakes on a part, the surest first, and samples drawn at random."""
-    shape, labels = part.images.shape[1:], part.labels.numpy()
-    if len(shape) != 3 or shape[-1] not in (1, 3):
-        return [], []
-    said, sure = probabilities.argmax(1), probabilities.max(1)
+    """The worst mistakes on a part, the surest first, and samples drawn at random; of rows of numbers their names."""
+    labels, said, sure = part.labels.numpy(), probabilities.argmax(1), probabilities.max(1)
     wrong = np.flatnonzero(said != labels)
     worst = wrong[np.argsort(-sure[wrong], kind="stable")][:SHOWN]
     drawn = np.random.default_rng(derive(seed, "report")).permutation(len(labels))[:SHOWN]
-    return _pictures(part, classes, worst, said, sure), _pictures(part, classes, drawn, said, sure)
 
-
-def _pictures(
-    part: Part,
-    classes: Sequence[str],
-    places: NDArray[np.int64],
-    said: NDArray[np.int64],
-    sure: NDArray[np.float32],
-) -> list[Picture]:
-    return [
-        Picture(
-            part.images[place].numpy(),
-            classes[int(part.labels[place])],
-            classes[said[place]],
+    def picture(place: int) -> Picture:
+        return Picture(
+            shown(part.images[place], data.reads),
+            data.classes[int(labels[place])],
+            data.classes[said[place]],
             float(sure[place]),
             part.names[place],
         )
-        for place in map(int, places)
-    ]
+
+    return [picture(int(place)) for place in worst], [picture(int(place)) for place in drawn]
+
+
+def shown(sample: Tensor, reads: Reads | None) -> NDArray[Any] | None:  # Any: of any number type
+    """A picture (H, W, C); the lines (T, C) of a sound or a series; a volume's middle slice; None of other samples."""
+    array: NDArray[Any] = sample.numpy()
+    if isinstance(reads, Series):
+        return array[:, : len(reads.channels)]  # without the mask
+    if isinstance(reads, Sounds):
+        return array.reshape(len(array), -1)
+    if array.ndim == 4:
+        return array[len(array) // 2, ..., :1]
+    return array if array.ndim == 3 and array.shape[-1] in (1, 3) else None

@@ -20,14 +20,15 @@ class Picture:
     """A picture and what the model says of it.
 
     Attributes:
-        image: (H, W, C) or (H, W), uint8; any other type is stretched from its smallest to its largest value.
+        image: (H, W, C), uint8; any other type is stretched from its smallest to its largest value.  Or the lines of
+            a sound or of a series, (T, C); None for what cannot be drawn.
         truth: its class.
         predicted: the class the model gives it.
         probability: of the predicted class, in [0, 1].
         name: where it came from, "t-shirt/1.jpg".
     """
 
-    image: NDArray[Any]  # Any: of any number type
+    image: NDArray[Any] | None  # Any: of any number type
     truth: str
     predicted: str
     probability: float

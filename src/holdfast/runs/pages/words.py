@@ -119,6 +119,8 @@ def looks_out_of_fold(score: Score) -> str:
 
 def _test(facts: Facts) -> str:
     """What became of the test part."""
+    if not next((part.n for part in facts.data.parts if part.name == "test"), 0):
+        return "none was split off"
     if not facts.openings:
         return "sealed, never opened"
     opened = f"opened {_times(facts.openings)}"
