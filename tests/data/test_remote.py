@@ -84,6 +84,14 @@ def test_a_file_is_fetched_once(server: Server, tmp_path: Path) -> None:
     assert [one.name for one in path.parent.iterdir()] == ["a.bin"]
 
 
+def test_addresses_may_hold_spaces_and_any_letters(server: Server, tmp_path: Path) -> None:
+    server.files["/%C3%A4%20b.bin?key=1%2F2"] = CONTENT
+
+    path = fetch(server.url.replace("a.bin", "\N{LATIN SMALL LETTER A WITH DIAERESIS} b.bin?key=1%2F2"), tmp_path / "a")
+
+    assert path.read_bytes() == CONTENT
+
+
 def test_a_download_that_breaks_off_goes_on_from_there(server: Server, tmp_path: Path) -> None:
     server.breaks = [1000, 500]
 

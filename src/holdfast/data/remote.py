@@ -11,12 +11,14 @@ from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote
 
 from ..core import BadFile
 
 PIECE = 2**18  # bytes at once
 TRIES = 4  # in a row without a single byte
 WAIT_S, PATIENCE_S = 0.5, 30.0  # before the second try, then twice as long each; for an answer of the server
+SAFE = "%/:=&?~#+!$,;'@()*[]"  # what an address may hold; all else is quoted
 PASSING = (408, 429, 500, 502, 503, 504)  # what a server may not say when it is asked again
 
 
@@ -139,7 +141,7 @@ def _receive(
     url: str, file: BinaryIO, begun: int, size: int | None, progress: Callable[[int, int], None] | None
 ) -> None:
     """One connection: from byte number `begun` on, as far as it goes.  Raises OSError when it breaks off."""
-    request = urllib.request.Request(url, headers={"User-Agent": "holdfast"})
+    request = urllib.request.Request(quote(url, safe=SAFE), headers={"User-Agent": "holdfast"})
     if begun:
         request.add_header("Range", f"bytes={begun}-")
     with _opened(request) as answer:
