@@ -167,6 +167,14 @@ def test_series_of_other_lengths_are_padded_and_masked(tmp_path: Path) -> None:
     assert data.reads.masked
 
 
+def test_a_window_longer_than_all_series_is_told(tmp_path: Path) -> None:
+    data = load(wide(tmp_path), test=0, window=200)
+
+    assert "no series is as long as a window of 200 steps, the longest has 20; take --window 20 or less" in (
+        data.facts.notes
+    )
+
+
 def test_a_column_of_groups_keeps_them_together(tmp_path: Path) -> None:
     data = load(wide(tmp_path), group_by="patient", test=0.2)
 

@@ -182,6 +182,17 @@ def test_a_file_that_is_no_sound_is_told_in_one_line_when_it_is_read(tmp_path: P
         reads.read([tmp_path / "gone.wav"])
 
 
+def test_a_window_far_longer_than_all_recordings_is_told(tmp_path: Path) -> None:
+    data = load(tones(tmp_path), window=20)
+
+    assert any("a window of 20 s is mostly silence: the longest recording lasts" in note for note in data.facts.notes)
+
+
+def test_a_window_that_no_model_could_take_is_refused_by_its_seconds(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match=r"load\(window=100000\): of 8,000 samples a second .* last at most 8,388 s"):
+        load(tones(tmp_path), window=100_000)
+
+
 def test_options_of_pictures_do_not_concern_sounds(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match=r"image_size=.*: does not concern sounds"):
         load(tones(tmp_path), image_size=32)

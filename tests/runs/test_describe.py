@@ -1,6 +1,7 @@
 """A look at data before training: what is found, printed and drawn."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from PIL import Image, ImageOps
 from holdfast.core import BadFile
 from holdfast.data import Dataset, from_arrays, load
 from holdfast.data.sealed import open_seal
+from holdfast.data.sounds import Sounds
 from holdfast.runs import describe_data, forecast
 from holdfast.runs.describe import Description, advice, class_counts, find_copies, next_command
+from holdfast.runs.lines import data_line
 from holdfast.runs.pages.describe import grid, page
 
 from .small import in_memory
@@ -232,3 +235,13 @@ def test_a_class_without_any_good_file_is_counted_as_none(damaged: Path, tmp_pat
 
     assert class_counts(found.data)[2].tolist() == [0, 0, 0]
     assert "cat/02.png (cat) = dog/wrong.png (dog)" in found.data.facts.conflicts[0]
+
+
+def test_of_sounds_seconds_and_sounds_are_told_not_values_and_pictures() -> None:
+    data = from_arrays(np.arange(40 * 400, dtype=np.float32).reshape(40, 400), [0, 1] * 20)
+    told = replace(data, reads=Sounds(8000, 400), facts=replace(data.facts, conflicts=("a.wav (0) = b.wav (1)",)))
+
+    line = data_line(told)
+
+    assert "40 sounds, 2 classes, 0.05 s at 8,000 Hz" in line
+    assert "1 sound under two labels" in line

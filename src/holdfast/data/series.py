@@ -461,7 +461,13 @@ def _notes(
 ) -> tuple[str, ...]:
     found = []
     if windows:
-        found.append(f"{len(recordings):,} series are cut into {len(places):,} windows of {steps:,} steps")
+        longest = max(len(one.values) for one in recordings)
+        found.append(
+            f"{len(recordings):,} series are cut into {len(places):,} windows of {steps:,} steps"
+            if longest >= steps
+            else f"no series is as long as a window of {steps:,} steps, the longest has {longest:,}; take --window "
+            f"{longest} or less"
+        )
     if masked:
         lengths = [place.end - place.begin for place in places]
         found.append(

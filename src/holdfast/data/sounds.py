@@ -279,6 +279,11 @@ def _chosen(rate: int, lengths_s: Sequence[float], reading: Reading) -> Sounds:
     usual = float(np.quantile(lengths_s, CLIPS))
     clips = usual <= (LONGEST_CLIP_S if reading.window is None else 2 * reading.window)
     window = reading.window or (usual if clips else WINDOW_S)
+    if max(window, reading.hop or 0) * rate > LONGEST_WINDOW:
+        raise BadValue(
+            f"load(window={window:g}): of {rate:,} samples a second a window and its hop last at most "
+            f"{LONGEST_WINDOW // rate:,} s."
+        )
     hop = reading.hop or (None if clips else window if reading.window else window / 2)
     return Sounds(rate, max(1, round(window * rate)), hop=None if hop is None else max(1, round(hop * rate)))
 
@@ -310,6 +315,12 @@ def _notes(good: Sequence[_Recording], reads: Sounds, samples: int) -> Iterator[
         yield (
             f"{len(good):,} recordings were cut into {samples:,} windows of {reads.samples / reads.rate:.4g} s, one "
             f"every {reads.hop / reads.rate:.4g} s; those of one recording stay on one side, and scores are of windows"
+        )
+    longest = max(len(one.sound.wave) / one.sound.rate for one in good)
+    if reads.samples > 1.5 * longest * reads.rate:
+        yield (
+            f"a window of {reads.samples / reads.rate:.4g} s is mostly silence: the longest recording lasts "
+            f"{longest:.3g} s, take a shorter one: --window {longest:.2g}"
         )
     clipped = [one for one in good if one.sound.clipped >= CLIPPED]
     if clipped:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..data import Dataset
+from ..data.sounds import Sounds
 from ..evaluate import Revealed, Score, wilson
 from ..models import BaseModel, human
 from ..training import Optimizer
@@ -61,7 +62,7 @@ def data_line(data: Dataset) -> str:
     facts = data.facts
     test = f"test {len(data.test):,} (sealed)" if len(data.test) else "no test part"
     found = [
-        f"{data.name}: {total:,} {data.things}, {len(data.classes)} classes, {shape_words(data.shape)}",
+        f"{data.name}: {total:,} {data.things}, {counted(len(data.classes), 'class', 'classes')}, {_shape(data)}",
         f"train {len(data.train):,}, validation {len(data.validation):,}, {test}",
     ]
     if facts.skipped:
@@ -75,8 +76,17 @@ def data_line(data: Dataset) -> str:
     if facts.near_duplicates:
         found.append(f"{counted(facts.near_duplicates, 'near copy', 'near copies')}, none across parts")
     if facts.conflicts:
-        found.append(f"{counted(len(facts.conflicts), 'picture')} under two labels, see report")
+        one = "series" if data.things == "series" else data.things.removesuffix("s")
+        found.append(f"{counted(len(facts.conflicts), one, data.things)} under two labels, see report")
     return " · ".join(found)
+
+
+def _shape(data: Dataset) -> str:
+    """Of a sample: `48x48 RGB`, `0.67 s at 8,000 Hz`."""
+    reads = data.reads
+    if isinstance(reads, Sounds):
+        return f"{reads.samples / reads.rate:.3g} s at {reads.rate:,} Hz"
+    return shape_words(data.shape)
 
 
 def shape_words(shape: tuple[int, ...]) -> str:
