@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from holdfast.core import BadData
+from holdfast.core import BadData, BadValue
 from holdfast.data import Dataset, decoding, load, read_image
 from holdfast.data import pictures as reading
 from holdfast.data.kept import ENDING, Keep, prune, rows_of
@@ -215,6 +215,13 @@ def test_what_was_not_used_for_longest_is_removed_first(tmp_path: Path, make_pho
     prune(largest=largest)
 
     assert {path.name.split("-")[0] for path in cache.glob(f"*{ENDING}")} == {"used", "new"}
+
+
+def test_a_limit_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_CACHE_GB", "50GB")
+
+    with pytest.raises(BadValue, match=r"^HOLDFAST_CACHE_GB=50GB: must be a number of gigabytes, such as 50\.$"):
+        prune()
 
 
 def test_what_a_killed_process_left_half_written_is_removed_in_time(cache: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..core import whole_file
+from ..core import BadValue, whole_file
 from .digests import digest
 from .listing import UNKNOWN, Files, Listed
 from .remote import cache_folder
@@ -155,9 +155,16 @@ def prune(keep: Path | None = None, largest: float | None = None) -> None:
     Args:
         keep: what has just been written.
         largest: by default HOLDFAST_CACHE_GB, or 50 GB.
+
+    Raises:
+        BadValue: that is no number.
     """
     if largest is None:
-        largest = float(os.environ.get("HOLDFAST_CACHE_GB") or LARGEST_GB) * 1e9
+        chosen = os.environ.get("HOLDFAST_CACHE_GB") or LARGEST_GB
+        try:
+            largest = float(chosen) * 1e9
+        except ValueError:
+            raise BadValue(f"HOLDFAST_CACHE_GB={chosen}: must be a number of gigabytes, such as 50.") from None
     with suppress(OSError):
         found = [(path.stat(), path) for path in (cache_folder() / "pictures").glob(f"*{ENDING}")]
         found.sort(key=lambda one: one[0].st_mtime, reverse=True)
