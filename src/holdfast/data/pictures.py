@@ -397,7 +397,7 @@ def _check_memory(count: int, shape: tuple[int, int, int], title: str) -> None:
     )
 
 
-def check_bad(bad: Sequence[BadFileFound], kept: int, title: str, *, skip_bad: bool) -> None:
+def check_bad(bad: Sequence[BadFileFound], kept: int, title: str, *, skip_bad: bool, thing: str = "picture") -> None:
     """Raises BadData when files cannot be read, unless they are to be left out and others can."""
     if bad and not skip_bad:
         more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
@@ -406,7 +406,7 @@ def check_bad(bad: Sequence[BadFileFound], kept: int, title: str, *, skip_bad: b
             "mend them, or go on without them: --skip-bad (skip_bad=True)."
         )
     if not kept:
-        raise BadData(f"{title}: holds no picture that can be read" + (f": {bad[0]}." if bad else "."))
+        raise BadData(f"{title}: holds no {thing} that can be read" + (f": {bad[0]}." if bad else "."))
 
 
 def _times(files: Sequence[Listed], title: str) -> NDArray[np.float64] | None:

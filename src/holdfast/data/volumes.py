@@ -19,7 +19,7 @@ from .dataset import BadFileFound
 from .files import read_listed
 from .memory import free_memory
 from .options import Reading
-from .pictures import Listed, Listing, seconds
+from .pictures import Listed, Listing, check_bad, seconds
 from .reads import Json, reads_kind
 from .source import Source, digest
 from .volume import ENDINGS, Header, Size, Voxels, ending, read_header, read_voxels, resampled
@@ -168,7 +168,7 @@ def _read(listing: Listing, *, title: str, reading: Reading) -> Source:
     known = zip(files, outcomes, strict=True)
     bad = listing.bad + tuple(BadFileFound(file.name, str(why)) for file, why in known if isinstance(why, BadFile))
     kept = np.array([index for index, why in enumerate(outcomes) if not isinstance(why, BadFile)], np.int64)
-    _check_bad(bad, len(kept), title, skip_bad=reading.skip_bad)
+    check_bad(bad, len(kept), title, skip_bad=reading.skip_bad, thing="volume")
     chosen = [files[index] for index in kept]
     called = tuple(sorted({file.group for file in chosen if file.group is not None}))
     sizes = {header.size for header in good}
@@ -241,14 +241,3 @@ def _check_memory(count: int, reads: Volumes, title: str) -> None:
         f"{title}: {count:,} volumes of {'x'.join(map(str, reads.shape))} take {needed / 1e9:.1f} GB, more than half "
         f"of the {free / 1e9:.1f} GB of free memory; make them smaller: --image-size {side} (image_size={side})."
     )
-
-
-def _check_bad(bad: Sequence[BadFileFound], kept: int, title: str, *, skip_bad: bool) -> None:
-    if bad and not skip_bad:
-        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-        raise BadData(
-            f"{title}: {len(bad)} of {len(bad) + kept} files cannot be read: {', '.join(map(str, bad[:3]))}{more}; "
-            "mend them, or go on without them: --skip-bad (skip_bad=True)."
-        )
-    if not kept:
-        raise BadData(f"{title}: holds no volume that can be read" + (f": {bad[0]}." if bad else "."))
