@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from .conftest import Says
@@ -57,3 +58,15 @@ def test_a_cross_validation_is_no_run_to_predict_with(small: Path, says: Says) -
 
     assert (code, err.count("\n")) == (2, 1)
     assert "is a cross-validation" in err
+
+
+def test_of_few_groups_none_is_sealed_as_in_training(tmp_path: Path, says: Says) -> None:
+    """One of four was sealed here and none by `train`, so that four folds of four speakers were refused."""
+    images = np.random.default_rng(0).integers(0, 256, (48, 8, 8, 1), np.uint8)
+    np.savez(tmp_path / "four.npz", images=images, labels=np.arange(48) % 2, who=np.arange(48) // 12)
+
+    code, out, err = says("crossval", tmp_path / "four.npz", "--group-by", "who", "--folds", 4, *QUICK)
+
+    assert (code, err) == (0, "")
+    assert "no test part" in out
+    assert sum(line.startswith("fold ") for line in out.splitlines()) == 4

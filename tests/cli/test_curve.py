@@ -73,3 +73,16 @@ def test_wrong_words_are_one_line_and_leave_nothing(
     assert err.count("\n") == 1
     assert message in err
     assert not Path("runs").exists()
+
+
+def test_of_few_groups_none_is_sealed_as_in_training(photos: Path, says: Says) -> None:
+    """A curve behind a cross-validation by the same few groups was refused: it wanted a test part."""
+    for file in photos.rglob("*.png"):
+        file.rename(file.with_stem(f"{'abcd'[int(file.stem) % 4]}_{file.stem}"))
+    grouped = (photos, "--group-by", "([a-d])_", "--image-size", 12, "--model", "dense")
+    assert says("crossval", *grouped, "--folds", 2, "--epochs", 1, "-q")[0] == 0
+
+    code, out, err = says("curve", *grouped, "--sizes", "10,20", *QUICK)
+
+    assert (code, err) == (0, "")
+    assert "no test part · 4 groups, none on two sides" in out

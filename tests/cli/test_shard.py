@@ -22,3 +22,9 @@ def test_a_gap_is_for_training(photos: Path, says: Says) -> None:
     assert code == 2
     assert err == "holdfast: --gap 3 is of a split, and shards are split when they are trained on.\n"
     assert not Path("shards").exists()
+
+
+def test_what_to_type_next_can_be_typed(photos: Path, says: Says) -> None:
+    _, out, _ = says("shard", photos, "my shards", "--image-size", 12)
+
+    assert out.endswith("train     holdfast train 'my shards'\n")

@@ -169,14 +169,18 @@ def test_a_server_that_stays_busy_is_named(server: Server, tmp_path: Path) -> No
         fetch(server.url, tmp_path / "a.bin")
 
 
-def test_no_network_is_one_line_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(remote, "WAIT_S", 0.0)
+def test_no_network_is_one_line_with_what_to_do_and_soon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It was seven seconds of silence."""
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
 
     with pytest.raises(BadFile, match=r"cannot be reached \(Connection refused\); check the network, or put .*/a\.bin"):
         fetch(f"http://127.0.0.1:{port}/a.bin", tmp_path / "a.bin")
+
+    assert waits == [1.0]
 
 
 def test_a_place_that_cannot_be_written_is_named(server: Server, tmp_path: Path) -> None:

@@ -147,6 +147,13 @@ def test_named_rows_without_a_class_are_read_by_a_model_and_refused_for_training
         load(new)
 
 
+def test_files_of_other_kinds_are_no_series(tmp_path: Path) -> None:
+    (tmp_path / "notes.jpg").write_text("hi")
+
+    with pytest.raises(BadFile, match=r"notes\.jpg: is no file of series; accepted are \.csv"):
+        Series(STEPS, ("x", "y"), whole=True).read([tmp_path / "notes.jpg"])
+
+
 def test_a_file_of_names_alone_is_told(tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("x,y\n")
 

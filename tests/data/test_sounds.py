@@ -188,6 +188,11 @@ def test_a_window_far_longer_than_all_recordings_is_told(tmp_path: Path) -> None
     assert any("a window of 20 s is mostly silence: the longest recording lasts" in note for note in data.facts.notes)
 
 
+def test_a_rate_that_no_sound_has_is_refused_by_the_name_of_the_option(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match=r"load\(sample_rate=100\): must be samples a second, 1,000 to 768,000"):
+        load(tones(tmp_path), sample_rate=100)
+
+
 def test_a_window_that_no_model_could_take_is_refused_by_its_seconds(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match=r"load\(window=100000\): of 8,000 samples a second .* last at most 8,388 s"):
         load(tones(tmp_path), window=100_000)

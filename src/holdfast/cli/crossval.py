@@ -23,7 +23,10 @@ def crossval(
         bool, typer.Option("--refit", help="Train one more model, on all but the test part, and keep it; not judged.")
     ] = False,
     how: Any = None,  # How, of the options of training
-    test: Annotated[float, typer.Option(help="Share of the samples that stays sealed; 0 for none.")] = 0.15,
+    test: Annotated[
+        float | None,
+        typer.Option(help="Share of the samples that stays sealed; 0 for none; 0.15, of up to 6 groups none."),
+    ] = None,
     reading: Any = None,  # a dict, of the options of reading
     out: Out = Path("runs"),
     quiet: Quiet = False,

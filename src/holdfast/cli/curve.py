@@ -26,7 +26,10 @@ def curve(
     repeats: Annotated[int, typer.Option(min=1, help="Trainings a size, each with a draw and a seed of its own.")] = 3,
     how: Any = None,  # How, of the options of training
     validation: Annotated[float, typer.Option(help="Share of the samples that judges all sizes.")] = 0.15,
-    test: Annotated[float, typer.Option(help="Share of the samples that stays sealed; 0 for none.")] = 0.15,
+    test: Annotated[
+        float | None,
+        typer.Option(help="Share of the samples that stays sealed; 0 for none; 0.15, of up to 6 groups none."),
+    ] = None,
     reading: Any = None,  # a dict, of the options of reading
     out: Out = Path("runs"),
     quiet: Quiet = False,

@@ -1,5 +1,6 @@
 """`holdfast shard`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,4 +42,4 @@ def shard(
     found = ShardManifest.read(manifest)
     size = sum(one.bytes for one in found.shards)
     say("shards", f"{counted(len(found.shards), 'shard')} of {found.samples:,} samples, {size / 1e6:,.1f} MB, in {out}")
-    say("train", f"holdfast train {out}")
+    say("train", f"holdfast train {shlex.quote(str(out))}")

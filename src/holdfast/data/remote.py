@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 import sys
 import time
 import urllib.error
@@ -16,7 +17,7 @@ from urllib.parse import quote
 from ..core import BadFile
 
 PIECE = 2**18  # bytes at once
-TRIES = 4  # in a row without a single byte
+TRIES, LOST = 4, 2  # in a row without a single byte; where there is no such server, or nobody answers its door
 WAIT_S, PATIENCE_S = 0.5, 30.0  # before the second try, then twice as long each; for an answer of the server
 SAFE = "%/:=&?~#+!$,;'@()*[]"  # what an address may hold; all else is quoted
 PASSING = (408, 429, 500, 502, 503, 504)  # what a server may not say when it is asked again
@@ -132,7 +133,7 @@ def _fill(
             if isinstance(error, urllib.error.HTTPError) and code not in PASSING:
                 raise BadFile(f"{url}: {_refusal(error)}.") from error
             failures = 0 if resumes and here > begun else failures + 1
-            if failures >= TRIES:
+            if failures >= (LOST if _lost(error) else TRIES):
                 raise BadFile(f"{url}: {_break(error, here, resumes, path)}.") from error
             time.sleep(WAIT_S * 2**failures)
 
@@ -208,6 +209,12 @@ def _break(error: Exception, here: int, resumes: bool, path: Path) -> str:
     if here and resumes:
         return f"broke off after {here:,} bytes ({_reason(error)}); the same command goes on from there"
     return f"cannot be reached ({_reason(error)}); check the network, or put the file at {path}"
+
+
+def _lost(error: Exception) -> bool:
+    """Whether waiting will hardly help: no network, no such name, a refused connection."""
+    inner = error.reason if isinstance(error, urllib.error.URLError) else error
+    return isinstance(inner, (socket.gaierror, ConnectionRefusedError))
 
 
 def _reason(error: Exception) -> str:

@@ -96,6 +96,8 @@ class Series:
 
     def recordings(self, path: Path, columns: Columns | None = None) -> list[Recording]:
         """What a file holds, before it is cut."""
+        if path.suffix.lower() not in ENDINGS:
+            raise BadFile(f"{path}: is no file of series; accepted are {', '.join(ENDINGS)}.")
         if path.suffix.lower() in (".npy", ".npz"):
             array = of_arrays(path)
             if array.ndim not in (2, 3):

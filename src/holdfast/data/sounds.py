@@ -179,6 +179,10 @@ def read_recordings(listing: Listing, title: str, reading: Reading) -> Source:
     Raises:
         BadData: files that cannot be read (unless `skip_bad`), none that can, or too many for the memory.
     """
+    if reading.sample_rate is not None and not SLOWEST_HZ <= reading.sample_rate <= FASTEST_HZ:
+        raise BadValue(
+            f"load(sample_rate={reading.sample_rate}): must be samples a second, {SLOWEST_HZ:,} to {FASTEST_HZ:,}."
+        )
     good, bad = _decoded(listing, title, reading)
     rate = reading.sample_rate or Counter(one.sound.rate for one in good).most_common(1)[0][0]
     waves = list(_mapped(Sounds(rate, 1).heard, [one.sound for one in good]))
