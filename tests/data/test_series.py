@@ -226,6 +226,15 @@ def test_a_gap_that_leaves_nothing_is_refused(tmp_path: Path) -> None:
         load(long(tmp_path), time_by="time", gap=1e6)
 
 
+def test_windows_too_long_for_a_split_by_time_are_told_without_a_gap(tmp_path: Path) -> None:
+    """It said: nearer than gap=0, take a shorter one."""
+    rows = [line(number, step, number * step, "ab"[number % 2]) for number in range(20) for step in range(80)]
+    (tmp_path / "steps.csv").write_text(line("id", "time", "x", "label") + "".join(rows))
+
+    with pytest.raises(BadData, match="all samples of a part overlap the next; take shorter windows"):
+        load(tmp_path / "steps.csv", time_by="time", window=20, hop=10)
+
+
 def test_single_numbers_that_are_missing_lie_between_their_neighbours() -> None:
     values = np.array([[1.0, 9.0], [np.nan, 8.0], [3.0, np.nan], [np.nan, np.nan], [5.0, 5.0]])
 

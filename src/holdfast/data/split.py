@@ -132,7 +132,9 @@ def _parts(
     parts[pool] = sides
     if not all((parts == part).any() for part, share in enumerate(shares) if share):
         if (parts == BETWEEN).any():
-            raise BadData(f"{name}: all samples of a part are nearer than gap={gap:g} to the next; take a shorter one.")
+            near = f"are nearer than gap={gap:g} to" if gap else "overlap"
+            remedy = "a shorter gap, or shorter windows" if gap else "shorter windows"
+            raise BadData(f"{name}: all samples of a part {near} the next; take {remedy}.")
         if UNKNOWN not in known:
             raise BadData(
                 f"{name}: was split before, into other parts than those asked for now; ask for the same ones, or take "
