@@ -222,8 +222,8 @@ class BaseModel(ABC):
                 validation: "end" (in `history.measured`), "epoch" (also as train_loss, ... in the history) or "never".
             augment: how samples are changed for training, never for judging.  "auto": by the default recipe a shift by
                 up to 1/16 of the side where pictures are classified, and nothing beside an optimizer that was given.
-                "light" or "strong": layers by the kind of data, docs/augmentation.md names them; "none" or None.  Or a list of
-                layers, [RandomFlip("horizontal"), MixUp()], or a RandomShift.
+                "light" or "strong": layers by the kind of data, docs/augmentation.md names them; "none" or None.  Or a
+                list of layers, [RandomFlip("horizontal"), MixUp()], or a RandomShift.
 
         Returns:
             The History: `history.history["val_loss"]`, `history.plot()`, `history.stop`, `history.measured`.
