@@ -1,10 +1,12 @@
 """Batches of data: from memory without workers, else fetched ahead; in an order that follows from (seed, epoch)."""
 
 import math
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import NamedTuple, cast
 
 import torch
@@ -206,14 +208,28 @@ class Batches:
         return passes * len(self.data) + batches * self.batch_size
 
 
+@cache
+def fetchers() -> ThreadPoolExecutor:
+    """The threads that fetch, for as long as the process lives.
+
+    New ones for each epoch would each get an arena of the C library, which keeps what is freed in it: up to 16 times a
+    few batches.
+    """
+    return ThreadPoolExecutor(FETCHERS, "holdfast-fetch")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=fetchers.cache_clear)  # a child has no threads
+
+
 def ahead(
     plans: Iterator[Plan], make: Callable[[Plan], Batch], finish: Callable[[Batch, Plan], Batch], *, depth: int
 ) -> Iterator[Batch]:
     """The batches in their order: `depth` of them are made by threads before they are asked for, and then finished."""
-    pool, coming = ThreadPoolExecutor(FETCHERS, "holdfast-fetch"), deque[tuple[Future[Batch], Plan]]()
+    coming = deque[tuple[Future[Batch], Plan]]()
     try:
         for plan in plans:
-            coming.append((pool.submit(make, plan), plan))
+            coming.append((fetchers().submit(make, plan), plan))
             if len(coming) > depth:
                 made, plan = coming.popleft()
                 yield finish(made.result(), plan)
@@ -221,4 +237,4 @@ def ahead(
             made, plan = coming.popleft()
             yield finish(made.result(), plan)
     finally:
-        pool.shutdown(cancel_futures=True)
+        wait([made for made, _ in coming if not made.cancel()])
