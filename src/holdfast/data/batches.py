@@ -4,7 +4,7 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple, cast
@@ -236,5 +236,6 @@ def ahead(
         while coming:
             made, plan = coming.popleft()
             yield finish(made.result(), plan)
-    finally:
-        wait([made for made, _ in coming if not made.cancel()])
+    finally:  # nothing waits here: a generator may be closed by any thread, one that fetches among them
+        for made, _ in coming:
+            made.cancel()
