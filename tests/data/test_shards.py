@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import tarfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from holdfast.core import BadData, BadFile, BadValue
 from holdfast.data import Dataset, Pictures, Rows, load, write_shards
 from holdfast.data.sealed import open_seal
 from holdfast.data.shard_writer import parse_size
+from holdfast.data.threads import DECODERS
 
 
 @pytest.fixture
@@ -72,6 +74,18 @@ def test_the_pixels_are_those_that_predict_sees(photos: Path, shards: Path) -> N
     files = [photos / name for name in data.train.names]
 
     assert np.array_equal(data.train.images[:].numpy(), data.reads.read(files))
+
+
+def test_every_batch_is_decoded_by_the_same_threads(shards: Path) -> None:
+    """Each batch used to start threads of its own."""
+    images = load(shards).train.images
+
+    images[:12]
+    first = {thread.ident for thread in threading.enumerate() if thread.name.startswith("holdfast-decode")}
+    images[:12]
+
+    assert {thread.ident for thread in threading.enumerate() if thread.name.startswith("holdfast-decode")} == first
+    assert first or DECODERS == 1
 
 
 def test_the_manifest_may_be_named_itself(shards: Path) -> None:

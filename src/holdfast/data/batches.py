@@ -1,12 +1,10 @@
 """Batches of data: from memory without workers, else fetched ahead; in an order that follows from (seed, epoch)."""
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import NamedTuple, cast
 
 import torch
@@ -15,6 +13,7 @@ from torch import Tensor
 from ..core import BadData, BadShape, BadValue, generator
 from .augment import Augmentation, RandomShift
 from .rows import Rows
+from .threads import threads
 
 AHEAD, AHEAD_BYTES = 4, 2**28  # batches that are fetched while one is trained on, at most
 FETCHERS = 2  # threads
@@ -208,20 +207,6 @@ class Batches:
         return passes * len(self.data) + batches * self.batch_size
 
 
-@cache
-def fetchers() -> ThreadPoolExecutor:
-    """The threads that fetch, for as long as the process lives.
-
-    New ones for each epoch would each get an arena of the C library, which keeps what is freed in it: up to 16 times a
-    few batches.
-    """
-    return ThreadPoolExecutor(FETCHERS, "holdfast-fetch")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=fetchers.cache_clear)  # a child has no threads
-
-
 def ahead(
     plans: Iterator[Plan], make: Callable[[Plan], Batch], finish: Callable[[Batch, Plan], Batch], *, depth: int
 ) -> Iterator[Batch]:
@@ -229,7 +214,7 @@ def ahead(
     coming = deque[tuple[Future[Batch], Plan]]()
     try:
         for plan in plans:
-            coming.append((fetchers().submit(make, plan), plan))
+            coming.append((threads("fetch", FETCHERS).submit(make, plan), plan))
             if len(coming) > depth:
                 made, plan = coming.popleft()
                 yield finish(made.result(), plan)

@@ -27,8 +27,8 @@ from .kept import Arrays, Columns, open_for_writing
 from .listing import Listed
 from .near import draw_thumbnail
 from .reads import Pictures
+from .threads import DECODERS
 
-DECODERS = min(16, os.cpu_count() or 1)
 CHUNK = 32  # pictures
 PROCESSES_FROM = (4, 5000)  # processors and pictures: below, threads are as fast, and processes take a second to start
 START = "import sys; sys.path[:] = {path!r}; from holdfast.data.decoding import serve; serve()"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadFile
-from .decoding import DECODERS, in_order
+from .decoding import in_order
 from .image import DRAFT_PX, decode, decode_known, draft_side, quiet
 from .kept import stamps_of
 from .listing import Listed, Listing
@@ -21,6 +21,7 @@ from .options import Reading
 from .pictures import LARGEST_SEARCHED, chosen_fit, described, look, not_searched
 from .reads import Pictures
 from .source import Source
+from .threads import DECODERS
 from .together import find_near
 
 INDISTINCT = "near copies were not looked for: pictures of different classes are too alike"

@@ -1,6 +1,5 @@
 """How raw files become samples: it is chosen when data is read, and travels with every model that learned from them."""
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
@@ -14,10 +13,10 @@ from numpy.typing import NDArray
 from ..core import BadFile, BadValue
 from .image import FITS, INTERPOLATIONS, PADDING, Fit, content_of, decode, fitted, quiet
 from .rows import Rows, Samples
+from .threads import DECODERS
 
 Json: TypeAlias = Any  # what json.loads gives
 LARGEST_SIDE_PX = 2**14
-DECODERS = min(16, os.cpu_count() or 1)
 CHUNK = 16  # pictures that a thread reads at once
 
 

@@ -6,7 +6,7 @@ Writing them is for shard_writer.py, tars of others for foreign_tars.py, sets by
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core import BadFile, BadValue
-from .decoding import DECODERS
 from .files import with_suggestion
 from .groups import read_names
 from .listing import Files, Listing, codes
@@ -28,6 +27,7 @@ from .reads import Pictures
 from .shard_check import verify
 from .shard_manifest import MANIFEST, ShardIndex, ShardManifest
 from .source import Source
+from .threads import DECODERS, threads
 
 Indices = NDArray[np.int64]
 
@@ -73,9 +73,10 @@ class Shards:
         if len(turns) == 1:
             self._fill(samples, places, turns[0])
             return torch.from_numpy(samples)
-        with ThreadPoolExecutor(len(turns)) as pool:
-            for done in [pool.submit(self._fill, samples, places, turn) for turn in turns]:
-                done.result()
+        pool = threads("decode", DECODERS)
+        done, _ = wait([pool.submit(self._fill, samples, places, turn) for turn in turns])
+        for one in done:
+            one.result()  # raises what was raised
         return torch.from_numpy(samples)
 
     def content(self, place: int) -> bytes:
