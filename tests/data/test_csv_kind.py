@@ -72,3 +72,12 @@ def test_bytes_are_no_csv(tmp_path: Path) -> None:
 
     with pytest.raises(BadFile, match=r"a\.csv: is not a CSV file in UTF-8"):
         csv_kind(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(("name", "reason"), [("gone.csv", "no such file"), ("folder.csv", "is a directory")])
+def test_a_csv_that_is_not_there_is_a_bad_file(name: str, reason: str, tmp_path: Path) -> None:
+    """`holdfast predict` used to call it a failure of its own."""
+    (tmp_path / "folder.csv").mkdir()
+
+    with pytest.raises(BadFile, match=f"{name}: {reason}"):
+        read_grid(tmp_path / name)

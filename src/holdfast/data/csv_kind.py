@@ -81,6 +81,8 @@ def read_grid(path: Path, *, most: int | None = None) -> Grid:
             found = [(reader.line_num, [cell.strip() for cell in row]) for row in islice(reader, most)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadFile(f"{path}: is not a CSV file in UTF-8: {error}.") from error
+    except OSError as error:
+        raise BadFile(f"{path}: {(error.strerror or str(error)).lower()}.") from error
     found = [(line, cells) for line, cells in found if any(cells)]
     lines, rows = [line for line, _ in found], [cells for _, cells in found]
     if rows and _names_columns(rows):
