@@ -7,8 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..core import BadShape, BadValue
-from .layer import Layer, Shape, integer, not_negative, one_of, optional, positive, require_rank, setting
+from ..core import BadValue
+from .layer import Shape, integer, not_negative, one_of, optional, positive, setting
+from .spectrogram import Framed, Heard
 
 FADES = {"hann": 0.5, "hamming": 0.54}
 LINEAR_HZ, LINEAR_STEP = 1000.0, 200 / 3  # Slaney's scale is even in Hz up to the first, one mel in so many
@@ -16,7 +17,7 @@ LOG_STEP = math.log(6.4) / 27  # and even in the logarithm from there on
 
 
 @dataclass(frozen=True, eq=False)
-class LogMelSpectrogram(Layer):
+class LogMelSpectrogram(Framed):
     """How loud each pitch is at each moment, in decibels.  (samples,) -> (frames, num_mel_bins, 1), a picture.
 
     Args:
@@ -50,8 +51,7 @@ class LogMelSpectrogram(Layer):
     relative: bool = setting(False, convert=bool)
 
     def validate(self) -> None:
-        if self.length > self.fft_length:
-            raise BadValue(f"{self.label}: sequence_length={self.length} must not exceed fft_length={self.fft_length}.")
+        super().validate()
         if not self.min_freq < self.highest <= self.sampling_rate / 2:
             raise BadValue(
                 f"{self.label}: min_freq={self.min_freq:g} and max_freq={self.highest:g} must rise, up to half of "
@@ -59,39 +59,15 @@ class LogMelSpectrogram(Layer):
             )
 
     @property
-    def length(self) -> int:
-        """Samples that a frame looks at."""
-        return self.sequence_length or self.fft_length
-
-    @property
     def highest(self) -> float:
         """The frequency in Hz up to which is listened."""
         return self.max_freq or self.sampling_rate / 2
 
-    @property
-    def bins(self) -> int:
-        """Frequencies that a Fourier transform tells apart."""
-        return self.fft_length // 2 + 1
-
-    def frames(self, samples: int) -> int:
-        """How many moments of so many samples are looked at."""
-        return 1 + (samples - self.fft_length % 2) // self.sequence_stride
-
     def out_shape(self, *shapes: Shape) -> Shape:
-        require_rank(self, shapes[0], 1, form="(samples,)")
-        if shapes[0][0] <= self.fft_length // 2:
-            raise BadShape(
-                f"{self.label}: {shapes[0][0]} samples are too few for fft_length={self.fft_length}; "
-                f"it takes at least {self.fft_length // 2 + 1}."
-            )
-        return self.frames(shapes[0][0]), self.num_mel_bins, 1
+        return self.frames(shapes[0]), self.num_mel_bins, 1
 
     def build(self, *shapes: Shape) -> nn.Module:
         return LogMel(self)
-
-    def flops(self, *shapes: Shape) -> int:
-        transform = 5 * self.fft_length * math.ceil(math.log2(self.fft_length))
-        return self.frames(shapes[0][0]) * (transform + 3 * self.bins + 2 * self.bins * self.num_mel_bins)
 
     def kept(self, *shapes: Shape) -> int:
         return 0  # nothing before it learns
@@ -127,27 +103,16 @@ def _fade(its: LogMelSpectrogram) -> Tensor:
     return (FADES[its.window] - (1 - FADES[its.window]) * phase.cos()).float()
 
 
-class LogMel(nn.Module):
+class LogMel(Heard):
     """(N, samples) -> (N, 1, frames, mels)."""
 
-    window: Tensor
-    mels: Tensor
-
     def __init__(self, settings: LogMelSpectrogram) -> None:
-        super().__init__()
-        self.settings = its = settings
+        its = settings
         mels = slaney_matrix(its.num_mel_bins, its.bins, its.sampling_rate, its.min_freq, its.highest)
-        self.register_buffer("window", _fade(its), persistent=False)
-        self.register_buffer("mels", mels, persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not torch.is_autocast_enabled(x.device.type):
-            return self.of(x)
-        with torch.autocast(x.device.type, enabled=False):  # decibels want more digits than bfloat16 has
-            return self.of(x.float())
+        super().__init__(_fade(its), mels)
+        self.settings = its
 
     def of(self, x: Tensor) -> Tensor:
-        """The spectrogram, in x's precision."""
         its = self.settings
         found = torch.stft(
             x,

@@ -1,6 +1,7 @@
 """Sounds as pictures: the mel spectrogram."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -17,8 +18,67 @@ WINDOWS: dict[str, Callable[[int], Tensor]] = {
 }
 
 
+class Framed(Layer):
+    """Base of layers that cut sounds (samples,) into frames and hear pitches in each, as these settings say."""
+
+    fft_length: int
+    sequence_stride: int
+    sequence_length: int | None
+    num_mel_bins: int
+
+    def validate(self) -> None:
+        if self.length > self.fft_length:
+            raise BadValue(f"{self.label}: sequence_length={self.length} must not exceed fft_length={self.fft_length}.")
+
+    @property
+    def length(self) -> int:
+        """Samples that a frame looks at."""
+        return self.sequence_length or self.fft_length
+
+    @property
+    def bins(self) -> int:
+        """Frequencies that a Fourier transform tells apart."""
+        return self.fft_length // 2 + 1
+
+    def frames(self, shape: Shape) -> int:
+        """How many moments of a sound are looked at.  Raises BadShape for one that is too short."""
+        require_rank(self, shape, 1, form="(samples,)")
+        if shape[0] < self.bins:
+            raise BadShape(
+                f"{self.label}: {shape[0]} samples are too few for fft_length={self.fft_length}; "
+                f"it takes at least {self.bins}."
+            )
+        return 1 + (shape[0] - self.fft_length % 2) // self.sequence_stride
+
+    def flops(self, *shapes: Shape) -> int:
+        transform = 5 * self.fft_length * math.ceil(math.log2(self.fft_length))
+        return self.frames(shapes[0]) * (transform + 3 * self.bins + 2 * self.bins * self.num_mel_bins)
+
+
+class Heard(nn.Module):
+    """Base of their modules: a window, what each pitch hears, and float32 whatever the precision around them."""
+
+    window: Tensor
+    mels: Tensor
+
+    def __init__(self, window: Tensor, mels: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("window", window, persistent=False)
+        self.register_buffer("mels", mels, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.is_autocast_enabled(x.device.type):
+            return self.of(x)
+        with torch.autocast(x.device.type, enabled=False):  # decibels want more digits than bfloat16 has
+            return self.of(x.float())
+
+    @abstractmethod
+    def of(self, x: Tensor) -> Tensor:
+        """The spectrogram, in x's precision."""
+
+
 @dataclass(frozen=True, eq=False)
-class MelSpectrogram(Layer):
+class MelSpectrogram(Framed):
     """How loud each pitch is at each moment.  (samples,) -> (num_mel_bins, frames).
 
     Args:
@@ -50,44 +110,19 @@ class MelSpectrogram(Layer):
     min_power: float = setting(1e-10, convert=float, check=positive)
     ref_power: float = setting(1.0, convert=float)
 
-    def validate(self) -> None:
-        if self.length > self.fft_length:
-            raise BadValue(f"{self.label}: sequence_length={self.length} must not exceed fft_length={self.fft_length}.")
-
-    @property
-    def length(self) -> int:
-        """Samples that a frame looks at."""
-        return self.sequence_length or self.fft_length
-
     def out_shape(self, *shapes: Shape) -> Shape:
-        require_rank(self, shapes[0], 1, form="(samples,)")
-        samples = shapes[0][0]
-        if samples <= self.fft_length // 2:
-            raise BadShape(
-                f"{self.label}: {samples} samples are too few for fft_length={self.fft_length}; "
-                f"it takes at least {self.fft_length // 2 + 1}."
-            )
-        return self.num_mel_bins, self.frames(samples)
-
-    def frames(self, samples: int) -> int:
-        """How many moments of so many samples are looked at."""
-        return 1 + (samples - self.fft_length % 2) // self.sequence_stride
+        return self.num_mel_bins, self.frames(shapes[0])
 
     def build(self, *shapes: Shape) -> nn.Module:
         window = WINDOWS[self.window](self.length) if self.window else torch.ones(self.length, dtype=torch.float32)
         mels = mel_matrix(
             self.num_mel_bins,
-            self.fft_length // 2 + 1,
+            self.bins,
             self.sampling_rate,
             self.min_freq,
             self.max_freq or self.sampling_rate // 2,
         )
         return Spectrogram(self, window, mels)
-
-    def flops(self, *shapes: Shape) -> int:
-        transform = 5 * self.fft_length * math.ceil(math.log2(self.fft_length))
-        bins = self.fft_length // 2 + 1
-        return self.frames(shapes[0][0]) * (transform + 3 * bins + 2 * bins * self.num_mel_bins)
 
 
 def mel_matrix(mels: int, bins: int, rate: int, low: float, high: float) -> Tensor:
@@ -108,26 +143,14 @@ def _mel(frequency: Tensor) -> Tensor:
     return 1127.0 * (1.0 + frequency / 700.0).log()
 
 
-class Spectrogram(nn.Module):
+class Spectrogram(Heard):
     """(N, samples) -> (N, frames, mels), which is channels-first: frames are the last axis outside."""
 
-    window: Tensor
-    mels: Tensor
-
     def __init__(self, settings: MelSpectrogram, window: Tensor, mels: Tensor) -> None:
-        super().__init__()
+        super().__init__(window, mels)
         self.settings = settings
-        self.register_buffer("window", window, persistent=False)
-        self.register_buffer("mels", mels, persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not torch.is_autocast_enabled(x.device.type):
-            return self.of(x)
-        with torch.autocast(x.device.type, enabled=False):  # decibels want more digits than bfloat16 has
-            return self.of(x.float())
 
     def of(self, x: Tensor) -> Tensor:
-        """The spectrogram, in x's precision."""
         its = self.settings
         found = torch.stft(
             x, its.fft_length, its.sequence_stride, its.length, self.window, center=True, return_complex=True
