@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import callbacks, core, data, evaluate, export, layers, metrics, models, runs, training
+    from . import callbacks, core, data, evaluate, export, layers, metrics, models, runs, training, transfer
     from .layers import Input
     from .models import Model, Sequential, convnet, dense_twin, load
     from .runs import (
@@ -43,7 +43,19 @@ _NAMES = {
     "review_labels": ("runs", "review_labels"),
     "train": ("runs", "train"),
 }
-_PACKAGES = ("callbacks", "core", "data", "evaluate", "export", "layers", "metrics", "models", "runs", "training")
+_PACKAGES = (
+    "callbacks",
+    "core",
+    "data",
+    "evaluate",
+    "export",
+    "layers",
+    "metrics",
+    "models",
+    "runs",
+    "training",
+    "transfer",
+)
 
 __all__ = [
     "CrossValidation",
@@ -72,6 +84,7 @@ __all__ = [
     "runs",
     "train",
     "training",
+    "transfer",
 ]
 
 

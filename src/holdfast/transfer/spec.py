@@ -1,0 +1,53 @@
+"""A base as the choice of a model: each training on it begins with a fresh head and the same weights below it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ..core import BadValue
+from ..layers import Shape
+from ..models import BaseModel
+from .base import Preprocessing, load_base
+from .classifier import classifier
+
+
+@dataclass(frozen=True)
+class FromBase:
+    """A classifier on a base, as `train`, `cross_validate` and the like take it in place of a model.
+
+    Args:
+        base: what `load_base` takes; it is loaded once.
+        until: the layer whose outputs are the features.
+        fine_tune: how many of its last layers with weights are trained, too.
+        preprocessing: of pictures, where the base does not say it itself.
+    """
+
+    base: str | Path | BaseModel
+    until: str | None = None
+    fine_tune: int = 0
+    preprocessing: Preprocessing | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.fine_tune, bool) or not isinstance(self.fine_tune, int) or self.fine_tune < 0:
+            raise BadValue(f"FromBase(fine_tune={self.fine_tune!r}): must be a whole number of at least 0.")
+
+    @cached_property
+    def loaded(self) -> BaseModel:
+        """The base itself."""
+        return load_base(self.base, until=self.until, preprocessing=self.preprocessing)
+
+    @property
+    def input_size(self) -> tuple[int, int] | None:
+        """(H, W) of the pictures that it was made for; None for other data."""
+        shape = self.loaded.inputs[0].shape
+        return (shape[0], shape[1]) if len(shape) == 3 else None
+
+    @property
+    def label(self) -> str:
+        """What messages and reports call it."""
+        given = self.base.name or "a model" if isinstance(self.base, BaseModel) else str(self.base)
+        return f"{given} until {self.until}" if self.until else given
+
+    def build(self, shape: Shape, classes: int, *, seed: int) -> BaseModel:
+        """A fresh classifier of samples of a shape; the seed is that of its head."""
+        return classifier(self.loaded, classes, fine_tune=self.fine_tune, input_shape=shape, seed=seed)
