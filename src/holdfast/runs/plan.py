@@ -287,7 +287,9 @@ def describe(optimizer: Optimizer) -> dict[str, Any]:  # Any: JSON values
     config = {}
     for item in fields(optimizer):
         value = getattr(optimizer, item.name)
-        if is_dataclass(value):
+        if isinstance(value, Optimizer):  # of a Discriminative
+            value = describe(value)
+        elif is_dataclass(value):
             value = {"class_name": type(value).__name__, "config": asdict(value)}  # type: ignore[arg-type]  # no class
         config[item.name] = value
     return {"class_name": type(optimizer).__name__, "config": config}

@@ -2,6 +2,7 @@
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .cuda import channels_last
+from .discriminative import Discriminative
 from .events import Begin, Callback, End, EpochEnd, Event, StepEnd, Stop
 from .loop import evaluate, fit, hear, listen, predict, tell, train
 from .losses import (
@@ -55,6 +56,7 @@ __all__ = [
     "Constant",
     "CosineDecay",
     "CosineSimilarity",
+    "Discriminative",
     "End",
     "EpochEnd",
     "Event",

@@ -176,7 +176,8 @@ class Runner:
             module.reseed(derive(program.seed, "dropout", state.epoch, state.step, number))
         if program.schedule is not None:
             state.learning_rate = program.schedule(state.step, state.begin, end)
-        numbers = program.optimizer.numbers(state.slots, rate=state.learning_rate, step=state.step)
+        share = (state.step - state.begin) / max(end - state.begin, 1)
+        numbers = program.optimizer.numbers(state.slots, rate=state.learning_rate, step=state.step, share=share)
         self.update(batch, numbers)
         state.step += 1
         state.batch += 1

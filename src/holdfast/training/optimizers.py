@@ -123,8 +123,11 @@ class Optimizer(ABC):
         """Accumulation, clipping, decay and update for step `step` (from 0), in Keras's order."""
         self.apply(parameters, gradients, slots, self.numbers(slots, rate=rate, step=step))
 
-    def numbers(self, slots: Slots, *, rate: float, step: int) -> tuple[float, ...]:
-        """All numbers that `apply` needs to know of step `step` (from 0); none where gradients are only added up."""
+    def numbers(self, slots: Slots, *, rate: float, step: int, share: float = 1.0) -> tuple[float, ...]:
+        """All numbers that `apply` needs to know of step `step` (from 0); none where gradients are only added up.
+
+        `share` of the training is done by then.
+        """
         every = self.gradient_accumulation_steps or 1
         if (step + 1) % every:
             return ()

@@ -2,6 +2,7 @@
 
 from .base import Preprocessing, load_base
 from .classifier import classifier, freeze
+from .rates import discriminative
 from .spec import FromBase
 
-__all__ = ["FromBase", "Preprocessing", "classifier", "freeze", "load_base"]
+__all__ = ["FromBase", "Preprocessing", "classifier", "discriminative", "freeze", "load_base"]

@@ -1,4 +1,4 @@
-"""A model built anew from the layers of another: flat, cut, frozen or on a front end, with the weights it has learned."""
+"""A model built anew from the layers of another: flat, cut, frozen or on other data, with what it has learned."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,8 +41,9 @@ class Regrown:
             for (weight, old), (_, new) in zip(weights, BoundLayer(layer, model.lowered).tensors(), strict=True):
                 if old.shape != new.shape:
                     raise BadShape(
-                        f"the base's {layer.name} has a {weight.name} of {tuple(old.shape)}; on {model.inputs[0].shape} "
-                        f"it needs {tuple(new.shape)}, so take the size that the base was made for: --image-size."
+                        f"the base's {layer.name} has a {weight.name} of {tuple(old.shape)}; for samples "
+                        f"{model.inputs[0].shape} it would be {tuple(new.shape)}; take the size that the base was made "
+                        "for: --image-size."
                     )
                 new.copy_(old)
 
@@ -101,10 +102,9 @@ def _called(
     layer = call.layer
     assert isinstance(layer, Layer)
     name = model.lowered.names[layer]
-    main = model.lowered.mains[layer]
-    if isinstance(main, RandomModule) and not isinstance(layer, Torch) and call.inputs[0].shape == symbols[0].shape:
-        if layer.out_shape(symbols[0].shape) == symbols[0].shape:
-            return symbols[0]
+    random = isinstance(model.lowered.mains[layer], RandomModule) and not isinstance(layer, Torch)
+    if random and layer.out_shape(symbols[0].shape) == symbols[0].shape:
+        return symbols[0]
     if layer not in made:
         if name in found.symbols:  # of another model within
             name = f"{model.name or 'model'}_{name}"
