@@ -70,8 +70,8 @@ def test_ten_steps_are_keras_s(case: dict[str, Any], golden: dict[str, Tensor]) 
             same(found[number], golden[f"{name}/after_{steps}/weight_{number}"])
 
 
-def test_every_optimizer_has_a_golden_case() -> None:
-    assert {optimizers.canonical(case["optimizer"]) for case in CASES} == set(optimizers)
+def test_every_optimizer_of_keras_has_a_golden_case() -> None:
+    assert {optimizers.canonical(case["optimizer"]) for case in CASES} == set(optimizers) - {"Discriminative"}
 
 
 def test_each_clip_has_a_golden_case() -> None:

@@ -48,6 +48,7 @@ class BaseModel(ABC):
         unknown: which of its answers are "unknown"; None: none are.  `predict` gives probabilities either way.
         reads: how files become its input; `predict` then takes their paths.  None: it takes arrays only.
         history: of the last `fit`.
+        made_from: a `transfer.FromBase`, which makes it anew with the weights that it began with; None: nothing does.
         compiled: what `compile` was told.
         busy: held while the model is trained.
     """
@@ -60,6 +61,7 @@ class BaseModel(ABC):
         self.unknown: Unknown | None = None
         self.reads: Reads | None = None
         self.history: History | None = None
+        self.made_from: object = None  # of a floor above
         self.compiled: Compiled | None = None
         self.busy = Busy()
         self._lowered: Lowered | None = None
