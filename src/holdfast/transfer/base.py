@@ -35,9 +35,9 @@ from ..layers import (
     Softmax,
     Symbol,
 )
-from ..models import BaseModel, Model, links, load
+from ..models import BaseModel, Model, Pictures, links, load
 from ..models.bound import BoundLayer
-from .regrow import Regrown, regrown
+from .regrow import Regrown, behind, regrown
 
 Preprocessing: TypeAlias = Literal["tf", "torch", "caffe", "unit", "none"]
 
@@ -105,6 +105,7 @@ def load_base(
     grown.fill(base)
     if scaling == "caffe":
         _to_bgr(base, grown)
+    base.reads = Pictures.of(base)  # bytes of 0..255, so it says now what it takes
     return base
 
 
@@ -215,7 +216,7 @@ def features_of(output: Symbol) -> Symbol:
         symbol = symbol.call.inputs[0]
     while isinstance(symbol.call.layer, POOLS):
         symbol = symbol.call.inputs[0]
-    if _learns(symbol):
+    if any(isinstance(layer, Layer) and layer.weights() for layer in behind(symbol)):
         return symbol
     return output if dense is None else dense.call.inputs[0]
 
@@ -224,16 +225,3 @@ def _dense_like(symbol: Symbol) -> bool:
     """Whether it comes from a convolution of a single place, as that of MobileNet's classes."""
     layer = symbol.call.layer
     return isinstance(layer, Conv2D) and layer.kernel_size == (1, 1) and symbol.call.inputs[0].shape[:2] == (1, 1)
-
-
-def _learns(symbol: Symbol) -> bool:
-    """Whether a layer with weights is behind a symbol."""
-    waiting, seen = [symbol], set[Symbol]()
-    while waiting:
-        one = waiting.pop()
-        layer = one.call.layer
-        if isinstance(layer, Layer) and layer.weights():
-            return True
-        seen.add(one)
-        waiting += [before for before in one.call.inputs if before not in seen]
-    return False

@@ -6,9 +6,8 @@ from typing import TypeAlias
 
 import torch
 
-from ..core import BadShape, BadValue, UnknownName, suggestion
-from ..layers import Call, InputLayer, Layer, RandomModule, Symbol
-from ..layers.torch_layer import Torch
+from ..core import BadShape, UnknownName, suggestion
+from ..layers import Call, InputLayer, Layer, RandomModule, Symbol, Torch
 from ..models import BaseModel
 from ..models.bound import BoundLayer, Weights
 from ..models.graph import calls_of
@@ -22,7 +21,7 @@ class Regrown:
 
     Attributes:
         output: what they give.
-        learned: the new layers, in order, and the weights that each takes over.
+        learned: the new layers, in the order of calling, and the weights that each takes over.
         symbols: by name, the last that each layer gives.
     """
 
@@ -49,15 +48,21 @@ class Regrown:
 
 
 def regrown(
-    model: BaseModel, entry: Symbol, *, until: str | None = None, change: Change = lambda layer: layer
+    model: BaseModel,
+    entry: Symbol,
+    *,
+    until: str | None = None,
+    change: Change = lambda layer: layer,
+    random: bool = False,
 ) -> Regrown:
-    """The layers of a model, those of models in it included, on another symbol; what is random in training is left out.
+    """The layers of a model, those of models in it included, on another symbol.
 
     Args:
         model: of one input and one output.
         entry: stands for its input.
         until: the layer to end with; None: its last.
         change: what becomes of each layer; its weights stay of one shape.
+        random: whether layers that only change samples at random in training, as dropout does, come along.
 
     Raises:
         UnknownName: no layer `until`; the message suggests the nearest.
@@ -67,60 +72,61 @@ def regrown(
         raise BadShape(
             f"the base has {len(model.inputs)} inputs and {len(model.outputs)} outputs; it must have one of each."
         )
-    found, made = Regrown(entry), dict[Layer, Layer]()
-    (found.output,) = _walk(model, [entry], found, made, change)
+    found = Regrown(entry)
+    (found.output,) = _Growth(found, change, random).walk(model, [entry])
     if until is not None:
         if until not in found.symbols:
             raise UnknownName(f"the base has no layer {until!r}{suggestion(until, list(found.symbols))}")
         found.output = found.symbols[until]
-        kept = {call.layer for call in calls_of([_source(entry)], [found.output])}
+        kept = behind(found.output)
         found.learned = {layer: weights for layer, weights in found.learned.items() if layer in kept}
     return found
 
 
-def _walk(
-    model: BaseModel, entries: Sequence[Symbol], found: Regrown, made: dict[Layer, Layer], change: Change
-) -> list[Symbol]:
-    """The outputs of a model whose inputs are `entries`."""
-    values = {(symbol.call, symbol.index): entry for symbol, entry in zip(model.inputs, entries, strict=True)}
-    for call in calls_of(model.inputs, model.outputs):
-        if isinstance(call.layer, InputLayer):
-            continue
-        symbols = [values[symbol.call, symbol.index] for symbol in call.inputs]
-        if isinstance(call.layer, BaseModel):
-            outputs = _walk(call.layer, symbols, found, made, change)
-        else:
-            outputs = [_called(model, call, symbols, found, made, change)]
-        values |= {(call, number): output for number, output in enumerate(outputs)}
-    return [values[symbol.call, symbol.index] for symbol in model.outputs]
+def behind(symbol: Symbol) -> set[object]:
+    """The layers that a symbol depends on."""
+    waiting, seen = [symbol.call], set[Call]()
+    while waiting:
+        call = waiting.pop()
+        if call not in seen:
+            seen.add(call)
+            waiting += [before.call for before in call.inputs]
+    return {call.layer for call in seen}
 
 
-def _called(
-    model: BaseModel, call: Call, symbols: Sequence[Symbol], found: Regrown, made: dict[Layer, Layer], change: Change
-) -> Symbol:
-    """What a layer gives on new symbols; one that only trembles in training gives what it takes."""
-    layer = call.layer
-    assert isinstance(layer, Layer)
-    name = model.lowered.names[layer]
-    random = isinstance(model.lowered.mains[layer], RandomModule) and not isinstance(layer, Torch)
-    if random and layer.out_shape(symbols[0].shape) == symbols[0].shape:
-        return symbols[0]
-    if layer not in made:
-        if name in found.symbols:  # of another model within
-            name = f"{model.name or 'model'}_{name}"
-        made[layer] = change(replace(layer, name=name))
-        found.learned[made[layer]] = BoundLayer(layer, model.lowered).tensors()
-    output = made[layer](symbols[0] if len(symbols) == 1 else list(symbols))
-    found.symbols[made[layer].name or name] = output
-    return output
+@dataclass(frozen=True)
+class _Growth:
+    """The way through a model and those within it, call by call."""
 
+    found: Regrown
+    change: Change
+    random: bool
+    made: dict[Layer, Layer] = field(default_factory=dict)  # from a layer to the new one, which may be shared as it is
 
-def _source(symbol: Symbol) -> Symbol:
-    """The Input that a symbol comes from."""
-    seen = [symbol]
-    while seen:
-        one = seen.pop()
-        if isinstance(one.call.layer, InputLayer):
-            return one
-        seen += one.call.inputs
-    raise BadValue("a base is built on symbols that come from an Input.")
+    def walk(self, model: BaseModel, entries: Sequence[Symbol]) -> list[Symbol]:
+        """The outputs of a model whose inputs are `entries`."""
+        values = {(symbol.call, symbol.index): entry for symbol, entry in zip(model.inputs, entries, strict=True)}
+        for call in calls_of(model.inputs, model.outputs):
+            if isinstance(call.layer, InputLayer):
+                continue
+            symbols = [values[symbol.call, symbol.index] for symbol in call.inputs]
+            inner = call.layer
+            outputs = self.walk(inner, symbols) if isinstance(inner, BaseModel) else [self.call(model, call, symbols)]
+            values |= {(call, number): output for number, output in enumerate(outputs)}
+        return [values[symbol.call, symbol.index] for symbol in model.outputs]
+
+    def call(self, model: BaseModel, call: Call, symbols: list[Symbol]) -> Symbol:
+        """What a layer gives on new symbols."""
+        layer, found = call.layer, self.found
+        assert isinstance(layer, Layer)
+        name = model.lowered.names[layer]
+        draws = isinstance(model.lowered.mains[layer], RandomModule) and not isinstance(layer, Torch)
+        if draws and not self.random and layer.out_shape(symbols[0].shape) == symbols[0].shape:
+            return symbols[0]
+        if layer not in self.made:
+            name = f"{model.name or 'model'}_{name}" if name in found.symbols else name  # of another model within
+            self.made[layer] = self.change(replace(layer, name=name))
+            found.learned[self.made[layer]] = BoundLayer(layer, model.lowered).tensors()
+        output = self.made[layer](symbols[0] if len(symbols) == 1 else symbols)
+        found.symbols[self.made[layer].name or name] = output
+        return output

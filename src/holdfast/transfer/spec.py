@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ..core import BadValue
 from ..layers import Shape
-from ..models import BaseModel
+from ..models import BaseModel, Model
+from .assembling import assembled, last_layers
 from .base import Preprocessing, load_base
-from .classifier import classifier
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,12 @@ class FromBase:
         given = self.base.name or "a model" if isinstance(self.base, BaseModel) else str(self.base)
         return f"{given} until {self.until}" if self.until else given
 
-    def build(self, shape: Shape, classes: int, *, seed: int) -> BaseModel:
+    def check(self) -> None:
+        """Raises what `build` would raise for any data."""
+        last_layers(self.loaded, self.fine_tune)
+
+    def build(self, shape: Shape, classes: int, *, seed: int) -> Model:
         """A fresh classifier of samples of a shape; the seed is that of its head."""
-        return classifier(self.loaded, classes, fine_tune=self.fine_tune, input_shape=shape, seed=seed)
+        model = assembled(self.loaded, classes, fine_tune=self.fine_tune, input_shape=shape, seed=seed)
+        model.made_from = self
+        return model
