@@ -1,4 +1,7 @@
-"""NumPy archives: x and y, images and labels, or x_train, y_train, x_test and y_test as in Keras's mnist.npz."""
+"""NumPy archives: x and y, images and labels, or x_train, y_train, x_test and y_test as in Keras's mnist.npz.
+
+An array `unlabelled` beside them is a pool of samples without labels.
+"""
 
 import zipfile
 import zlib
@@ -8,6 +11,7 @@ import numpy as np
 
 from ..core import BadData, BadFile
 from .arrays import array_source, check_size
+from .folder import UNLABELLED
 from .options import Reading
 from .source import Source
 
@@ -51,6 +55,7 @@ def read_npz(path: Path, reading: Reading) -> Source:
         times=arrays.get(time_by or ""),
         test_images=arrays.get("x_test"),
         test_labels=arrays.get("y_test"),
+        unlabelled=next((arrays[name] for name in UNLABELLED if name in arrays), None),
     )
     check_size(source, reading, path)
     return source
