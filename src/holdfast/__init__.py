@@ -82,6 +82,7 @@ __all__ = [
     "resume",
     "review_labels",
     "runs",
+    "sklearn",
     "train",
     "training",
     "transfer",
