@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import callbacks, core, data, evaluate, export, layers, metrics, models, runs, training, transfer
+    from . import callbacks, core, data, evaluate, export, layers, metrics, models, runs, sklearn, training, transfer
     from .layers import Input
     from .models import Model, Sequential, convnet, dense_twin, load
     from .runs import (
@@ -53,6 +53,7 @@ _PACKAGES = (
     "metrics",
     "models",
     "runs",
+    "sklearn",
     "training",
     "transfer",
 )
