@@ -18,7 +18,7 @@ from .facts import crossval_facts
 from .folder import recorded
 from .folds import Fold, folds_of
 from .formats import duration
-from .loading import load_shown
+from .loading import load_for
 from .pages.report import crossval_page
 from .plan import How, ModelChoice, check_settings, fitted, plan
 from .predictions import Predictions
@@ -133,7 +133,7 @@ def cross_validate(
     say = lines.say if verbose else lines.quiet
     check_settings(model, how, Path(out))
     seed = how.get("seed", 0)
-    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, out=out, path=data, seed=seed)
+    data = data if isinstance(data, Dataset) else load_for(model, quiet=not verbose, out=out, path=data, seed=seed)
     pool = data.pool
     folds = folds_of(data, pool, cv, repeats=repeats, seed=seed)
     settings, network = plan(data.with_parts(pool.take(folds[0].train), pool.take([])), model, how)

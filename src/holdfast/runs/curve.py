@@ -19,7 +19,7 @@ from . import lines
 from .folder import recorded
 from .formats import duration, percent
 from .growth import A_SHARE, Forecast, Gain, forecast, gain, interval_over, said_of_data, said_of_model, shares_of
-from .loading import load_shown
+from .loading import load_for
 from .pages.curve import page, things_of
 from .plan import How, ModelChoice, check_settings, fitted, plan
 from .record import Record
@@ -122,7 +122,7 @@ def learning_curve(
     check_number(f"learning_curve(repeats={repeats!r})", repeats)
     for size in sizes or ():
         check_number(f"learning_curve(sizes={list(sizes or ())})", size)
-    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, out=out, path=data, seed=seed)
+    data = data if isinstance(data, Dataset) else load_for(model, quiet=not verbose, out=out, path=data, seed=seed)
     orders = [nested_order(data.train, derive(seed, "curve", repeat)) for repeat in range(repeats)]
     wanted = checked_sizes(data, sizes, orders)
     settings, network = plan(data, model, how)

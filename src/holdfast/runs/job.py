@@ -19,10 +19,11 @@ from ..models.unknown import check_coverage
 from ..training import Callback, Optimizer, get_optimizer
 from . import lines
 from .baseline import logistic_regression
+from .bases import base_of, keep_base
 from .calibrating import calibrate
 from .folder import begin
 from .left_out import left_out
-from .loading import load_shown
+from .loading import load_for
 from .memory_plan import memory_line
 from .plan import How, ModelChoice, Precision, check_settings, compile_for, plan, session_for
 from .record import Record
@@ -102,7 +103,7 @@ def train(
     check_coverage(coverage)
     check_settings(model, how, out)
     if not isinstance(data, Dataset):
-        data = load_shown(quiet=not verbose, out=out, path=data, test=None, seed=seed)
+        data = load_for(model, quiet=not verbose, out=out, path=data, test=None, seed=seed)
     settings, network = plan(data, model, how)
     check_number(f"train(seeds={seeds!r})", seeds)
     settings.seeds, settings.coverage = seeds, coverage
@@ -117,6 +118,7 @@ def train(
     with Ledger.open(out / LEDGER) as ledger:
         folder, record = begin(out, data, settings, network, ledger)
         with alone(folder), ledger.beating(record.ledger_id):
+            keep_base(network, settings, folder)
             return carry_out(folder, record, session, stopper, data, ledger, say)
 
 
@@ -154,6 +156,7 @@ def resume(
         settings = record.settings
         network = from_config(record.config, seed=settings.seed)
         network.classes = tuple(record.classes)
+        network.made_from = base_of(settings, folder)
         compile_for(network, settings)
         lines.say_data(say, data)
         say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))

@@ -88,7 +88,7 @@ def load_base(
     Example:
         >>> from holdfast.models import convnet
         >>> load_base(convnet((28, 28, 1), 10)).outputs[0].shape
-        (7, 7, 32)
+        (3, 3, 32)
     """
     model = path_or_name if isinstance(path_or_name, BaseModel) else read_base(path_or_name)
     if preprocessing is not None and preprocessing not in PREPROCESSING:

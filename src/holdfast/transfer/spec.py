@@ -37,6 +37,13 @@ class FromBase:
         return load_base(self.base, until=self.until, preprocessing=self.preprocessing)
 
     @property
+    def place(self) -> str:
+        """Where it can be read again: a whole path, or a name; "" for a model from memory."""
+        if isinstance(self.base, BaseModel):
+            return ""
+        return str(Path(self.base).resolve()) if Path(self.base).exists() else str(self.base)
+
+    @property
     def input_size(self) -> tuple[int, int] | None:
         """(H, W) of the pictures that it was made for; None for other data."""
         shape = self.loaded.inputs[0].shape
