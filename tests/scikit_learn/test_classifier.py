@@ -18,7 +18,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from holdfast import Sequential
 from holdfast.core import BadData, BadShape, BadValue, UnknownName
-from holdfast.layers import Dense, Flatten, Input, Normalization, Shape
+from holdfast.layers import Dense, Flatten, Input, Normalization, Rescaling, Shape
 from holdfast.models import BaseModel
 from holdfast.sklearn import Classifier
 from holdfast.transfer import FromBase
@@ -168,7 +168,7 @@ def test_a_function_builds_the_model_for_shape_and_classes() -> None:
 
 def test_a_base_has_a_fresh_head_in_each_fold() -> None:
     x, y = pictures()
-    base = Sequential([Input((8, 8, 1)), Flatten(), Dense(5, activation="relu")], name="base")
+    base = Sequential([Input((8, 8, 1)), Rescaling(1 / 255), Flatten(), Dense(5, activation="relu")])
 
     net = quick(FromBase(base)).fit(x, y)
 

@@ -197,7 +197,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         flat = len(X.shape if hasattr(X, "shape") else np.asarray(X).shape) < 3
         # What float32 cannot hold is an error of scikit-learn's, as in its forests; bytes stay what they are.
         kind = np.float32 if flat and self.input_shape is None else "numeric"
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             found = validate_data(self, X, *y, reset=reset, dtype=kind, ensure_2d=flat, allow_nd=True)
         if not y:
             return _numbers(self._shaped(found))
