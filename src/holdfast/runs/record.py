@@ -11,7 +11,7 @@ from ..core import BadFile, whole_file
 from ..transfer import Preprocessing
 
 FILE = "run.json"
-Kind = Literal["run", "crossval", "curve", "dims"]
+Kind = Literal["run", "crossval", "curve", "dims", "pays"]
 
 
 class Settings(BaseModel):

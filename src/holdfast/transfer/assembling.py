@@ -42,19 +42,24 @@ def assembled(base: BaseModel, classes: int, *, fine_tune: int, input_shape: Sha
 
 
 def last_layers(base: BaseModel, count: int) -> set[str]:
-    """The names of the last layers with weights that can be trained, in the order of calling.
+    """The names of the last layers with weights that can be trained.
 
     Raises:
         BadValue: there are fewer.
     """
-    names = [
+    names = trainable(base)
+    if count > len(names):
+        raise BadValue(f"fine_tune={count}: the base has {len(names)} layers that can be trained; take at most those.")
+    return set(names[len(names) - count :])
+
+
+def trainable(base: BaseModel) -> list[str]:
+    """The names of the layers with weights that can be trained, in the order of calling."""
+    return [
         name
         for layer, name in base.lowered.names.items()
         if isinstance(layer, Layer) and layer.weights() and not isinstance(layer, BatchNormalization)
     ]
-    if count > len(names):
-        raise BadValue(f"fine_tune={count}: the base has {len(names)} layers that can be trained; take at most those.")
-    return set(names[len(names) - count :])
 
 
 def fitting(entry: Symbol, wanted: Shape) -> Symbol:
