@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
 
@@ -115,20 +114,20 @@ def read_base(place: str | Path) -> BaseModel:
     Raises:
         BadFile: none of these.
     """
-    from importlib import import_module
+    from .hf import is_hf, is_hub_name, load_hf
+    from .registry import BASES, fetch_base
 
-    hf: Any = import_module(".hf", __package__) if find_spec(".hf", __package__) else None  # TODO B
-    registry: Any = import_module(".registry", __package__) if find_spec(".registry", __package__) else None
-    known = registry.BASES if registry else {}
     path = Path(place)
     if path.is_dir():
         if (path / "model.keras").is_file():
             return load(path / "model.keras")
-        return hf.load_hf(path) if hf and hf.is_hf(path) else load(path)
-    if isinstance(place, str) and place in known:
-        return registry.fetch_base(place)
+        return load_hf(path) if is_hf(path) else load(path)
+    if isinstance(place, str) and place in BASES:
+        return fetch_base(place)
+    if isinstance(place, str) and not path.exists() and is_hub_name(place):
+        return load_hf(place)
     if not path.exists():
-        raise BadFile(f"base {str(place)!r}: no such file or folder, and no name of a base{_near(str(place), known)}")
+        raise BadFile(f"base {str(place)!r}: no such file or folder, and no name of a base{_near(str(place), BASES)}")
     return load(path)
 
 
