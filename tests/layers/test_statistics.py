@@ -7,12 +7,12 @@ from scipy.signal import periodogram
 from scipy.stats import linregress
 
 from holdfast.core import BadShape, BadValue
-from holdfast.layers import Input, Layer, SeriesNormalization, StatisticalFeatures
+from holdfast.layers import Input, Layer, SeriesNormalization, Statistics
 from holdfast.models import Sequential
 
 RANDOM = np.random.default_rng(0)
 SERIES = (RANDOM.normal(size=(4, 101, 2)).cumsum(1) * [1, 20] + [0, 300]).astype(np.float32)
-LAYER = StatisticalFeatures()
+LAYER = Statistics()
 
 
 def given(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -20,7 +20,7 @@ def given(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.float64]:
     return found.astype(np.float64)
 
 
-def features(x: NDArray[np.float32], layer: StatisticalFeatures = LAYER) -> NDArray[np.float64]:
+def features(x: NDArray[np.float32], layer: Statistics = LAYER) -> NDArray[np.float64]:
     """(N, C, features)."""
     return given(layer, x).reshape(len(x), -1, len(layer.names))
 
@@ -89,16 +89,16 @@ def test_only_measured_steps_count() -> None:
     there = np.zeros((4, 130, 1), np.float32)
     there[:, :101] = 1
     x = np.concatenate([SERIES, np.full((4, 29, 2), 1e4, np.float32)], 1)
-    layer = StatisticalFeatures(masked=True, bands=0)
+    layer = Statistics(masked=True, bands=0)
 
     found = features(np.concatenate([x, there], 2), layer)
 
-    expected = features(SERIES, StatisticalFeatures(bands=0))
+    expected = features(SERIES, Statistics(bands=0))
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_a_series_without_measured_steps_has_none_but_zeros() -> None:
-    assert (given(StatisticalFeatures(masked=True), np.zeros((1, 30, 2), np.float32)) == 0).all()
+    assert (given(Statistics(masked=True), np.zeros((1, 30, 2), np.float32)) == 0).all()
 
 
 def test_each_series_gets_mean_0_and_deviation_1() -> None:
@@ -125,9 +125,9 @@ def test_a_mask_is_handed_on_and_all_besides_it_is_0() -> None:
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(BadValue, match=r"StatisticalFeatures\(quantiles=\(0.5, 1.5\)\): must be between 0 and 1"):
-        StatisticalFeatures(quantiles=(0.5, 1.5))
+    with pytest.raises(BadValue, match=r"Statistics\(quantiles=\(0.5, 1.5\)\): must be between 0 and 1"):
+        Statistics(quantiles=(0.5, 1.5))
     with pytest.raises(BadShape, match=r"with masked=True the last channel is the mask, \(9, 1\) has no other"):
-        StatisticalFeatures(masked=True)(Input((9, 1)))
+        Statistics(masked=True)(Input((9, 1)))
     with pytest.raises(BadShape, match=r"takes series \(T, C\)"):
         SeriesNormalization()(Input((9,)))
