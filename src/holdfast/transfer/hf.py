@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..core import BadFile, need
+from ..core import BadFile, MissingExtra, need
 from ..layers import Input, Normalization, Rescaling, Symbol
 from ..models import BaseModel, Pictures
 from ..models.reading import one_line, read_json, regular, told
@@ -85,15 +85,18 @@ def fetched(name: str) -> Path:
         BadFile: there is no such model, or no network.
         MissingExtra: `huggingface_hub` is not installed.
     """
-    hub = need("huggingface_hub", extra="hub")
+    try:
+        hub = need("huggingface_hub", extra="hub")
+    except MissingExtra as error:
+        raise MissingExtra(f"{name}: is no folder here, and to fetch it from huggingface.co {error}") from error
     try:
         found = [Path(hub.hf_hub_download(name, file)) for file in (CONFIG, WEIGHTS)]
         if hub.file_exists(name, PICTURES):
             hub.hf_hub_download(name, PICTURES)
     except Exception as error:  # whatever its HTTP library raises
         raise BadFile(
-            f"{name}: cannot be fetched from huggingface.co ({one_line(str(error)).partition('. ')[0].rstrip('.')}); "
-            "check the name and the network, or give the path of its folder."
+            f"{name}: is no folder here, and cannot be fetched from huggingface.co "
+            f"({one_line(str(error)).partition('. ')[0].rstrip('.')}); check the name and the network."
         ) from error
     return found[0].parent
 
