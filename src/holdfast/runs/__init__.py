@@ -4,6 +4,7 @@ from .compare import Compared, compare_runs
 from .crossval import CrossValidation, cross_validate
 from .curve import LearningCurve, learning_curve
 from .describe import Description, describe_data
+from .dims import Dimensions, dimensions
 from .export import Exported, export_run
 from .job import resume, train
 from .labels import LabelReview, review_labels
@@ -17,6 +18,7 @@ __all__ = [
     "Compared",
     "CrossValidation",
     "Description",
+    "Dimensions",
     "Exported",
     "Facts",
     "LabelReview",
@@ -28,6 +30,7 @@ __all__ = [
     "compare_runs",
     "cross_validate",
     "describe_data",
+    "dimensions",
     "evaluate",
     "export_run",
     "learning_curve",

@@ -58,7 +58,7 @@ class Forecast:
     interval: Interval
 
 
-def shares_of(right: NDArray[np.bool_], groups: NDArray[np.int64] | None) -> Shares:
+def shares_of(right: NDArray[np.bool_] | Shares, groups: NDArray[np.int64] | None) -> Shares:
     """(R, N) right answers as (R, G) shares whose row means are the accuracies.
 
     Samples of one group are not independent.  They become one column: the mean accuracy plus what the group's samples

@@ -25,6 +25,12 @@ from .write import write_history, write_text
 
 MODEL, REPORT, CARD, HISTORY, LEDGER = "model.keras", "report.html", "card.md", "history.csv", "ledger.db"
 REPORT_JSON = "report.json"
+WHAT = {
+    "crossval": "cross-validation",
+    "curve": "learning curve",
+    "dims": "study of dimensions",
+    "pays": "study of a base",
+}  # besides a run
 VALIDATION, TEST = "validation.npz", "test.npz"  # what the model says of these parts
 
 
@@ -191,8 +197,7 @@ def values_of(measured: Report) -> dict[str, float]:
 def check_finished(record: Record, folder: Path) -> None:
     """Raises BadValue for what is no run, or one without a final model."""
     if record.kind != "run":
-        what = {"crossval": "cross-validation", "curve": "learning curve"}[record.kind]
-        raise BadValue(f"{folder}: is a {what}, not a run; what it found is in {folder / REPORT}.")
+        raise BadValue(f"{folder}: is a {WHAT[record.kind]}, not a run; what it found is in {folder / REPORT}.")
     if record.status != "finished":
         raise BadValue(f"{folder}: this run has not finished; go on with: holdfast train --resume {quoted(folder)}")
 
