@@ -31,7 +31,10 @@ def _block(net: Net, x: Symbol, place: str, name: str, act: str) -> Symbol:
     y = net.pointwise(y, f"{place}.pwconv1", f"{name}_expand")
     y = activated(y, act, f"{name}_act")
     scale = f"{place}.layer_scale_parameter"
-    factor = net.vector(scale, x.shape[-1]) if net.has(scale) else None
+    factor = None
+    if net.has(scale):
+        net.tensors[scale] = net.tensors[scale].flatten()  # torchvision has (C, 1, 1)
+        factor = net.vector(scale, x.shape[-1])
     y = net.pointwise(y, f"{place}.pwconv2", f"{name}_project", factor)
     return Add(name=f"{name}_out")([x, y])
 
