@@ -81,7 +81,8 @@ def summarize(name: str, lowered: Lowered) -> Summary:
     """The summary of a lowered model."""
     rows = []
     activations = widest = 0
-    for step in lowered.steps:
+    frozen = _frozen(lowered)
+    for number, step in enumerate(lowered.steps):
         main = lowered.mains[step.layer]
         if isinstance(step.layer, Layer):
             flops, kept = step.layer.flops(*step.inputs), step.layer.kept(*step.inputs)
@@ -89,13 +90,21 @@ def summarize(name: str, lowered: Lowered) -> Summary:
         else:
             inner = summarize(step.name, step.layer.lowered)  # type: ignore[attr-defined]  # a model, see lower.Submodel
             flops, kept, size = inner.flops, inner.activations, inner.widest
-        activations, widest = activations + kept, max(widest, size)
+        activations, widest = activations + (kept if number >= frozen else 0), max(widest, size)
         count = 0 if step.repeated else count_weights(main)
         rows.append(Row(step.name, type(step.layer).__name__, step.outputs, count, flops))
     module = lowered.module
     trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
     flops = sum(row.flops for row in rows)
     return Summary(name, tuple(rows), count_weights(module), trainable, flops, activations, widest)
+
+
+def _frozen(lowered: Lowered) -> int:
+    """How many steps in front have weights that are frozen, or none; what they compute leaves nothing to go back to."""
+    weights = [list(lowered.mains[step.layer].parameters()) for step in lowered.steps]
+    learns = [any(weight.requires_grad for weight in some) for some in weights]
+    first = learns.index(True) if True in learns else len(learns)
+    return first if any(map(len, weights[:first])) else 0
 
 
 def count_weights(module: nn.Module) -> int:

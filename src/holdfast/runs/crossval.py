@@ -14,6 +14,7 @@ from ..evaluate import Report, Score, corrected_resampled, score, wilson
 from ..models import BaseModel
 from ..training import get_optimizer
 from . import lines
+from .bases import base_words
 from .facts import crossval_facts
 from .folder import recorded
 from .folds import Fold, folds_of
@@ -139,6 +140,8 @@ def cross_validate(
     settings, network = plan(data.with_parts(pool.take(folds[0].train), pool.take([])), model, how)
     lines.say_data(say, data)
     say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
+    if base := base_words(network, settings):
+        say("base", base)
     with recorded(Path(out), data, settings, network, kind="crossval") as (folder, record, ledger):
         scores, predictions = _judged(data, pool, folds, model, how, verbose)
         report = _report(scores, predictions, data, ledger.looks(pool.fingerprint))

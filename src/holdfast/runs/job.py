@@ -19,7 +19,7 @@ from ..models.unknown import check_coverage
 from ..training import Callback, Optimizer, get_optimizer
 from . import lines
 from .baseline import logistic_regression
-from .bases import base_of, keep_base
+from .bases import base_of, base_words, keep_base
 from .calibrating import calibrate
 from .folder import begin
 from .left_out import left_out
@@ -109,6 +109,8 @@ def train(
     settings.seeds, settings.coverage = seeds, coverage
     lines.say_data(say, data)
     say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
+    if base := base_words(network, settings):
+        say("base", base)
     if len(data.shape) == 4 and (planned := memory_line(data, network, settings)):
         say("memory", planned)
     session, stopper = session_for(network, data, settings, callbacks, verbose)
