@@ -6,8 +6,10 @@ An array `unlabelled` beside them is a pool of samples without labels.
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core import BadData, BadFile
 from .arrays import array_source, check_size
@@ -35,11 +37,7 @@ def read_npz(path: Path, reading: Reading) -> Source:
     """
     reading.only("the arrays of an .npz", "group_by", "time_by", "image_size")
     group_by, time_by = reading.group_by, reading.time_by
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadFile(f"{path}: is not an .npz of plain arrays: {error}.") from error
+    arrays = arrays_of(path)
     pair = next((pair for pair in PAIRS if set(pair) <= arrays.keys()), None)
     if pair is None or ("x_test" in arrays) != ("y_test" in arrays):
         known = "x and y, images and labels, or x_train, y_train, x_test, y_test"
@@ -59,3 +57,12 @@ def read_npz(path: Path, reading: Reading) -> Source:
     )
     check_size(source, reading, path)
     return source
+
+
+def arrays_of(path: Path) -> dict[str, NDArray[Any]]:  # Any: of any type
+    """The arrays of an archive, by name.  Raises BadFile for a damaged one, or pickled objects."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise BadFile(f"{path}: is not an .npz of plain arrays: {error}.") from error

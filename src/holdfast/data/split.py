@@ -120,6 +120,25 @@ def apart(source: Source, name: str) -> tuple[Source, Part | None]:
     return replace(labelled, notes=(*labelled.notes, note)), unlabelled_part(pool, np.flatnonzero(left))
 
 
+def pool_alone(source: Source, *, name: str, origin: Mapping[str, Any]) -> Dataset:  # Any: JSON values
+    """A dataset of samples without labels: its pool is all that it has."""
+    pool = unlabelled_part(source, np.arange(len(source.labels)))
+    none = replace(pool.take([]), labels=torch.empty(0, dtype=torch.int64))
+    return Dataset(
+        name=name,
+        train=none,
+        validation=none,
+        test=Sealed(none),
+        classes=(),
+        origin=dict(origin),
+        facts=Facts(skipped=source.skipped, notes=source.notes),
+        fingerprint=_hex(source.digests.tobytes().hex()),
+        split_fingerprint=split_fingerprint(*3 * [none.fingerprint]),
+        reads=source.reads or Pictures.of_values(pool.images),
+        unlabelled=pool,
+    )
+
+
 def unlabelled_part(pool: Source, chosen: Indices) -> Part:
     """Samples of a pool; a label of -1 stands for none."""
     return Part(

@@ -10,11 +10,14 @@ from .job import resume, train
 from .labels import LabelReview, review_labels
 from .pages.report import card, report
 from .pages.told import Facts
+from .payoff import Pays, pays
+from .pretraining import Base, pretrain
 from .record import Record, Settings
 from .run import Run, evaluate
 from .twin import train_twin
 
 __all__ = [
+    "Base",
     "Compared",
     "CrossValidation",
     "Description",
@@ -23,6 +26,7 @@ __all__ = [
     "Facts",
     "LabelReview",
     "LearningCurve",
+    "Pays",
     "Record",
     "Run",
     "Settings",
@@ -34,6 +38,8 @@ __all__ = [
     "evaluate",
     "export_run",
     "learning_curve",
+    "pays",
+    "pretrain",
     "report",
     "resume",
     "review_labels",
