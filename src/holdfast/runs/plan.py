@@ -19,6 +19,7 @@ from ..data.source import VALIDATION
 from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_for, ready_made, to_config
 from ..models.arrays import check_number
 from ..models.augmenting import Chosen, check_augment, from_recorded, recorded
+from ..models.frozen import front_of
 from ..models.recipe import (
     LABEL_SMOOTHING,
     LEARNING_RATE,
@@ -130,6 +131,8 @@ def _recipe_epochs(data: Dataset, base: FromBase | None) -> int:
 
 def _recipe_augment(data: Dataset, network: BaseModel) -> Chosen:
     """What the recipe changes in training: where pictures are; when, how loud and how clearly sounds were recorded."""
+    if front_of(network.lowered) is not None:
+        return None  # what is frozen is computed once
     return "light" if data.kind == "sounds" else recipe_shift(network, [SparseCategoricalCrossentropy()])
 
 

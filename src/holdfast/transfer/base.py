@@ -104,7 +104,7 @@ def load_base(
     grown.fill(base)
     if scaling == "caffe":
         _to_bgr(base, grown)
-    base.reads = Pictures.of(base)  # bytes of 0..255, so it says now what it takes
+    base.reads = model.reads or Pictures.of(base)  # bytes of 0..255, so it says now what it takes
     return base
 
 
