@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Saved:
     """A folder that `transformers` wrote, and the model in it."""
 
     folder: Path
-    model: Any  # Any: of transformers, which mypy takes minutes to read
+    model: Any  # Any: of transformers
     kind: str
     size: tuple[int, int]
     settings: dict[str, Any] = field(default_factory=dict)
@@ -56,8 +57,7 @@ def save(
     folder: Path, kind: str, size: tuple[int, int] = (33, 40), *, head: bool = True, labels: int = 5, **settings: Any
 ) -> Saved:
     """Saves a model of a configuration; `head`: with what classifies."""
-    import transformers
-
+    transformers: Any = import_module("transformers")  # Any: mypy would take minutes to read it
     transformers.utils.logging.disable_progress_bar()
     settings = settings or TINY[kind]
     config = transformers.AutoConfig.for_model(kind, num_labels=labels, **settings)

@@ -57,7 +57,8 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        for stage in range(1, 5):
+            x = getattr(self, f"layer{stage}")(x)
         y: Tensor = self.fc(x.mean((2, 3)))
         return y
 
@@ -110,7 +111,8 @@ class Squeeze(nn.Module):
         self.fc1, self.fc2 = nn.Conv2d(channels, fewer, 1), nn.Conv2d(fewer, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.fc2(F.silu(self.fc1(x.mean((2, 3), keepdim=True)))).sigmoid()
+        y: Tensor = x * self.fc2(F.silu(self.fc1(x.mean((2, 3), keepdim=True)))).sigmoid()
+        return y
 
 
 class Squeezed(nn.Module):

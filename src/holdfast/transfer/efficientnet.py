@@ -43,10 +43,10 @@ def _block(net: Net, x: Symbol, place: str, name: str, act: str, epsilon: float,
         parts = (f"{place}.expansion.expand_conv", f"{place}.expansion.expand_bn")
         x = net.block(x, *parts, f"{name}_expand", act, epsilon)
     parts = (f"{place}.depthwise_conv.depthwise_conv", f"{place}.depthwise_conv.depthwise_norm")
-    pad: Sides | str | None = None
+    pad: Sides | None = None
     if stride == 2 and not even and net.has(f"{parts[0]}.weight"):
-        half = [side // 2 for side in net.tensors[f"{parts[0]}.weight"].shape[2:]]
-        pad = ((half[0] - 1, half[0]), (half[-1] - 1, half[-1])) if half and min(half) else None
+        tops = [(side // 2 - 1, side // 2) for side in net.tensors[f"{parts[0]}.weight"].shape[2:] if side > 1]
+        pad = (tops[0], tops[1]) if len(tops) == 2 else None
     x = net.block(x, *parts, f"{name}_depthwise", act, epsilon, stride=stride, pad=pad)
     x = net.squeezed(x, f"{place}.squeeze_excite.reduce", f"{place}.squeeze_excite.expand", f"{name}_squeeze", act)
     parts = (f"{place}.projection.project_conv", f"{place}.projection.project_bn")

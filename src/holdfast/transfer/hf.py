@@ -161,8 +161,9 @@ def _reads(config: Config, words: Config, channels: int) -> tuple[Pictures | Non
     entry = Input((*sides, channels))
     if channels not in (1, 3):
         return None, entry
-    fit = "crop" if cropped else "stretch"
-    return Pictures(sides, channels, fit, interpolation=method, antialias=method != "nearest"), entry
+    return Pictures(
+        sides, channels, "crop" if cropped else "stretch", interpolation=method, antialias=method != "nearest"
+    ), entry
 
 
 def _sides(size: Any) -> tuple[int, int]:  # Any: what json.loads gives

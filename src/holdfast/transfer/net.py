@@ -5,7 +5,7 @@ Widths are those of the tensors, never those of a configuration: so no file can 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -84,7 +84,7 @@ class Net:
         name: str,
         *,
         stride: int = 1,
-        pad: Sides | str | None = None,
+        pad: Sides | Literal["same"] | None = None,
         dilation: int = 1,
         scale: Tensor | None = None,
     ) -> Symbol:
@@ -106,16 +106,14 @@ class Net:
             weight, bias = weight * scale[:, None, None, None], None if bias is None else bias * scale
         half = tuple(dilation * (side // 2) for side in kernel)
         even = all(side % 2 for side in kernel)
-        if pad is None and stride == 1 and even:
-            pad = "same"
-        if pad != "same":
-            sides = ((half[0],) * 2, (half[1],) * 2) if pad is None else pad
+        same = pad == "same" or (pad is None and stride == 1 and even)
+        if not same:
+            sides = ((half[0],) * 2, (half[1],) * 2) if pad is None or pad == "same" else pad
             if sides != ((0, 0), (0, 0)):
                 x = ZeroPadding2D(sides, name=f"{name}_pad")(x)
-            pad = "valid"
         shared: dict[str, Any] = {  # Any: settings of both layers
             "strides": stride,
-            "padding": pad,
+            "padding": "same" if same else "valid",
             "dilation_rate": dilation,
             "use_bias": bias is not None,
             "name": name,

@@ -49,8 +49,8 @@ def regnet(net: Net, x: Symbol, config: Config) -> Symbol:
             y = _conv(net, y, f"{place}.layer.1", f"{name}_conv2", act, stride=stride)
             last = 2
             if config.get("layer_type", "y") == "y":
-                parts = (f"{place}.layer.2.attention.{number}" for number in (0, 2))
-                y, last = net.squeezed(y, *parts, f"{name}_squeeze", "relu"), 3
+                means = f"{place}.layer.2.attention"
+                y, last = net.squeezed(y, f"{means}.0", f"{means}.2", f"{name}_squeeze", "relu"), 3
             y = _conv(net, y, f"{place}.layer.{last}", f"{name}_conv3", "linear")
             x = _joined(net, x, y, place, name, act, stride)
     return GlobalAveragePooling2D(name="pool")(x)
