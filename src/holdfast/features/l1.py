@@ -12,6 +12,7 @@ Values = NDArray[np.float64]
 STRENGTHS = 10  # on the path
 REACH = 300.0  # the last C over the first, at which all weights are zero
 SPLITS = 3
+LOOSE = 1e-3  # the tolerance of inner splits, which only choose
 
 
 class L1LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -47,7 +48,7 @@ class L1LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         (True, 3)
     """
 
-    def __init__(self, C: float | None = None, *, cv: Any = SPLITS, max_iter: int = 300, tol: float = 1e-3) -> None:
+    def __init__(self, C: float | None = None, *, cv: Any = SPLITS, max_iter: int = 1000, tol: float = 1e-5) -> None:
         self.C = C
         self.cv = cv
         self.max_iter = max_iter
@@ -64,7 +65,7 @@ class L1LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         first = _first_c(values, _wanted(codes, len(self.classes_)))
         self.Cs_ = first * np.geomspace(1, REACH, STRENGTHS) if self.C is None else np.array([self.C])
         self.scores_ = np.zeros(0) if self.C is not None else self._inner_scores(values, codes)
-        path = self._path(values, codes)
+        path = self._path(values, codes, self.tol)
         self.coefs_ = path[..., :-1]
         chosen = int(self.scores_.argmax()) if len(self.scores_) else 0  # the first of the best is the sparsest
         self.C_, self.coef_, self.intercept_ = float(self.Cs_[chosen]), self.coefs_[chosen], path[chosen, :, -1]
@@ -77,14 +78,14 @@ class L1LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
         scores = []
         for train, judged in check_cv(self.cv, codes, classifier=True).split(values, codes):
-            path = self._path(values[train], codes[train])
+            path = self._path(values[train], codes[train], max(self.tol, LOOSE))
             scores.append([(_said(values[judged], one) == codes[judged]).mean() for one in path])
         return np.asarray(np.mean(scores, 0))
 
-    def _path(self, values: Values, codes: NDArray[np.int64]) -> Values:
+    def _path(self, values: Values, codes: NDArray[np.int64], tol: float) -> Values:
         """(P, K, F + 1) weights and, last, the intercept."""
         wanted = _wanted(codes, len(self.classes_))
-        return np.stack(list(_walk(values, wanted, self.Cs_, self.max_iter, self.tol)))
+        return np.stack(list(_walk(values, wanted, self.Cs_, self.max_iter, tol)))
 
     def said_along(self, X: ArrayLike) -> NDArray[Any]:  # Any: as the labels were
         """(P, N): what each point of the path answers."""
