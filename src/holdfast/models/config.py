@@ -239,7 +239,8 @@ def to_json(value: Json) -> Json:
     if isinstance(value, (Constraint, Initializer, Regularizer)):
         module = f"keras.{next(word for kind, word in KINDS.items() if isinstance(value, kind))}"
         config = {item.name: to_json(getattr(value, item.name)) for item in fields(value)}
-        return {"module": module, "class_name": type(value).__name__, "config": config, "registered_name": None}
+        plain = {"module": module, "class_name": type(value).__name__, "config": config, "registered_name": None}
+        return {**plain, OURS: {"proximal": True}} if config.pop("proximal", False) else plain
     return [to_json(item) for item in value] if isinstance(value, tuple) else value
 
 
@@ -410,7 +411,7 @@ def from_json(value: Json) -> Json:
     if isinstance(value, Mapping) and value.get("class_name") == "__numpy__":
         return value["config"]["value"]
     if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
-        config = {key: item for key, item in value["config"].items() if item is not None}
+        config = {key: item for key, item in {**value["config"], **value.get(OURS, {})}.items() if item is not None}
         array = config.get("value")
         if value["class_name"] == "Constant" and isinstance(array, Mapping):
             return FromArray(torch.tensor(array["config"]["value"]))

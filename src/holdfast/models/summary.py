@@ -7,6 +7,7 @@ from torch import nn
 
 from ..layers import Layer, Shape
 from .lower import Lowered
+from .sparsity import Sparsity, thresholded, zeros_in
 
 BYTES = 4  # of a float32
 
@@ -32,6 +33,7 @@ class Summary:
         flops: floating-point operations of a forward pass for one sample.
         activations: numbers that one sample leaves for the backward pass.
         widest: numbers in the largest of these, whose gradients pass by while the rest still waits.
+        sparsity: how many weights are exactly 0, where a proximal L1 makes them so; None elsewhere.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Summary:
     flops: int
     activations: int
     widest: int
+    sparsity: Sparsity | None = None
 
     def training_bytes(self, batch_size: int, slots: int = 2) -> int:
         """Memory at the height of a training step in float32, the data not counted.
@@ -65,7 +68,8 @@ class Summary:
             f"{self.parameters:,} parameters ({self.trainable:,} trainable), {human(self.flops, 'FLOP')} a sample, "
             f"{human(self.training_bytes(32), 'B')} to train at batch 32"
         )
-        return "\n".join([f"model {self.name!r}", rule, lines[0], rule, *lines[1:], rule, total])
+        zeros = [] if self.sparsity is None else [str(self.sparsity)]
+        return "\n".join([f"model {self.name!r}", rule, lines[0], rule, *lines[1:], rule, total, *zeros])
 
 
 def human(number: float, unit: str) -> str:
@@ -96,7 +100,8 @@ def summarize(name: str, lowered: Lowered) -> Summary:
     module = lowered.module
     trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
     flops = sum(row.flops for row in rows)
-    return Summary(name, tuple(rows), count_weights(module), trainable, flops, activations, widest)
+    sparse = zeros_in(lowered) if thresholded(lowered) else None
+    return Summary(name, tuple(rows), count_weights(module), trainable, flops, activations, widest, sparse)
 
 
 def _frozen(lowered: Lowered) -> int:

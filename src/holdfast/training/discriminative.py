@@ -98,6 +98,18 @@ class Discriminative(Optimizer):
             self._inner.apply(*some, _of(slots, number), own)
 
     @property
+    def reaches(self) -> bool:  # type: ignore[override]  # of the optimizer inside
+        return self._inner.reaches
+
+    def reach(self, slots: Slots, numbers: Sequence[Number], place: int) -> Number:
+        each = (len(numbers) - 1) // max(len(self.groups), 1)
+        for group, places in enumerate(self.groups.values()):
+            if place in places:
+                own = numbers[1 + group * each : 1 + (group + 1) * each]
+                return self._inner.reach(_of(slots, group), own, places.index(place))
+        raise BadShape(f"Discriminative: has rates of {len(self.rates)} weights, none of them the {place + 1}th.")
+
+    @property
     def _inner(self) -> Optimizer:
         assert isinstance(self.optimizer, Optimizer)
         return self.optimizer
