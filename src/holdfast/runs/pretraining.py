@@ -186,11 +186,11 @@ def _score(data: Dataset, learned: Pretrained) -> tuple[dict[str, Any], str]:
         said = f"of {n:,} held-out {data.things}, {percent(right / n)} {interval(ends)} are found by a changed copy"
         return {"name": "found", "value": right / n, "interval": list(ends), "n": n}, said
     raw = samples.float().numpy()
-    errors = np.square(pretraining.rebuilt(learned, samples).numpy() - raw).reshape(n, -1).mean(1)
+    shown = pretraining.changed(learned, samples)
+    errors = np.square(pretraining.rebuilt(learned, shown).numpy() - raw).reshape(n, -1).mean(1)
     spread = np.square(raw - raw.mean(0)).reshape(n, -1).mean()
     shares = (1 - errors / max(float(spread), 1e-12)).astype(np.float64)
     kept, ends = float(shares.mean()), normal(shares, float("-inf"), 1.0)
-    said = (
-        f"of {n:,} held-out {data.things}, {percent(kept)} {interval(ends)} of the variance is made from the features"
-    )
+    of = {"denoising": " of noisy copies", "masked": " of partly hidden copies"}.get(learned.method, "")
+    said = f"of {n:,} held-out {data.things}, the features{of} hold {percent(kept)} {interval(ends)} of the variance"
     return {"name": "rebuilt", "value": kept, "interval": list(ends), "n": n}, said

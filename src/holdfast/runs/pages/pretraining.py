@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from ...data import Dataset
 from ...transfer import pretraining
 from ...transfer.pretraining import Pretrained
-from ..formats import percent
-from . import drawing
+from ..formats import decimals, percent
+from .drawing import epoch_ticks
+from .overlay import LABELLED, Overlay, Values, overlay
 from .report import rendered
 from .tiles import tile
 
@@ -46,7 +47,8 @@ def page(name: str, data: Dataset, learned: Pretrained, facts: dict[str, Any]) -
         "name": name,
         "facts": facts,
         "things": data.things,
-        "charts": list(drawing.charts(learned.history.logs, {}, None)),
+        "chart": losses(learned.history.history),
+        "LABELLED": LABELLED,
         "rows": rows(learned, samples[:REBUILT]) if drawable else [],
         "neighbours": neighbours(features, samples.numpy()) if drawable else [],
         "placed": placed(places, samples.numpy() if drawable else None),
@@ -56,6 +58,18 @@ def page(name: str, data: Dataset, learned: Pretrained, facts: dict[str, Any]) -
         "MAP_TILE": MAP_TILE,
     }
     return rendered("pretrain.html.j2", values, html=True)
+
+
+def losses(history: dict[str, list[float]]) -> Overlay:
+    """The losses over the epochs."""
+    epochs = [float(number) for number in range(1, len(history["loss"]) + 1)]
+    series = {"learned": Values(epochs, history["loss"]), "held out": Values(epochs, history["val_loss"])}
+    spots = [
+        (epoch, f"epoch {epoch:.0f}: {decimals(one)}, held out {decimals(other)}")
+        for epoch, one, other in zip(epochs, history["loss"], history["val_loss"], strict=True)
+    ]
+    ticks = [(tick, f"{tick:g}") for tick in epoch_ticks(len(epochs))]
+    return overlay("loss", series, ticks, is_share=False, spots=spots)
 
 
 def rows(learned: Pretrained, samples: Any) -> list[tuple[str, list[Sample]]]:  # Any: a tensor (n, *shape)
