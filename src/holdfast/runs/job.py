@@ -16,7 +16,7 @@ from ..models import Fitting, from_config
 from ..models.arrays import check_number
 from ..models.augmenting import Chosen
 from ..models.unknown import check_coverage
-from ..training import Callback, Optimizer, get_optimizer
+from ..training import Callback, Optimizer, get_optimizer, load_model
 from . import lines
 from .baseline import logistic_regression
 from .bases import base_of, base_words, keep_base
@@ -159,6 +159,7 @@ def resume(
         network = from_config(record.config, seed=settings.seed)
         network.classes = tuple(record.classes)
         network.made_from = base_of(settings, folder)
+        load_model(folder / CHECKPOINT, network.module)  # features of what is frozen are computed with its weights
         compile_for(network, settings)
         lines.say_data(say, data)
         say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))

@@ -19,7 +19,7 @@ from ..models import BaseModel, Model
 from .regrow import Regrown, regrown
 
 POOLS = {2: GlobalAveragePooling1D, 3: GlobalAveragePooling2D, 4: GlobalAveragePooling3D}  # by the features' axes
-KINDS = {1: "rows of numbers", 2: "series or sounds", 3: "pictures", 4: "volumes"}  # by the samples' axes
+KINDS = {1: "rows of numbers or sounds", 2: "series or sounds", 3: "pictures", 4: "volumes"}  # by the samples' axes
 
 
 def assembled(base: BaseModel, classes: int, *, fine_tune: int, input_shape: Shape, seed: int) -> Model:
