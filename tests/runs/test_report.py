@@ -361,6 +361,14 @@ def test_one_epoch_of_any_loss_makes_a_chart(value: float) -> None:
     assert not re.search(r'="[^"]*(nan|inf)\b', html)
 
 
+def test_a_run_that_is_always_wrong_is_drawn() -> None:  # its chart used to have no height: division by zero
+    logs = [{"accuracy": 0.0, "val_accuracy": 0.0}] * 2
+
+    html = report(facts(logs=logs, measured={"accuracy": 0.0}))
+
+    assert "nan" not in html
+
+
 def test_without_validation_values_the_page_says_so() -> None:
     text = Page(report(facts(logs=[{"loss": 1.0}], train=None, measured={}, verdict=None))).text
 

@@ -3,6 +3,7 @@
 A folder is a stranger's: of it a configuration and a safetensors file are read, and nothing is run.
 """
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -89,15 +90,22 @@ def fetched(name: str) -> Path:
         hub = need("huggingface_hub", extra="hub")
     except MissingExtra as error:
         raise MissingExtra(f"{name}: is no folder here, and to fetch it from huggingface.co {error}") from error
+    download, exists = hub.hf_hub_download, hub.file_exists  # which sets the level of its messages, so it comes first
+    words = logging.getLogger("huggingface_hub")
+    level = words.level
+    words.setLevel(logging.ERROR)  # or it would say of each break that it broke
     try:
-        found = [Path(hub.hf_hub_download(name, file)) for file in (CONFIG, WEIGHTS)]
-        if hub.file_exists(name, PICTURES):
-            hub.hf_hub_download(name, PICTURES)
+        found = [Path(download(name, file)) for file in (CONFIG, WEIGHTS)]
+        if exists(name, PICTURES):
+            download(name, PICTURES)
     except Exception as error:  # whatever its HTTP library raises
+        reason = one_line(str(error.__cause__ or error)).partition(". ")[0].rstrip(".")
         raise BadFile(
-            f"{name}: is no folder here, and cannot be fetched from huggingface.co "
-            f"({one_line(str(error)).partition('. ')[0].rstrip('.')}); check the name and the network."
+            f"{name}: is no folder here, and cannot be fetched from huggingface.co ({reason}); check the name and the "
+            "network."
         ) from error
+    finally:
+        words.setLevel(level)
     return found[0].parent
 
 
