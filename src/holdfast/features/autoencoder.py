@@ -19,7 +19,7 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
     Args:
         units: numbers that are left.
         hidden: width of the layers on both sides.
-        steps: of training, with batches of 64; at least one pass.
+        steps: of training, with batches of about 64; at least one pass.
         seed: of the weights and the order.
 
     Example:
@@ -47,8 +47,9 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
         back = Dense(values.shape[1])(Dense(self.hidden, activation="gelu")(code))
         whole = Model(entry, back, seed=self.seed)
         whole.compile("adam", "mse")
-        epochs = max(1, round(self.steps * BATCH / len(values)))
-        whole.fit(values, values, batch_size=BATCH, epochs=epochs, verbose=0)
+        batches = max(1, round(len(values) / BATCH))  # of one size, as nearly as may be
+        size, epochs = -(-len(values) // batches), max(1, round(self.steps / batches))
+        whole.fit(values, values, batch_size=size, epochs=epochs, verbose=0)
         self.encoder_ = Model(entry, code)
         self.loss_ = float(whole.evaluate(values, values, verbose=0))
         return self

@@ -108,7 +108,9 @@ def remedies(
             "univariate selection", _before(strength, *first, ("select", SelectKBest(k=sizes[0]))), {"select__k": sizes}
         ),
         Remedy(
-            "selection by trees", _before(strength, *first, ("select", choose)), {"select__max_features": sizes[::-2][::-1]}
+            "selection by trees",
+            _before(strength, *first, ("select", choose)),
+            {"select__max_features": sizes[::-2][::-1]},
         ),
         Remedy(
             "PCA", _before(strength, *first, ("pca", PCA(sizes[0], random_state=seed))), {"pca__n_components": sizes}
