@@ -1,6 +1,7 @@
 """A frozen front: where it ends, that its features are computed once, and that nothing else changes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ from holdfast.layers import (
 )
 from holdfast.models import Model, Sequential, fitting, kept_features
 from holdfast.models.frozen import Front, front_of
-from holdfast.training import load_checkpoint, save_checkpoint
+from holdfast.training import EpochEnd, load_checkpoint, save_checkpoint
 from holdfast.training.passes import folded
 from holdfast.training.split import Split
 
@@ -273,6 +274,21 @@ def test_a_state_is_the_same_with_features_and_without(tmp_path: Path) -> None:
     assert (
         len(again.state.slots["first"] if "first" in again.state.slots else next(iter(again.state.slots.values()))) == 2
     )
+
+
+def test_a_training_that_was_interrupted_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    path, model, again = tmp_path / "last.safetensors", net(), net()
+    session = fitting.prepare(model, part(), epochs=4, verbose=0)
+    for event in session.events():
+        if isinstance(event, EpochEnd) and event.epoch == 1:
+            save_checkpoint(path, event.state)
+
+    resumed = fitting.prepare(again, part(), epochs=4, verbose=0)
+    load_checkpoint(path, resumed.state, resumed.program)
+    replace(resumed, first=resumed.state.epoch).run()
+
+    for one, two in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_early_stopping_brings_the_best_weights_back() -> None:
