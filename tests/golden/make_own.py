@@ -45,13 +45,15 @@ def statistics(x: Array, settings: Settings) -> Array:
         return np.concatenate([_levels(channel, settings) for channel in x.reshape(-1, x.shape[-1]).T])
     values, there = parted(x, settings)
     found = np.concatenate([_features(one, there, settings) for one in values.T])
-    return (found - settings.get("mean", 0.0)) / np.sqrt(settings.get("variance", 1.0))
+    scaled: Array = (found - settings.get("mean", 0.0)) / np.sqrt(settings.get("variance", 1.0))
+    return scaled
 
 
 def _levels(x: Array, settings: Settings) -> Array:
     """Of one channel, what needs no order."""
     moments = [x.mean(), np.median(x), x.std(), x.min(), x.max()]
-    return np.array([*moments, *np.quantile(x, settings.get("quantiles", (0.05, 0.25, 0.75, 0.95)))])
+    shares = settings.get("quantiles", (0.05, 0.25, 0.75, 0.95))
+    return np.array([*moments, *np.atleast_1d(np.quantile(x, shares))])
 
 
 def _features(x: Array, there: NDArray[np.bool_], settings: Settings) -> Array:

@@ -212,8 +212,8 @@ def _weights(model: BaseModel, names: dict[Source, str]) -> Iterator[Named]:
             yield from _weights(layer, names)
         elif isinstance(layer, Fitted):
             shape = next(step.inputs[0] for step in model.lowered.steps if step.layer is layer)
-            for word, values in zip(("kernel", "bias"), layer.arrays(shape[0]), strict=False):
-                yield f"{names[layer]}/{word}", values
+            for word, array in zip(("kernel", "bias"), layer.arrays(shape[0]), strict=False):
+                yield f"{names[layer]}/{word}", array
         else:
             row = ROWS[type(layer).__name__]
             for weight, tensor in BoundLayer(layer, model.lowered).tensors():

@@ -263,7 +263,7 @@ class SoftThreshold:
     def sparsity(self) -> float:
         tensors = [getattr(main, name) for main, name, _ in self.weights]
         zeros = torch.stack([(tensor == 0).sum() for tensor in tensors]).sum()
-        return int(zeros) / max(1, sum(tensor.numel() for tensor in tensors))
+        return float(zeros) / max(1, sum(tensor.numel() for tensor in tensors))
 
 
 def proximal_of(lowered: Lowered) -> SoftThreshold | None:
