@@ -1,5 +1,6 @@
 """Features: the classic remedies for too many dimensions, as scikit-learn pipelines to be fitted inside the folds."""
 
+from .as_model import as_model
 from .autoencoder import AutoencoderFeatures
 from .l1 import L1LogisticRegression
 from .outside import Faked, selection_outside_folds
@@ -12,6 +13,7 @@ __all__ = [
     "L1LogisticRegression",
     "Remedy",
     "SampleStatistics",
+    "as_model",
     "baseline",
     "remedies",
     "selection_outside_folds",
