@@ -177,7 +177,9 @@ def model_facts(model: BaseModel, settings: Settings) -> ModelFacts:
     summary, batch = model.summary(), settings.batch_size
     memory = summary.training_bytes(batch, len(get_optimizer(settings.optimizer).slots([])))
     rows = [(row.name, row.layer, row.output_shape[0], row.parameters, row.flops) for row in summary.rows]
-    return ModelFacts(name=summary.name, rows=rows, memory=memory, batch_size=batch, base=base_words(model, settings))
+    zeros = None if summary.sparsity is None else (summary.sparsity.total.zeros, summary.sparsity.total.numbers)
+    base = base_words(model, settings)
+    return ModelFacts(name=summary.name, rows=rows, memory=memory, batch_size=batch, base=base, zeros=zeros)
 
 
 def making_of(folder: Path, record: Record, command: str, python: str) -> Making:

@@ -108,6 +108,7 @@ class ModelFacts:
     memory: int
     batch_size: int
     base: str = ""  # what it learns from, and what of it is frozen, as a sentence without a full stop
+    zeros: tuple[int, int] | None = None  # weights that are exactly 0, of how many, where a proximal L1 makes them so
 
     @property
     def parameters(self) -> int:
