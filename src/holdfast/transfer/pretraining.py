@@ -73,7 +73,7 @@ def pretrain(
 
     Args:
         data: a Dataset, of which the training samples and the unlabelled ones are taken, and no others; a Part, of
-            which labels are ignored; or an array (N, H, W, C), (N, H, W), (N, T, C) or (N, features).
+            which labels are ignored; or an array (N, H, W, C), (N, H, W) or (N, features).
         method: "contrastive": two changed copies of a sample are to be found among those of others; "denoising",
             "masked" and "autoencoder": a sample is to be made from a noisy, a partly hidden or its own copy.  None:
             contrastive for pictures, else denoising.
