@@ -223,6 +223,8 @@ def test_pictures_are_read_as_the_processor_says(tmp_path: Path) -> None:
     assert prepared(tmp_path, size={"height": 40, "width": 50}, resample=3).interpolation == "bicubic"
     assert prepared(tmp_path, size={"shortest_edge": 40}) == Pictures((40, 40), 3, "crop")
     assert prepared(tmp_path, size={"shortest_edge": 40}, **by_convnext) == Pictures((40, 40), 3, "crop")
+    older = {"feature_extractor_type": "ConvNextFeatureExtractor", "crop_pct": 0.875, "resample": 3}
+    assert prepared(tmp_path, size=224, **older) == Pictures((224, 224), 3, "crop", "bicubic")
     assert prepared(tmp_path, size={"shortest_edge": 384}, **by_convnext) == Pictures((384, 384), 3, "stretch")
     cropped = prepared(tmp_path, size={"shortest_edge": 50}, do_center_crop=True, crop_size=40, resample=0)
     assert cropped == Pictures((40, 40), 3, "crop", "nearest", antialias=False)
@@ -397,6 +399,15 @@ def test_no_memory_is_taken_that_the_file_does_not_fill(tmp_path: Path) -> None:
     rewrite(tmp_path, lambda tensors: tensors.update({reduce: torch.zeros(2**20, 1, 1, 1)}))  # 4 MiB that ask for more
 
     with pytest.raises(BadValue, match=r"filters=8 must be a multiple of groups=524288"):
+        load_hf(tmp_path)
+
+
+def test_more_than_any_of_them_weighs_is_not_read(tmp_path: Path) -> None:
+    save(tmp_path, "resnet")
+    with (tmp_path / "model.safetensors").open("r+b") as file:
+        file.truncate(2**33)  # takes no room on the disk
+
+    with pytest.raises(BadFile, match=r"its model\.safetensors is larger than 4 GiB"):
         load_hf(tmp_path)
 
 

@@ -4,6 +4,7 @@ A folder is a stranger's: of it a configuration and a safetensors file are read,
 """
 
 import logging
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ CONFIG, WEIGHTS, PICTURES = "config.json", "model.safetensors", "preprocessor_co
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 UNNAMED = re.compile(r"LABEL_\d+")  # what `transformers` calls classes without names
 RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic", "box", "bilinear")  # Pillow's numbers
+LARGEST_WEIGHTS = 4 * 2**30  # bytes; the largest of these architectures has 1.4 GB
 WARPED = 384  # from this side on ConvNextImageProcessor stretches pictures, and crops none
 IMAGENET: Config = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 HALVES: Config = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
@@ -117,11 +119,12 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     """
     from safetensors import SafetensorError, safe_open
 
-    with regular(path):  # no pipe, no device
-        pass
+    with regular(path) as file:  # no pipe, no device
+        if os.fstat(file.fileno()).st_size > LARGEST_WEIGHTS:
+            raise BadFile(f"its {path.name} is larger than {LARGEST_WEIGHTS >> 30} GiB.")
     try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict)
+        with safe_open(path, framework="pt") as tensors:
+            return {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118  (no dict)
     except SafetensorError as error:
         raise BadFile(f"its {path.name} is damaged: {error}") from error
 
