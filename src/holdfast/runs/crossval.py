@@ -9,8 +9,10 @@ from typing import Any, Literal, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core import BadValue
 from ..data import Dataset, Part
 from ..evaluate import Report, Score, corrected_resampled, score, wilson
+from ..layers import SelectFeatures
 from ..models import BaseModel
 from ..training import get_optimizer
 from . import lines
@@ -138,6 +140,7 @@ def cross_validate(
     pool = data.pool
     folds = folds_of(data, pool, cv, repeats=repeats, seed=seed)
     settings, network = plan(data.with_parts(pool.take(folds[0].train), pool.take([])), model, how)
+    _check_not_chosen(network)
     lines.say_data(say, data)
     say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
     if base := base_words(network, settings):
@@ -158,6 +161,16 @@ def cross_validate(
     say("score", str(report))
     say("saved", f"{folder} · report: {folder / REPORT}")
     return found
+
+
+def _check_not_chosen(network: BaseModel) -> None:
+    """Raises BadValue for features that were chosen before the folds: noise then seems to tell classes apart."""
+    chosen = next((one for one in network.layers if isinstance(one, SelectFeatures)), None)
+    if chosen is not None:
+        raise BadValue(
+            f"{chosen.label}: its features were chosen before the folds, by labels that they judge by, which fakes "
+            "accuracy; have them chosen inside the folds: holdfast dims DATA."
+        )
 
 
 def _judged(
