@@ -182,15 +182,13 @@ def divide(photos: Path, folder: Path, seed: int) -> dict[str, int]:
 
 
 def measure(photos: Path, base: Path, epochs: int, turns: int, ours: Trainer, keras: Trainer) -> list[Turn]:
-    """The turns, after one that does not count."""
+    """The turns, after one of an epoch that does not count."""
     found = []
     for seed in range(-1, turns):
         with TemporaryDirectory() as folder:
             counts = divide(photos, Path(folder), seed)
-            told = {
-                **ours.ask(folder, str(base), epochs, max(seed, 0)),
-                **keras.ask(folder, str(base), epochs, max(seed, 0)),
-            }
+            question = folder, str(base), epochs if seed >= 0 else 1, max(seed, 0)
+            told = {**ours.ask(*question), **keras.ask(*question)}
         if seed < 0:
             continue
         right = {name: each["right"] for name, each in told.items() if "right" in each}

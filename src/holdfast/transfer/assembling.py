@@ -6,7 +6,6 @@ from ..core import BadShape, BadValue
 from ..layers import (
     BatchNormalization,
     Concatenate,
-    Dense,
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     GlobalAveragePooling3D,
@@ -16,6 +15,7 @@ from ..layers import (
     Symbol,
 )
 from ..models import BaseModel, Model
+from .recipe import head_on
 from .regrow import Regrown, regrown
 
 POOLS = {2: GlobalAveragePooling1D, 3: GlobalAveragePooling2D, 4: GlobalAveragePooling3D}  # by the features' axes
@@ -36,7 +36,7 @@ def assembled(base: BaseModel, classes: int, *, fine_tune: int, input_shape: Sha
     x = grown.output
     if len(x.shape) > 1:
         x = POOLS[len(x.shape)]()(x)
-    model = Model(entry, Dense(classes, activation="softmax")(x), base.name, seed=seed)
+    model = Model(entry, head_on(x, classes), base.name, seed=seed)
     grown.fill(model)
     return model
 
