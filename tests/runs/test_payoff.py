@@ -14,10 +14,11 @@ from holdfast.core import BadShape, BadValue, UnknownName
 from holdfast.data import Dataset, from_arrays
 from holdfast.layers import Conv2D, Dense, GlobalMaxPooling2D, Input, MaxPooling2D, Rescaling
 from holdfast.models import BaseModel
-from holdfast.runs import Pays, Record, compare_runs, pays
+from holdfast.runs import Pays, Record, pays
 from holdfast.runs.budget import Pace
+from holdfast.runs.compare import check_comparable
 from holdfast.runs.curve import nested_order
-from holdfast.runs.payoff import WAYS, crossing, said_of, sizes_of
+from holdfast.runs.payoff import WAYS, WITH_BASE, crossing, said_of, sizes_of, ways_of
 from holdfast.transfer import FromBase
 
 from .small import rows
@@ -59,6 +60,12 @@ def study(out: Path, **changes: Any) -> Pays:  # Any: what pays takes
     return pays(**(settings | changes))
 
 
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Pays:
+    """A small study, which several tests look at."""
+    return study(tmp_path_factory.mktemp("pays") / "runs")
+
+
 def test_a_base_that_knows_gains_with_few_labels(tmp_path: Path) -> None:
     found = study(tmp_path / "runs", labels=[0.15], epochs=10)
 
@@ -78,10 +85,8 @@ def test_a_base_that_knows_nothing_has_no_gain(tmp_path: Path) -> None:
     assert [said.partition(":")[0] for said in found.sentences.values()] == ["no gain", "no gain"]
 
 
-def test_the_folder_holds_record_numbers_and_report(tmp_path: Path) -> None:
-    found = study(tmp_path / "runs")
-
-    assert found.folder == tmp_path / "runs" / "arrays-pays-001"
+def test_the_folder_holds_record_numbers_and_report(found: Pays) -> None:
+    assert found.folder.name == "arrays-pays-001"
     assert sorted(path.name for path in found.folder.iterdir()) == ["pays.json", "report.html", "run.json"]
     record, plain = Record.read(found.folder), json.loads((found.folder / "pays.json").read_text(encoding="utf-8"))
     assert (record.kind, record.status) == ("pays", "finished")
@@ -95,19 +100,15 @@ def test_the_folder_holds_record_numbers_and_report(tmp_path: Path) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_every_training_is_a_look_and_the_test_part_stays_sealed(tmp_path: Path) -> None:
-    found = study(tmp_path / "runs")
-
-    looks = rows(tmp_path / "runs", "select part, purpose, value from looks order by id")
+def test_every_training_is_a_look_and_the_test_part_stays_sealed(found: Pays) -> None:
+    looks = rows(found.folder.parent, "select part, purpose, value from looks order by id")
     assert [(part, purpose) for part, purpose, _ in looks] == [("validation", "report")] * 12
     told = sorted(value for point in found.points for one in point.outcomes for value in one.repeats)
     assert sorted(value for *_, value in looks) == told
     assert found.points[0].outcomes[0].accuracy.looks == 12
 
 
-def test_the_ways_have_the_same_time_and_as_many_epochs_as_fit(tmp_path: Path) -> None:
-    found = study(tmp_path / "runs", seeds=1)
-
+def test_the_ways_have_the_same_time_and_as_many_epochs_as_fit(found: Pays) -> None:
     for point in found.points:
         assert tuple(one.way for one in point.outcomes) == WAYS
         assert all(3 <= one.epochs <= 30 for one in point.outcomes)
@@ -128,7 +129,7 @@ def test_smaller_sets_lie_within_larger_ones_and_shares_without_all_classes_are_
     sizes, notes = sizes_of(data, [1, 0.001, 0.02, 0.021, 0.5], orders)
 
     assert sizes == [(0.5, 70), (1, 140)]
-    assert notes[0] == "0.1 %: 0 samples do not hold one of each of the 4 classes"
+    assert notes[0] == "0.1 %: 0 labels are not one of each of the 4 classes"
     assert len(notes) == 3
 
 
@@ -148,8 +149,8 @@ def test_scratch_has_caught_up_behind_the_last_gain(gains: str, end: int | None)
     assert crossing([10, 20, 40], [one == "+" for one in gains]) == end
 
 
-def test_what_is_said_follows_from_the_gains(tmp_path: Path) -> None:
-    points = study(tmp_path / "runs", seeds=1).points
+def test_what_is_said_follows_from_the_gains(found: Pays) -> None:
+    points = found.points
     last = (1.0, 2.0), (-1.0, 1.0), (-3.0, -1.0), (-2.0, 9.0)
 
     def said(*intervals: tuple[float, float]) -> str:
@@ -161,7 +162,7 @@ def test_what_is_said_follows_from_the_gains(tmp_path: Path) -> None:
         crossings = {"transfer": crossing([one.n for one in made], gains)} if any(gains) else {}
         return said_of("transfer", made, crossings, "samples")
 
-    first, n = (10.0, 30.0), "(n=135, 1 seed)"
+    first, n = (10.0, 30.0), "(n=135, 2 seeds)"
     gain = "transfer gains 20.0 points [10.0, 30.0] at 32 labels"
     assert said(first, last[0]) == (
         f"{gain}, and still 1.5 points [1.0, 2.0] at 630; with all these samples scratch is worse {n}"
@@ -176,32 +177,32 @@ def test_what_is_said_follows_from_the_gains(tmp_path: Path) -> None:
 
 
 def test_progress_is_a_line_a_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    study(tmp_path / "runs", seeds=1, verbose=1)
+    study(tmp_path / "runs", seeds=1, epochs=1, labels=[0.05], verbose=1)
 
     lines = capsys.readouterr().out.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("labels "))
-    assert lines[start] == "labels    32 (5 %), 630 (100 %); 1 seed of scratch, fine-tuned, transfer"
-    assert "6 trainings, about " in lines[start + 1]
+    assert lines[start] == "labels    32 (5 %); 1 seed of scratch, fine-tuned, transfer"
+    assert "3 trainings, about " in lines[start + 1]
     trained = [line.split()[:2] for line in lines if " seed 1 of 1" in line]
-    assert trained == [[n, way] for n in ("32", "630") for way in WAYS]
+    assert trained == [["32", way] for way in WAYS]
     assert [line.split()[0] for line in lines[-3:]] == ["transfer", "fine-tuned", "saved"]
 
 
-def test_a_study_is_nothing_to_compare(tmp_path: Path) -> None:
-    folders = [study(tmp_path / "runs", seeds=1, labels=[1]).folder for _ in range(2)]
-
+def test_a_study_is_nothing_to_compare(found: Pays) -> None:
     with pytest.raises(BadValue, match="is a study of a base; compare takes trainings or cross-validations"):
-        compare_runs(folders)
+        check_comparable(found.folder, found.record)
 
 
-def test_the_base_may_be_a_from_base_whose_fine_tuning_is_heeded(tmp_path: Path) -> None:
-    assert study(tmp_path / "runs", base=FromBase(knowing(), fine_tune=1), seeds=1, labels=[1]).layers == 1
+def test_the_fine_tuning_of_a_from_base_is_heeded() -> None:
+    ways = ways_of(FromBase(knowing(), fine_tune=1), "dense")
+
+    assert [ways[way].fine_tune for way in WITH_BASE] == [0, 1]  # type: ignore[union-attr]  # both are a FromBase
 
 
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {  # Any: what pays takes
     "labels": ({"labels": [0.1, 5]}, BadValue, r"pays\(labels=\[0.1, 5\]\): 5 is no share; give shares"),
     "no labels": ({"labels": []}, BadValue, r"pays\(labels=\[\]\): there are none; give shares"),
-    "few": ({"labels": [0.001]}, BadValue, "nothing is left to train on; 0.1 %: 1 samples do not hold one of each"),
+    "few": ({"labels": [0.001]}, BadValue, "nothing is left to train on; 0.1 %: 1 labels are not one of each"),
     "seeds": ({"seeds": 0}, BadValue, r"pays\(seeds=0\): must be a positive whole number"),
     "time": ({"time_s": 1e-3}, BadValue, r"one epoch of scratch on 32 samples takes .* s; give so much \(--time\), or"),
     "name": ({"model": "dens"}, UnknownName, "did you mean 'dense'"),
@@ -232,14 +233,14 @@ def moved_digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.slow
-def test_a_net_that_has_seen_some_digits_pays_on_others(tmp_path: Path) -> None:
+def test_a_net_that_has_seen_digits_pays_on_others(tmp_path: Path) -> None:
     """Wherever they stand: a net from scratch would need many to learn that it does not matter."""
     x, y = moved_digits()
     layers = [Rescaling(1 / 255), Conv2D(16, 3, activation="relu"), MaxPooling2D(2), Conv2D(32, 3, activation="relu")]
-    base = Sequential([Input((14, 14, 1)), *layers, GlobalMaxPooling2D(), Dense(5, activation="softmax")], seed=0)
-    base.fit(x[y < 5], y[y < 5], epochs=12, augment=None, verbose=0)
-    data = from_arrays(x[y >= 5], y[y >= 5])
+    base = Sequential([Input((14, 14, 1)), *layers, GlobalMaxPooling2D(), Dense(10, activation="softmax")], seed=0)
+    base.fit(x[:1200], y[:1200], epochs=12, augment=None, verbose=0)
+    data = from_arrays(x[1200:], y[1200:], validation=0.5, test=0)
 
-    found = pays(data, base, labels=[0.02], time_s=1.5, device="cpu", out=tmp_path / "runs", verbose=0)
+    found = pays(data, base, labels=[0.1], time_s=1, device="cpu", out=tmp_path / "runs", verbose=0)
 
     assert found.points[0].of("transfer").gains

@@ -31,7 +31,8 @@ SKIPPED = {"check_array_api_input": "runs only where SCIPY_ARRAY_API is set; the
 
 
 def quick(*arguments: Any, **changes: Any) -> Classifier:  # Any: what Classifier takes
-    return Classifier(*arguments, **{"epochs": 2, "device": "cpu", "precision": "float32"} | changes)
+    settings: dict[str, Any] = {"epochs": 2, "device": "cpu", "precision": "float32"}
+    return Classifier(*arguments, **settings | changes)
 
 
 def rows(n: int = 60) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
@@ -50,8 +51,7 @@ def pictures(n: int = 40) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def small(shape: Shape, classes: int) -> BaseModel:
-    layers = [Input(shape), Normalization(), Flatten(), Dense(classes, activation="softmax")]
-    return Sequential(layers)
+    return Sequential([Input(shape), Normalization(), Flatten(), Dense(classes, activation="softmax")])
 
 
 @pytest.mark.slow
@@ -100,8 +100,9 @@ def test_rows_become_pictures_by_their_shape() -> None:
     net = quick(input_shape=(8, 8, 1)).fit(x.reshape(40, 64), y)
 
     assert net.model_.name == "convnet"
-    rounding = {"rtol": 1e-4, "atol": 1e-6}  # convolutions add in another order where the strides are others
-    np.testing.assert_allclose(net.predict_proba(x.reshape(40, 64)), quick().fit(x, y).predict_proba(x), **rounding)
+    shaped = quick().fit(x, y).predict_proba(x)
+    # Convolutions add in another order where the strides are others.
+    np.testing.assert_allclose(net.predict_proba(x.reshape(40, 64)), shaped, rtol=1e-4, atol=1e-6)
 
 
 def test_the_result_follows_from_random_state() -> None:

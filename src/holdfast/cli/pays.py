@@ -21,7 +21,8 @@ def pays(
     ],
     until: Until = None,
     fine_tune: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Layers of --base that the fine-tuned way trains, from its end; 3.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Layers of --base that the fine-tuned way trains, from its end; 3."),
     ] = None,
     preprocessing: PreprocessingName = None,
     model: ModelName = "convnet",

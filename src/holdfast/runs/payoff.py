@@ -19,7 +19,7 @@ from ..models.arrays import check_number
 from ..transfer import FromBase
 from ..transfer.assembling import trainable
 from . import lines
-from .budget import Pace, pace_of
+from .budget import Pace, clock, pace_of
 from .curve import Order, cut, nested_order
 from .folder import recorded
 from .formats import duration, percent
@@ -53,7 +53,8 @@ class Outcome:
         accuracy: on validation, the mean over the seeds, with an interval over samples and seeds.
         repeats: of each seed.
         epochs: that fitted into the time.
-        seconds: of a training, the mean over the seeds; what a frozen base takes for the samples is counted each time.
+        seconds: of a training, see `budget.clock`, the mean over the seeds; what a frozen base takes for the samples is
+            counted each time.
         gain: over scratch, of the same samples and seeds.
         interval: of the gain; all those of a study hold together in 95 % of studies.  None for scratch itself.
     """
@@ -91,7 +92,7 @@ class Labels:
     share: float
     n: int
     budget: float
-    outcomes: tuple[Outcome, Outcome, Outcome]
+    outcomes: tuple[Outcome, ...]
 
     def of(self, way: Way) -> Outcome:
         """What one way reaches."""
@@ -121,8 +122,8 @@ class Pays:
     scratch: str
     layers: int
     points: tuple[Labels, ...]
-    crossings: dict[str, int | None]
-    sentences: dict[str, str]
+    crossings: dict[Way, int | None]
+    sentences: dict[Way, str]
     notes: tuple[str, ...]
 
     @property
@@ -199,8 +200,8 @@ def pays(
     for choice in ways.values():
         check_settings(choice, how, out)
     check_number(f"pays(seeds={seeds!r})", seeds)
-    if time_s is not None:
-        check_number(f"pays(time_s={time_s!r})", time_s, least=1e-3, whole=False)
+    if time_s is not None and not time_s > 0:
+        raise BadValue(f"pays(time_s={time_s!r}): must be seconds above 0.")
     check_labels(labels)
     data = data if isinstance(data, Dataset) else load_for(base, quiet=not verbose, out=out, path=data, seed=seed)
     orders = tuple(nested_order(data.train, derive(seed, "pays", repeat)) for repeat in range(seeds))
@@ -224,10 +225,10 @@ def pays(
         record.scores = {"pays": plain}
         write_text(folder / PAYS, json.dumps(plain, indent=1))
         write_text(folder / REPORT, page(found, time.perf_counter() - began))
-    for way in WITH_BASE:
-        say(way, found.sentences[way])
     for note in found.notes[len(notes) :]:
         say("warning", note)
+    for way in WITH_BASE:
+        say(way, found.sentences[way])
     say("saved", f"{folder} · report: {folder / REPORT}")
     return found
 
@@ -263,9 +264,7 @@ def sizes_of(
         chosen = [order[0][: cut(order, size)] for order in orders] if size else [np.array([], np.int64)]
         n = round(float(np.mean([len(one) for one in chosen])))
         if min(len(np.unique(classes[one])) for one in chosen) < len(data.classes):
-            notes.append(
-                f"{100 * share:g} %: {n:,} {data.things} do not hold one of each of the {len(data.classes)} classes"
-            )
+            notes.append(f"{100 * share:g} %: {n:,} labels are not one of each of the {len(data.classes)} classes")
         elif n in sizes:
             notes.append(f"{100 * share:g} %: as many {data.things} as at {100 * sizes[n]:g} %")
         else:
@@ -330,17 +329,17 @@ def _answers(
     ledger: Ledger,
     verbose: Literal[0, 1, 2],
 ) -> Answers:
-    """Trains all, the ways by turns, so that a busy machine is so for all of them; writes down each look."""
+    """Trains all, the ways by turns; writes down each look."""
     say = lines.say if verbose else lines.quiet
     seed, found = how.get("seed", 0), Answers()
     for one in planned:
         for repeat, order in enumerate(one.orders):
             part = data.with_parts(data.train.take(np.sort(order[0][: cut(order, one.n)])), data.validation)
             for way, choice in ways.items():
-                pace, began = one.paces[way], time.perf_counter()
+                pace, began = one.paces[way], clock(record.settings.device)
                 trained: How = {**how, "epochs": pace.epochs(one.budget), "seed": seed + repeat}
                 network = fitted(part, choice, trained, verbose=verbose)
-                seconds = time.perf_counter() - began + pace.features_s  # they are kept by now
+                seconds = clock(record.settings.device) - began + pace.features_s  # they are kept by now
                 right = network.predict(part.validation).argmax(1) == part.validation.labels.numpy()
                 found.setdefault((one.n, way), []).append((right, seconds))
                 seen = {"accuracy": float(right.mean())}
@@ -376,7 +375,7 @@ def _found(
     things = things_of(record)
     sentences = {way: said_of(way, points, crossings, things) for way in WITH_BASE}
     notes += tuple(
-        f"{one.way} at {point.n:,} labels took {duration(one.seconds)}, not {duration(point.budget)}: a busy machine"
+        f"{one.way} at {point.n:,} labels took {duration(one.seconds)} and not {duration(point.budget)}"
         for point in points
         for one in point.outcomes
         if one.seconds > LATE * point.budget + 1
@@ -415,7 +414,7 @@ def crossing(sizes: Sequence[int], gains: Sequence[bool]) -> int | None:
     return sizes[last + 1] if last + 1 < len(sizes) else None
 
 
-def said_of(way: Way, points: Sequence[Labels], crossings: dict[str, int | None], things: str) -> str:
+def said_of(way: Way, points: Sequence[Labels], crossings: dict[Way, int | None], things: str) -> str:
     """What a way is worth beside scratch, as a sentence without a full stop."""
     judged = f"n={points[0].outcomes[0].accuracy.n:,}, {lines.counted(len(points[0].outcomes[0].repeats), 'seed')}"
     if way not in crossings:

@@ -33,7 +33,7 @@ def chart(found: "Pays") -> Overlay:
     """The three ways over the labels, in doublings, with bands; and where scratch is no longer shown to be worse."""
     points = found.points
     places = {point.n: 1 + log2(point.n / points[0].n) for point in points}
-    series = {
+    series: dict[str, Values] = {
         one.way: Values(
             list(places.values()),
             [point.of(one.way).accuracy.value for point in points],
