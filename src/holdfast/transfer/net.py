@@ -104,10 +104,9 @@ class Net:
         bias = self.take(f"{place}.bias") if self.has(f"{place}.bias") else None
         if scale is not None:
             weight, bias = weight * scale[:, None, None, None], None if bias is None else bias * scale
-        half = tuple(dilation * (side // 2) for side in kernel)
-        even = all(side % 2 for side in kernel)
-        same = pad == "same" or (pad is None and stride == 1 and even)
+        same = pad == "same" or (pad is None and stride == 1 and all(side % 2 for side in kernel))
         if not same:
+            half = [dilation * (side // 2) for side in kernel]
             sides = ((half[0],) * 2, (half[1],) * 2) if pad is None or pad == "same" else pad
             if sides != ((0, 0), (0, 0)):
                 x = ZeroPadding2D(sides, name=f"{name}_pad")(x)
@@ -127,8 +126,8 @@ class Net:
 
     def batch_norm(self, x: Symbol, place: str, name: str, epsilon: float = 1e-5) -> Symbol:
         """torch's BatchNorm2d."""
-        words = {"weight": "weight", "bias": "bias", "running_mean": "running_mean", "running_var": "running_var"}
-        given = {parameter: self.vector(f"{place}.{word}", x.shape[-1]) for parameter, word in words.items()}
+        words = ("weight", "bias", "running_mean", "running_var")
+        given = {word: self.vector(f"{place}.{word}", x.shape[-1]) for word in words}
         self.tensors.pop(f"{place}.{UNUSED}", None)
         return self.put(BatchNormalization(epsilon=epsilon, name=name), x, **given)
 
