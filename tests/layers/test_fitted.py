@@ -157,6 +157,16 @@ def test_a_file_and_a_configuration_bring_the_numbers_back(number: int, tmp_path
     assert to_config(again) == to_config(model)
 
 
+def test_many_features_of_high_numbers_are_read_back(tmp_path: Path) -> None:
+    """Their numbers used to be taken for the sides of a tensor, larger than any file could fill."""
+    model = Sequential([Input(100), SelectFeatures(30, chosen=range(70, 100)), Dense(2)])
+    model.save(tmp_path / "m.keras")
+
+    again = load_keras(tmp_path / "m.keras")
+
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
 def test_training_leaves_the_numbers_alone_and_learns_the_rest() -> None:
     model = models()[0]
     before, weights = to_config(model), model.get_weights()

@@ -37,7 +37,8 @@ class Numbers:
 
     def to_dict(self) -> dict[str, Any]:  # Any: what JSON holds
         """As JSON holds them: exact, in a third of the room that figures take."""
-        return {"shape": list(self.array.shape), "float32": base64.b64encode(self.array.astype("<f4").tobytes()).decode()}
+        text = base64.b64encode(self.array.astype("<f4").tobytes()).decode()
+        return {"shape": list(self.array.shape), "float32": text}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Numbers) and np.array_equal(self.array, other.array)

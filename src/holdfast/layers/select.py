@@ -178,7 +178,7 @@ class SelectFeatures(Fitted):
         return (self.k,)
 
     def build(self, *shapes: Shape) -> nn.Module:
-        columns = torch.tensor(self._chosen(), dtype=torch.int64)
+        columns = torch.from_numpy(np.array(self._chosen(), np.int64))
         self.used.append(True)
         return Columns(columns)
 
