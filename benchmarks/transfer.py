@@ -7,8 +7,9 @@ has done its imports, and they take turns.  Keras does what its guide to transfe
 `image_dataset_from_directory` with `cache` and `prefetch`, dropout, Adam.  holdfast begins with an empty cache; then it
 does the same again and finds photos and features there.  Seconds of processors count all threads, and hardly depend on
 other work.  What is right is told of a fifth of the photos, which neither has seen, drawn anew in each turn; intervals
-are for splits that overlap (Nadeau and Bengio 2003).  Beside both stands a logistic regression of scikit-learn on the
-same features, standardised, its C found by cross-validation within the training part.
+are for splits that overlap (Nadeau and Bengio 2003).  Beside both stands holdfast's recipe for as many epochs as it
+would take itself, and a logistic regression of scikit-learn on the same features, standardised, its C found by
+cross-validation within the training part.
 
     python benchmarks/transfer.py                                     # half an hour
     python benchmarks/transfer.py --turns 3 --epochs 5
@@ -80,7 +81,7 @@ from holdfast.models import Pictures
 from holdfast.models.frozen import front_of
 from holdfast.models.kept_features import features_of
 from holdfast.transfer import classifier, load_base
-from holdfast.transfer.recipe import transfer_optimizer, transfer_rate
+from holdfast.transfer.recipe import transfer_epochs, transfer_optimizer, transfer_rate
 def trained(folder, base, epochs, seed):
     data = load(f"{folder}/data", image_size=(224, 224), resize="stretch", test=0)
     model = classifier(load_base(base), len(data.classes), seed=seed)
@@ -94,7 +95,7 @@ def regression(model, train, images):
     front = front_of(model.lowered)
     both = train.images, torch.from_numpy(images)
     x, unseen = (features_of(front, Batch((each,))).inputs[0].numpy() for each in both)
-    tuned = LogisticRegressionCV(Cs=np.logspace(-5, 0, 11), cv=5, max_iter=2000, scoring="neg_log_loss",
+    tuned = LogisticRegressionCV(Cs=np.logspace(-3, 0, 7), cv=5, max_iter=1000, scoring="neg_log_loss",
         l1_ratios=(0,), use_legacy_attributes=False)
     return make_pipeline(StandardScaler(), tuned).fit(x, train.labels.numpy()).predict(unseen)
 def answer(folder, base, epochs, seed):
@@ -106,6 +107,8 @@ def answer(folder, base, epochs, seed):
         labels = np.array([data.classes.index(path.parent.name) for path in paths])
         images = Pictures((224, 224), 3).read(paths)
         first["right"] = float((model.predict(images).argmax(1) == labels).mean())
+        recipe, _ = trained(folder, base, transfer_epochs(len(data.train), 0), seed)
+        first["recipe"] = float((recipe.predict(images).argmax(1) == labels).mean())
         first["regression"] = float((regression(model, data.train, images) == labels).mean())
         return {"holdfast": first, "again": again}
 """
@@ -192,7 +195,7 @@ def measure(photos: Path, base: Path, epochs: int, turns: int, ours: Trainer, ke
         if seed < 0:
             continue
         right = {name: each["right"] for name, each in told.items() if "right" in each}
-        right["regression"] = told["holdfast"]["regression"]
+        right |= {name: told["holdfast"][name] for name in ("recipe", "regression")}
         seconds, processors = ({name: each[what] for name, each in told.items()} for what in ("seconds", "processors"))
         found.append(Turn(seed, counts, seconds, processors, right))
         print(f"turn {seed}: " + ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items()), end="; ")
@@ -200,9 +203,9 @@ def measure(photos: Path, base: Path, epochs: int, turns: int, ours: Trainer, ke
     return found
 
 
-def difference(turns: list[Turn], other: str) -> tuple[float, float, float]:
-    """How much more often holdfast is right than another, and the interval of that."""
-    values = np.array([turn.right["holdfast"] - turn.right[other] for turn in turns])
+def difference(turns: list[Turn], one: str, other: str) -> tuple[float, float, float]:
+    """How much more often one is right than another, and the interval of that."""
+    values = np.array([turn.right[one] - turn.right[other] for turn in turns])
     sizes = turns[0].counts
     low, high = corrected_resampled(values, sizes["train"], sizes["unseen"], bounds=(-1.0, 1.0))
     return float(values.mean()), low, high
@@ -217,13 +220,11 @@ def told(turns: list[Turn]) -> dict[str, Any]:  # Any: JSON values
             times = f", keras takes {ratios(of['keras'], values).text('.1f')} times that" if name != "keras" else ""
             print(f"{what:10}  {name:8}  {Spread.of(values).text('.2f')} s{times}")
         found[what] = {name: ratios(of["keras"], of[name]) for name in ("holdfast", "again")}
-    for name in ("holdfast", "keras", "regression"):
+    for name in turns[0].right:
         print(f"right       {name:10}  {np.mean([turn.right[name] for turn in turns]):.2%}")
-    for other in ("keras", "regression"):
-        mean, low, high = found[f"more than {other}"] = difference(turns, other)
-        print(
-            f"holdfast is right {100 * mean:+.2f} points more often than {other}, {100 * low:+.2f} to {100 * high:+.2f}"
-        )
+    for one, other in (("holdfast", "keras"), ("recipe", "keras"), ("recipe", "regression")):
+        mean, low, high = found[f"{one} over {other}"] = difference(turns, one, other)
+        print(f"{one} is right {100 * mean:+.2f} points more often than {other}, {100 * low:+.2f} to {100 * high:+.2f}")
     return found
 
 

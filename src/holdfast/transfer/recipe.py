@@ -8,7 +8,7 @@ from ..layers import BatchNormalization, Dense, Dropout, Symbol
 from ..models.recipe import recipe_optimizer
 from ..training import Optimizer
 
-LEARNING_RATE = 0.003  # at the top of the cycle
+LEARNING_RATE = 0.002  # at the top of the cycle
 FINE_TUNING_RATE = 0.002
 LABEL_SMOOTHING = 0.0
 EPOCHS, FINE_TUNING_EPOCHS = 20, 10
