@@ -261,7 +261,7 @@ class SoftThreshold:
             weight.sub_(weight.clamp(-threshold, threshold))
 
     def sparsity(self) -> float:
-        tensors = [getattr(main, name) for main, name, _ in self.weights]
+        tensors: list[Tensor] = [getattr(main, name) for main, name, _ in self.weights]
         zeros = torch.stack([(tensor == 0).sum() for tensor in tensors]).sum()
         return float(zeros) / max(1, sum(tensor.numel() for tensor in tensors))
 
