@@ -92,7 +92,7 @@ def interval_over(values: Shares, n: int, pseudo: Sequence[float], *, level: flo
 
     variance, freedom = _crossed(values)
     added, all_n = np.array(pseudo), n + len(pseudo)
-    mean = (n * float(values.mean()) + added.sum()) / all_n
+    mean = (n * float(values.mean()) + float(added.sum())) / all_n
     error = math.sqrt(n * n * variance + float(np.square(added - mean).sum())) / all_n
     half = float(t.ppf((1 + level) / 2, freedom)) * error
     return max(min(0.0, *pseudo), mean - half), min(1.0, mean + half)
