@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from holdfast import data, runs
 from holdfast.core import BadFile
-from holdfast.data import Dataset
+from holdfast.data import Dataset, Part
 from holdfast.runs import pretraining
-from holdfast.runs.pretraining import seen
+from holdfast.runs.pretraining import seen, with_what_was_seen
 from holdfast.transfer import FromBase
 
 
@@ -112,6 +112,24 @@ def test_a_base_knows_which_samples_it_has_seen(tmp_path: Path) -> None:
     assert seen(tmp_path / "base", loaded.train) == len(loaded.train)
     assert seen(tmp_path / "base", loaded.validation) == 0
     assert seen(tmp_path, loaded.train) == 0
+
+
+def test_a_training_says_that_its_base_knows_what_judges(tmp_path: Path) -> None:
+    made(tmp_path / "base")
+    same, other = pool(), data.from_arrays(noise(60), [0, 1] * 30, name="noise", seed=1)
+    known = len(np.intersect1d(digests(other.validation), digests(same.train)))
+
+    assert with_what_was_seen(same, FromBase(tmp_path / "base")) is same
+    assert with_what_was_seen(other, "convnet") is other
+    note = with_what_was_seen(other, FromBase(tmp_path / "base")).facts.notes[-1]
+    assert note.startswith(
+        f"the base has seen {known} of these 9 validation pictures, without labels: make it with the"
+    )
+
+
+def digests(part: Part) -> NDArray[np.uint64]:
+    assert part.digests is not None
+    return part.digests
 
 
 def test_it_says_what_it_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

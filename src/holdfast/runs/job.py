@@ -26,6 +26,7 @@ from .left_out import left_out
 from .loading import load_for
 from .memory_plan import memory_line
 from .plan import How, ModelChoice, Precision, check_settings, compile_for, plan, session_for
+from .pretraining import with_what_was_seen
 from .record import Record
 from .run import LEDGER, MODEL, Run, check_same, data_of, judge, ledger_of
 from .seeds import seed_spread
@@ -104,6 +105,7 @@ def train(
     check_settings(model, how, out)
     if not isinstance(data, Dataset):
         data = load_for(model, quiet=not verbose, out=out, path=data, test=None, seed=seed)
+    data = with_what_was_seen(data, model)
     settings, network = plan(data, model, how)
     check_number(f"train(seeds={seeds!r})", seeds)
     settings.seeds, settings.coverage = seeds, coverage

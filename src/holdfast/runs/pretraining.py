@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..core import BadFile, whole_folder
 from ..data import Dataset, Part, load_pool
 from ..evaluate.interval import Interval, normal, wilson
-from ..transfer import pretraining
+from ..transfer import FromBase, pretraining
 from ..transfer.pretraining import Method, Pretrained
 from . import lines
 from .formats import decimals, interval, percent
@@ -114,6 +114,19 @@ def seen(base: str | Path, part: Part) -> int:
     except (OSError, ValueError, EOFError) as error:
         raise BadFile(f"{place}: is damaged: {error}.") from error
     return int(np.isin(part.digests, known).sum())
+
+
+def with_what_was_seen(data: Dataset, model: object) -> Dataset:
+    """The data, with a note where a base has learned from samples that are now to judge, if only without labels."""
+    place = model.base if isinstance(model, FromBase) and isinstance(model.base, (str, Path)) else None
+    known = 0 if place is None else seen(place, data.validation)
+    if not known:
+        return data
+    note = (
+        f"the base has seen {known:,} of these {len(data.validation):,} validation {data.things}, without labels: make "
+        "it with the --seed, --validation and --test of this training"
+    )
+    return replace(data, facts=replace(data.facts, notes=(*data.facts.notes, note)))
 
 
 def data_line(data: Dataset) -> str:
