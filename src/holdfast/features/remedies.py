@@ -26,7 +26,8 @@ USUAL = 0.1  # where nothing can be chosen by
 SIZES = 4  # numbers of features that a remedy chooses among
 FEWEST, CODE = 8, 32  # features that are left at least; units of the autoencoder at most
 TREES, A_TREE = 30, 1000  # trees, and the samples that each sees at most
-STEPS = 200  # of the solver
+STEPS = 100  # of the solver
+PATH_STEPS, PATH_TOL = 300, 1e-4  # of L1: a third of the time that it takes else, and the same answers
 
 Pairs = Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
@@ -119,7 +120,7 @@ def remedies(
             "autoencoder",
             _before(strength, *first, ("code", AutoencoderFeatures(middle, seed=seed)), ("again", StandardScaler())),
         ),
-        Remedy("L1", Pipeline([*first, ("l1", L1LogisticRegression())])),
+        Remedy("L1", Pipeline([*first, ("l1", L1LogisticRegression(max_iter=PATH_STEPS, tol=PATH_TOL))])),
         Remedy("statistics", _before(strength, *whole)),
     )
 

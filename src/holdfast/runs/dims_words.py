@@ -11,8 +11,8 @@ def said_of_samples(samples: int, features: int, counts: Sequence[int], data: Da
     """How many samples there are for each feature, and what that means."""
     ratio = samples / features
     facts = (
-        f"{samples:,} {data.things} outside the test part, {features:,} values each: {ratio:.3g} samples a feature, "
-        f"{min(counts) / features:.2g} of the rarest class"
+        f"{samples:,} {data.things} outside the test part, {features:,} values each: "
+        f"{_rounded(ratio)} samples a feature, {_rounded(min(counts) / features)} of the rarest class"
     )
     if ratio <= 1:
         return f"{facts}; a linear model can fit any labels whatever, so only folds tell what it learned"
@@ -21,6 +21,10 @@ def said_of_samples(samples: int, features: int, counts: Sequence[int], data: Da
     if ratio < 10:
         return f"{facts}; few: the rule of thumb for a linear model without a penalty is 10"
     return f"{facts}; enough for a linear model, by the rule of thumb of 10"
+
+
+def _rounded(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
 def note_on_use(samples: int, features: int, used: tuple[int, int], data: Dataset) -> str:
