@@ -56,6 +56,10 @@ class PCA(Fitted):
     explained: NumbersSetting = setting(None, convert=optional(Numbers.of))
 
     def validate(self) -> None:
+        lengths = {len(one) for one in (self.bias, self.explained) if one is not None}
+        lengths |= {self.components} if lengths and isinstance(self.components, int) else set()
+        if len(lengths) > 1:
+            raise BadValue(f"PCA(components={self.components}): bias and explained must have a number a component.")
         if self.kernel is None or self.bias is None:
             return
         kernel, bias = self.kernel.array.shape, self.bias.array.shape
@@ -123,8 +127,10 @@ class PCA(Fitted):
         return [self.kernel.array, self.bias.array]
 
     def take(self, arrays: Sequence[NDArray[Any]]) -> None:  # Any: of any number
-        kernel, bias = arrays
-        self.set(kernel=Numbers(kernel), bias=Numbers(bias))
+        kernel, bias = map(Numbers, arrays)
+        if self.bias is not None and self.bias != bias:
+            raise BadValue(f"{self.label}: the configuration has another bias than the weights.")
+        self.set(kernel=kernel, bias=bias)
         self.validate()
 
     def out_shape(self, *shapes: Shape) -> Shape:

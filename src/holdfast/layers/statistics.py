@@ -1,7 +1,7 @@
 """What can be said of a sample in few numbers: its level, spread and shape; of a series its trend and swings, too."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..core import BadData, BadShape, BadValue, NotReady
-from .layer import Layer, Setting, Shape, chain, integer, not_negative, optional, require_rank, setting
+from .layer import Layer, Setting, Shape, chain, integer, optional, require_rank, setting
 from .norm import Affine, NumbersSetting, numbers
 from .series import centred, measured, parted
 
@@ -30,6 +30,10 @@ def _shares(value: object) -> tuple[float, ...]:
 
 def _within(value: tuple[float, ...]) -> str | None:
     return None if all(0 < share < 1 for share in value) else "must be between 0 and 1"
+
+
+def _up_to(most: int) -> Callable[[int], str | None]:
+    return lambda value: None if 0 <= value <= most else f"must be between 0 and {most:,}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +56,8 @@ class Statistics(Layer):
     quantiles: Setting[Sequence[float], tuple[float, ...]] = setting(
         (0.05, 0.25, 0.75, 0.95), convert=_shares, check=_within
     )
-    pieces: int = setting(4, convert=integer, check=not_negative)
-    bands: int = setting(5, convert=integer, check=not_negative)
+    pieces: int = setting(4, convert=integer, check=_up_to(1000))
+    bands: int = setting(5, convert=integer, check=_up_to(64))
     masked: bool = setting(False, convert=bool)
     mean: NumbersSetting = setting(None, convert=optional(numbers))
     variance: NumbersSetting = setting(None, convert=optional(numbers))

@@ -152,6 +152,8 @@ ROWS = {
     )
 }
 
+FITTED = [name for name, row in ROWS.items() if issubclass(row.layer, Fitted)]  # that a file may name below OURS
+
 
 def to_config(model: BaseModel) -> dict[str, Json]:
     """Keras 3's configuration of a model.
@@ -373,7 +375,9 @@ def _histories(node: Json, *, steady: bool = False) -> list[Sequence[Json]]:
 
 
 def _layer(row: Mapping[str, Json]) -> Layer | BaseModel:
-    row = row.get(OURS, row)
+    ours = row.get(OURS)
+    if isinstance(ours, Mapping) and ours.get("class_name") in FITTED:
+        row = ours
     kind, settings = row.get("class_name"), dict(row.get("config", {}))
     kind = FORMER.get(str(kind), kind)
     if kind in ("Sequential", "Functional", "Model"):
