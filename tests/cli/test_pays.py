@@ -16,8 +16,8 @@ QUICK = ("--epochs", 1, "--model", "dense", "--device", "cpu", "--precision", "f
 @pytest.fixture
 def base(here: Path) -> Path:
     """`base.keras`, which has learned nothing."""
-    layers = [Input((6, 6, 1)), Rescaling(1 / 255), Conv2D(4, 3, activation="relu"), Flatten(), Dense(5, "softmax")]
-    Sequential(layers, name="tiny").save(here / "base.keras")
+    layers = [Rescaling(1 / 255), Conv2D(4, 3, activation="relu"), Flatten(), Dense(5, "softmax")]
+    Sequential([Input((6, 6, 1)), *layers], name="tiny").save(here / "base.keras")
     return here / "base.keras"
 
 

@@ -18,7 +18,7 @@ from holdfast.runs import Pays, Record, pays
 from holdfast.runs.budget import Pace
 from holdfast.runs.compare import check_comparable
 from holdfast.runs.curve import nested_order
-from holdfast.runs.payoff import WAYS, WITH_BASE, crossing, said_of, sizes_of, ways_of
+from holdfast.runs.payoff import WAYS, WITH_BASE, Way, crossing, said_of, sizes_of, ways_of
 from holdfast.transfer import FromBase
 
 from .small import rows
@@ -159,7 +159,7 @@ def test_what_is_said_follows_from_the_gains(found: Pays) -> None:
             outcome = replace(point.of("transfer"), gain=(low + high) / 200, interval=(low / 100, high / 100))
             made.append(replace(point, outcomes=(*point.outcomes[:2], outcome)))
         gains = [one.of("transfer").gains for one in made]
-        crossings = {"transfer": crossing([one.n for one in made], gains)} if any(gains) else {}
+        crossings: dict[Way, int | None] = {"transfer": crossing([one.n for one in made], gains)} if any(gains) else {}
         return said_of("transfer", made, crossings, "samples")
 
     first, n = (10.0, 30.0), "(n=135, 2 seeds)"
