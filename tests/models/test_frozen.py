@@ -1,5 +1,6 @@
 """A frozen front: where it ends, that its features are computed once, and that nothing else changes."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,12 +33,15 @@ from holdfast.layers import (
     ReLU,
     Rescaling,
 )
-from holdfast.models import Model, Sequential, fitting, kept_features
+from holdfast.models import Model, Pictures, Sequential, fitting, kept_features
 from holdfast.models.frozen import Front, front_of
-from holdfast.training import EpochEnd, load_checkpoint, save_checkpoint
+from holdfast.training import AdamW, EpochEnd, load_checkpoint, save_checkpoint
 from holdfast.training.passes import folded
 from holdfast.training.split import Split
+from holdfast.transfer import classifier, load_base
 
+DATA = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+MOBILENET = DATA / "mobilenet_v1_1.0_224_conv_pw_12"
 RANDOM = np.random.default_rng(0)
 IMAGES = torch.from_numpy(RANDOM.integers(0, 256, (40, 16, 16, 3), dtype=np.uint8))
 LABELS = torch.from_numpy(np.arange(40) % 2)
@@ -468,3 +472,19 @@ def test_folded_norms_give_the_same(act: Layer | None) -> None:
     assert "BatchNorm" not in kinds
     assert kinds.count("Folded") == 2
     torch.testing.assert_close(made(x), model.module(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MOBILENET.exists(), reason="needs ../shared/data, or HOLDFAST_DATA")
+def test_a_head_on_mobilenet_learns_photos_from_features_that_are_the_network_s(computed: list[int]) -> None:
+    paths = [path for name in ("pants", "hat") for path in sorted((DATA / "clothing" / name).iterdir())[:20]]
+    images = torch.from_numpy(Pictures((96, 96), 3).read(paths))
+    photos = Part(images, torch.arange(40) // 20, [path.name for path in paths])
+    model = classifier(load_base(MOBILENET), 2, input_shape=(96, 96, 3))
+
+    model.compile(AdamW(0.003), metrics=["accuracy"])
+    history = model.fit(photos, epochs=10, verbose=0)
+
+    assert computed == [40]
+    assert history.history["accuracy"][-1] > 0.9
+    close(model.predict(photos), model.predict(images.numpy()))
