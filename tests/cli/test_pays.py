@@ -29,7 +29,7 @@ def test_a_line_a_training_then_what_it_says(small: Path, base: Path, says: Says
     assert lines[0].startswith("data      small: 90 pictures, 3 classes")
     assert "labels    31 (50 %), 62 (100 %); 1 seed of scratch, fine-tuned, transfer" in lines
     assert sum(" seed 1 of 1" in line for line in lines) == 6
-    assert [line.split()[0] for line in lines[-3:]] == ["transfer", "fine-tuned", "saved"]
+    assert [line.split()[0] for line in lines[-3:]] == ["verdict", "verdict", "saved"]
     assert lines[-1] == "saved     runs/small-pays-001 · report: runs/small-pays-001/report.html"
     assert Path("runs/small-pays-001/pays.json").is_file()
     assert "small-pays-001" in says("runs")[1]

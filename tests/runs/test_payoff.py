@@ -185,7 +185,7 @@ def test_progress_is_a_line_a_training(tmp_path: Path, capsys: pytest.CaptureFix
     assert "3 trainings, about " in lines[start + 1]
     trained = [line.split()[:2] for line in lines if " seed 1 of 1" in line]
     assert trained == [["32", way] for way in WAYS]
-    assert [line.split()[0] for line in lines[-3:]] == ["transfer", "fine-tuned", "saved"]
+    assert [line.split()[0] for line in lines[-3:]] == ["verdict", "verdict", "saved"]
 
 
 def test_a_study_is_nothing_to_compare(found: Pays) -> None:

@@ -228,7 +228,7 @@ def pays(
     for note in found.notes[len(notes) :]:
         say("warning", note)
     for way in WITH_BASE:
-        say(way, found.sentences[way])
+        say("verdict", found.sentences[way])
     say("saved", f"{folder} · report: {folder / REPORT}")
     return found
 
