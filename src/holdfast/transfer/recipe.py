@@ -1,7 +1,8 @@
 """The recipe for a head on a frozen base, and for a base whose last layers learn along.
 
-The head standardises features, drops some, and is one dense layer: a logistic regression that knows when to end.  It
-learns by AdamW under one cycle.
+The head standardises features, drops some, and is one dense layer, which learns by AdamW under one cycle: a logistic
+regression that is held back by where it begins and when it ends.  The numbers were chosen by cross-validation, on what
+MobileNet makes of photos, digits and spectrograms.
 """
 
 from ..layers import BatchNormalization, Dense, Dropout, Symbol
@@ -11,9 +12,9 @@ from ..training import Optimizer
 LEARNING_RATE = 0.002  # at the top of the cycle
 FINE_TUNING_RATE = 0.002
 LABEL_SMOOTHING = 0.0
-EPOCHS, FINE_TUNING_EPOCHS = 20, 10
+EPOCHS, FINE_TUNING_EPOCHS = 30, 10
 MOMENTUM = 0.9  # of the statistics that standardise: few steps must be enough for them
-DROPPED = 0.3  # of the features, at each step
+DROPPED = 0.1  # of the features, at each step
 
 
 def head_on(features: Symbol, classes: int) -> Symbol:
