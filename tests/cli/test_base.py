@@ -31,7 +31,7 @@ def test_train_says_what_is_frozen_and_can_be_asked_evaluated_and_made_again(
     told = next(line for line in out.splitlines() if line.startswith("base "))
     assert "base.keras until second: 1 of " in told
     assert told.endswith(" layers with weights are frozen, its last 1 fine-tuned; 163 of 211 weights are trained")
-    assert "the deepest layer at 0.4 of that from 30 % of the training on" in out
+    assert "the deepest layer at 0.7 of that, in float32" in out
     assert says("evaluate", "runs/small-001")[0] == 0
     assert "--until second --fine-tune 1 --preprocessing tf" in Path("runs/small-001/report.html").read_text("utf-8")
 

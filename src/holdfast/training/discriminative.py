@@ -94,8 +94,8 @@ class Discriminative(Optimizer):
         each = len(scalars) // max(len(self.groups), 1)
         for number, places in enumerate(self.groups.values()):
             own = scalars[number * each : (number + 1) * each]
-            some = [[tensors[place] for place in places] for tensors in (parameters, gradients)]
-            self._inner.apply(*some, _of(slots, number), own)
+            some, their = ([tensors[place] for place in places] for tensors in (parameters, gradients))
+            self._inner.apply(some, their, _of(slots, number), own)
 
     @property
     def reaches(self) -> bool:  # type: ignore[override]  # of the optimizer inside

@@ -12,6 +12,7 @@ def anew(model: BaseModel, *, seed: int) -> BaseModel:
         model: is left as it is; its compilation is the copy's, too.
         seed: of the weights, the order of samples and dropout.
     """
+    fresh: BaseModel
     if isinstance(model.made_from, FromBase):
         fresh = model.made_from.build(model.inputs[0].shape, model.outputs[0].shape[-1], seed=seed)
     else:

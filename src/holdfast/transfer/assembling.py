@@ -18,7 +18,11 @@ from ..models import BaseModel, Model
 from .recipe import head_on
 from .regrow import Regrown, regrown
 
-POOLS = {2: GlobalAveragePooling1D, 3: GlobalAveragePooling2D, 4: GlobalAveragePooling3D}  # by the features' axes
+POOLS: dict[int, type[Layer]] = {
+    2: GlobalAveragePooling1D,
+    3: GlobalAveragePooling2D,
+    4: GlobalAveragePooling3D,
+}  # by the features' axes
 KINDS = {1: "rows of numbers or sounds", 2: "series or sounds", 3: "pictures", 4: "volumes"}  # by the samples' axes
 
 
