@@ -205,11 +205,14 @@ def _score(folder: Path, row: "RunRow") -> str:
     """As the run itself tells it; nothing where it is not there, or has not finished."""
     from ..evaluate import Report
     from ..runs import Record
+    from ..runs.dims_words import best_words
 
     try:
         scores = Record.read(folder).scores
     except BadFile:
         return ""
+    if "dims" in scores:
+        return best_words(scores["dims"]["best"])
     judged = next((scores[part] for part in ("validation", "out-of-fold") if part in scores), None)
     if judged is None:
         return ""

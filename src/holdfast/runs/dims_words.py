@@ -1,6 +1,7 @@
 """What a study of dimensions says, in sentences without a full stop."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..data import Dataset
 from .formats import duration, interval, percent
@@ -57,6 +58,12 @@ def said_of_best(best: Best, chance: float, largest: str) -> str:
     if best.interval[1] < chance:
         return f"nothing found: the best, {best.name}, reaches {score} {luck}, below the {always}"
     return f"nothing found: the best, {best.name}, reaches {score} {luck}, which contains chance, the {always}"
+
+
+def best_words(plain: Mapping[str, Any]) -> str:  # Any: what JSON holds
+    """The best in a few words, from what the record keeps of it."""
+    score = f"{percent(plain['value'])} {interval(tuple(plain['interval']))} n={plain['n']:,}"
+    return f"{score}, {plain['name']}, best of {plain['candidates']}, without luck"
 
 
 def said_of_remedies(outcomes: Sequence[Outcome]) -> str:
