@@ -10,10 +10,10 @@ import holdfast
 from holdfast import Input, Sequential
 from holdfast.core import BadShape, BadValue
 from holdfast.data import from_arrays
-from holdfast.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, ReLU, Rescaling
+from holdfast.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, ReLU, Rescaling, Source, Symbol
 from holdfast.models import BaseModel
 from holdfast.runs import Run
-from holdfast.runs.plan import How, fitted, plan
+from holdfast.runs.plan import How, fitted, plan, session_for
 from holdfast.runs.record import Settings
 from holdfast.training import AdamW, Discriminative, StepEnd
 from holdfast.transfer import FromBase, classifier, freeze, load_base
@@ -24,7 +24,13 @@ CTRL_C = KeyboardInterrupt()
 
 
 def encoder() -> BaseModel:
-    layers = [Input((6, 6, 1)), Rescaling(1 / 255), Conv2D(4, 3, name="conv"), BatchNormalization(name="bn"), ReLU()]
+    layers: list[Source | Symbol] = [
+        Input((6, 6, 1)),
+        Rescaling(1 / 255),
+        Conv2D(4, 3, name="conv"),
+        BatchNormalization(name="bn"),
+        ReLU(),
+    ]
     model = Sequential([*layers, Conv2D(6, 3, name="last")], "encoder", seed=3)
     return load_base(model)
 
@@ -131,7 +137,7 @@ def test_a_given_classifier_trains_like_the_choice_that_it_is(tmp_path: Path) ->
 
 def test_other_seeds_begin_with_the_same_base(base: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found: list[BaseModel] = []
-    began = holdfast.runs.seeds.session_for
+    began = session_for
 
     def seen(network: BaseModel, *rest: Any) -> Any:  # Any: as session_for
         found.append(network)

@@ -25,6 +25,8 @@ from holdfast.layers import (
     Rescaling,
     Reshape,
     Softmax,
+    Source,
+    Symbol,
     ZeroPadding2D,
 )
 from holdfast.models import convnet, dense
@@ -38,7 +40,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 3)).astype(np.uin
 
 def net(name: str | None = "net", *, bias: bool = True) -> Sequential:
     """A small classifier that leaves what its pixels are to its user."""
-    layers = [
+    layers: list[Source | Symbol] = [
         Input((12, 12, 3)),
         ZeroPadding2D(1, name="pad"),
         Conv2D(4, 3, use_bias=bias, name="conv"),

@@ -19,6 +19,7 @@ from holdfast.layers import (
     Layer,
     ReLU,
     Rescaling,
+    Source,
     Symbol,
 )
 from holdfast.models import BaseModel
@@ -32,7 +33,7 @@ LABELS = np.arange(24) % 3
 
 def trained_net() -> BaseModel:
     """A classifier whose batch statistics have moved."""
-    layers = [
+    layers: list[Source | Symbol] = [
         Input((8, 8, 3)),
         Rescaling(1 / 255),
         Conv2D(4, 3, name="conv"),

@@ -5,7 +5,7 @@ import pytest
 
 from holdfast import Input, Model, Sequential
 from holdfast.core import BadShape, BadValue
-from holdfast.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, Rescaling
+from holdfast.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, Rescaling, Source, Symbol
 from holdfast.training import SGD, AdamW
 from holdfast.transfer import classifier, discriminative, freeze
 
@@ -14,7 +14,7 @@ LABELS = np.arange(16) % 2
 
 
 def net() -> Sequential:
-    layers = [
+    layers: list[Source | Symbol] = [
         Input((8, 8, 1)),
         Rescaling(1 / 255),
         Conv2D(2, 3, name="a"),
