@@ -21,7 +21,7 @@ class L1LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     Minimises sum of the losses + |w| / C, as scikit-learn's `LogisticRegression(l1_ratio=1)` does, with the intercept
     free.  A step against the gradient is followed by the proximal step of the penalty: every weight moves towards zero
     by as much and stops there, so zeros are true zeros.  Each C begins where the last one ended, from the one at which
-    all weights are zero; so the whole path costs little more than its end, a tenth of scikit-learn's saga.
+    all weights are zero; so the whole path costs little more than its end.
 
     Args:
         C: the inverse of the penalty's strength; None chooses the one of the path that the inner splits find best, and
