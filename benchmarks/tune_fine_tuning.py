@@ -1,10 +1,10 @@
 """Which learning rates and times suit the last layers of a base: a search on folds of two kinds of pictures.
 
-Claim: none; this program chose FACTOR and UNFREEZE in transfer/rates.py.  The last three layers of MobileNet
+Claim: none; this program chose FACTOR and UNFREEZE in transfer/rates.py.  The last layers of MobileNet
 are trained along with the head, on photos of clothing and on digits of MNIST; every row is one way of training, judged
 out of fold on all samples outside the sealed test part.
 
-    python benchmarks/tune_fine_tuning.py clothing [--epochs 10] [--seeds 1]
+    python benchmarks/tune_fine_tuning.py clothing [--epochs 10] [--layers 3] [--seeds 1]
 """
 
 import argparse
@@ -21,14 +21,18 @@ from holdfast.transfer import FromBase, discriminative
 from holdfast.transfer.recipe import transfer_optimizer
 
 DATA = Path(__file__).parents[1] / "shared" / "data"
-LAYERS, FOLDS, SIDE = 3, 3, 64
+FOLDS, SIDE = 3, 64
 ROWS = [  # factor, unfreeze, learning rate of the head
     (1.0, 0.0, 0.002),
     (0.7, 0.0, 0.002),
     (0.7, 0.0, 0.004),
+    (0.7, 0.3, 0.002),
+    (0.4, 0.0, 0.002),
     (0.4, 0.0, 0.004),
-    (1.0, 0.0, 0.001),
-    (0.7, 0.1, 0.002),
+    (0.4, 0.3, 0.002),
+    (0.4, 0.3, 0.006),
+    (0.4, 0.3, 0.0005),
+    (0.2, 0.3, 0.002),
 ]
 
 
@@ -48,8 +52,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--layers", type=int, default=3)
     asked = parser.parse_args()
-    data, base = data_of(asked.set, asked.data), FromBase(asked.data / "mobilenet_v1_1.0_224_conv_pw_12", None, LAYERS)
+    data, base = (
+        data_of(asked.set, asked.data),
+        FromBase(asked.data / "mobilenet_v1_1.0_224_conv_pw_12", None, asked.layers),
+    )
     pool = data.pool
     network = base.build(data.shape, len(data.classes), seed=0)
     rows = [(None, None, None), *ROWS]
