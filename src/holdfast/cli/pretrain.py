@@ -39,7 +39,7 @@ def pretrain(
             "denoising.",
         ),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data; 10.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data; 10, of few files up to 100.")] = None,
     batch_size: BatchSize = None,
     validation: Annotated[
         float, typer.Option(help="Share of labelled samples that stays unseen; take that of `train`.")

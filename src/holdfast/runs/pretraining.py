@@ -81,9 +81,14 @@ def pretrain(
         for note in data.facts.notes:
             say("note", note)
         began, started = time.perf_counter(), datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        asked = {} if epochs is None else {"epochs": epochs}
         learned = pretraining.pretrain(
-            data, method=method, batch_size=batch_size, seed=seed, device=device, verbose=verbose, **asked
+            data,
+            method=method,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            device=device,
+            verbose=verbose,
         )
         facts = _facts(data, learned, seed, started, time.perf_counter() - began)
         from .pages.pretraining import page

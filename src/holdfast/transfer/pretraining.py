@@ -28,7 +28,7 @@ from .pretrain_tasks import NOISE, HiddenError, Hide, Method, NTXent, Rebuild, T
 HELD_OUT, HELD_MOST = 0.1, 1000  # of the samples, to look at what was learned on others than those learned from
 FEWEST = 10
 BATCH = {"contrastive": 256}  # each view has as many others to be told from
-EPOCHS = 10
+EPOCHS, MOST_EPOCHS, STEPS = 10, 100, 1000  # of few samples as many epochs as so many steps take
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def pretrain(
     data: Dataset | Part | Any,  # Any: an array of samples
     *,
     method: Method | None = None,
-    epochs: int = EPOCHS,
+    epochs: int | None = None,
     batch_size: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -77,7 +77,7 @@ def pretrain(
         method: "contrastive": two changed copies of a sample are to be found among those of others; "denoising",
             "masked" and "autoencoder": a sample is to be made from a noisy, a partly hidden or its own copy.  None:
             contrastive for pictures, else denoising.
-        epochs: passes over the samples.
+        epochs: passes over the samples; None: 10, of few samples up to 100.
         batch_size: samples a step; None: 256 of contrastive learning, else 128; fewer of few samples.
         seed: of the weights, the order and all that is drawn.
         device: "auto", "cpu", "cuda", ...
@@ -97,7 +97,8 @@ def pretrain(
     images, reads = samples_of(data), data.reads if isinstance(data, Dataset) else None
     method = method or default_method(tuple(images.shape[1:]))
     _check(images, method, data)
-    check_number(f"pretrain(epochs={epochs!r})", epochs)
+    if epochs is not None:
+        check_number(f"pretrain(epochs={epochs!r})", epochs)
     shape, front = tuple(images.shape[1:]), _front(images)
     task, loss = _task(method, images, front)
     network = encoder(shape, front, seed=seed)
@@ -105,6 +106,7 @@ def pretrain(
     learning, held = _hold_out(len(images), seed)
     size = batch_size or min(BATCH.get(method, 128), max(8, len(learning) // 8))
     check_number(f"pretrain(batch_size={size!r})", size)
+    epochs = epochs or min(MOST_EPOCHS, max(EPOCHS, STEPS * size // len(learning)))
     symbol = Input(shape)
     whole = Model(symbol, top(network(symbol)), "pretraining", seed=seed)  # weights are shared: it trains both
     whole.compile(loss=loss, device=device)
