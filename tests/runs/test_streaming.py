@@ -72,6 +72,7 @@ def streaming() -> ModuleType:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # 45 s on a quiet machine, more than 600 s on one with twelve times as much to do
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts so on Linux only")
 def test_a_set_larger_than_the_limit_of_the_process_is_trained_on_at_a_flat_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
