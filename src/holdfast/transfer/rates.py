@@ -11,7 +11,7 @@ from ..models.recipe import LEARNING_RATE, recipe_optimizer
 from ..training import Discriminative, Optimizer
 
 FACTOR = 0.7  # between a layer and the one above it; benchmarks/tune_fine_tuning.py, docs/transfer.md
-UNFREEZE = 0.0  # share of the training after which all layers learn; there, to begin later never helped
+UNFREEZE = 0.0  # share of the training after which all layers learn; there, to begin later showed no gain
 NORMS = (BatchNormalization, GroupNormalization, LayerNormalization)
 
 
