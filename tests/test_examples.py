@@ -61,8 +61,21 @@ PAGES = (  # with programs on them
     "docs/keras.md",
     "docs/labels.md",
     "docs/runs.md",
+    "docs/scikit-learn.md",
 )
-LINKED = ("benchmarks/README.md", "docs/api.md", "docs/speed.md", "CHANGELOG.md", "CONTRIBUTING.md", *PAGES)
+LINKED = (
+    "benchmarks/README.md",
+    "docs/api.md",
+    "docs/bases.md",
+    "docs/dimensions.md",
+    "docs/pays.md",
+    "docs/pretraining.md",
+    "docs/transfer.md",
+    "docs/speed.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    *PAGES,
+)
 
 
 @pytest.mark.slow
