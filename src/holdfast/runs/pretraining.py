@@ -15,7 +15,8 @@ from ..core import BadFile, whole_folder
 from ..data import Dataset, Part, load_pool
 from ..evaluate.interval import Interval, normal, wilson
 from ..transfer import FromBase, pretraining
-from ..transfer.pretraining import Method, Pretrained
+from ..transfer.pretrain_tasks import Method
+from ..transfer.pretraining import Pretrained
 from . import lines
 from .formats import decimals, interval, percent
 from .loading import Loading

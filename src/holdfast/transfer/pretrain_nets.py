@@ -58,10 +58,11 @@ def encoder(shape: Shape, front: Layer, *, seed: int = 0) -> Sequential:
 
 def decoder(shape: Shape, *, seed: int = 0) -> Sequential:
     """From features back to samples in the units of the encoder's front: the encoder mirrored."""
-    made: list[Layer] = [Input((_features(shape),))]
+    made: list[Layer] = []
+    entry = Input((_features(shape),))
     if not is_picture(shape):
         made += [Dense(4 * _features(shape), activation="relu"), Dense(math.prod(shape)), Reshape(shape)]
-        return Sequential(made, name="decoder", seed=seed)
+        return Sequential([entry, *made], name="decoder", seed=seed)
     blocks, sides = _blocks(shape), _sides(shape)
     smallest = (*sides[-1], blocks[-1][0])
     made += [Dense(math.prod(smallest), activation="relu"), Reshape(smallest)]
@@ -71,7 +72,7 @@ def decoder(shape: Shape, *, seed: int = 0) -> Sequential:
         over = [(0, 2 * strides * less - more) for less, more in zip(sides[place + 1], sides[place], strict=True)]
         made += [Cropping2D(over)] if any(more for _, more in over) else []
     made.append(Conv2D(shape[2], 3, padding="same"))
-    return Sequential(made, name="decoder", seed=seed)
+    return Sequential([entry, *made], name="decoder", seed=seed)
 
 
 def projection(features: Shape, *, seed: int = 0) -> Sequential:

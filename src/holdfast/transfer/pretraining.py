@@ -5,7 +5,7 @@ The networks are pretrain_nets.py, what a batch becomes and the losses pretrain_
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import torch
@@ -113,7 +113,7 @@ def pretrain(
     assert whole.compiled is not None
     first, last = (
         Batches(
-            Batch((images.index_select(0, places),)),
+            Batch((cast(Tensor, images.index_select(0, places)),)),
             batch_size=size,
             shuffle=shuffle,
             seed=seed,
