@@ -13,7 +13,8 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"] or ["--help"]
     try:
-        from . import bases, compare, crossval, curve, data, dims, export, labels, ledger, pays, pretrain, shard  # noqa: F401  # their commands
+        from . import bases, compare, crossval, curve, data, dims  # noqa: F401  # their commands
+        from . import export, labels, ledger, pays, pretrain, shard  # noqa: F401
         from .app import app
 
         code = app(words, prog_name="holdfast", standalone_mode=False)
