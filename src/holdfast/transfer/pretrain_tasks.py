@@ -42,7 +42,7 @@ class Units:
     @classmethod
     def of(cls, front: Rescaling | Normalization) -> "Units":
         if isinstance(front, Rescaling):
-            return cls(torch.tensor(0.0), 1 / torch.tensor(front.scale))
+            return cls(torch.tensor(0.0), (1 / torch.tensor(front.scale, dtype=torch.float64)).float())
         mean, variance = (torch.tensor(value, dtype=torch.float32) for value in (front.mean, front.variance))
         return cls(mean, variance.sqrt().clamp(min=1e-7))
 
