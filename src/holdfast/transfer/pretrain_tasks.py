@@ -179,7 +179,7 @@ def views_for(samples: Samples) -> Views:
         RandomRotation(0.05, "nearest"),
     ]
     if samples.shape[-1] == 3 and colourful(samples, limits):
-        colours = RandomColorJitter(limits, 0.4, 0.4, (0.2, 0.8), 0.1)
+        colours = RandomColorJitter(limits, 0.2, 0.4, (0.2, 0.8), 0.1)
         moves = [RandomFlip("horizontal"), *moves, colours]
     return Views(Pipeline(tuple(moves), (None,)))
 
