@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from holdfast.core import BadData, BadValue
 from holdfast.data import Dataset, from_arrays, load
 from holdfast.evaluate import Score
+from holdfast.features import L1LogisticRegression
 from holdfast.runs import Dimensions, Record, dimensions
-from holdfast.runs.dims import explained
+from holdfast.runs.dims import VALUES, _shares, _used, explained
 from holdfast.runs.dims_words import note_on_use, said_of_best, said_of_remedies, said_of_samples
 from holdfast.runs.folds import folds_of
-from holdfast.runs.remedies import Best, Outcome, inner_of, judge_remedies
+from holdfast.runs.remedies import Best, Judged, Outcome, inner_of, judge_remedies, path_of
 
 from .small import rows
 
@@ -103,16 +104,6 @@ def test_folder_ledger_and_page_hold_it(found: Dimensions) -> None:
     assert "://" not in html
 
 
-def test_what_the_test_part_holds_changes_nothing() -> None:
-    one, other = (signal(120, 10, 0.3, test=0.2) for _ in range(2))
-    other = replace(other, test=one.test)
-    assert len(one.pool) == 96
-
-    folds = folds_of(one, one.pool, 3)
-
-    assert max(fold.judged.max() for fold in folds) < 96
-
-
 @pytest.mark.slow
 def test_labels_of_the_judged_samples_do_not_reach_what_is_fitted() -> None:
     data = noise(60, 30)
@@ -143,6 +134,53 @@ def test_too_few_samples_have_no_inner_splits() -> None:
     data = noise(60, 4)
 
     assert inner_of(data, data.pool.take([0, 1, 2, 3]), 0) == []
+
+
+def test_folds_without_inner_splits_have_no_path_but_do_not_stop_the_others() -> None:
+    """Of a class with four samples a fold of three may train on two, too few for inner folds; it used to crash."""
+    values = np.random.default_rng(0).normal(size=(30, 3))
+    walked, alone = (L1LogisticRegression(strength).fit(values, np.arange(30) % 2) for strength in (None, 0.1))
+
+    found = path_of(Judged(paths=[(alone, np.ones(1)), (walked, np.full(10, 0.5))]))
+
+    assert found.accuracy == (0.5,) * 10
+    assert found.relative[0] == 1
+    assert len(found.chosen) == len(found.sparsity) == 2
+
+
+def test_the_curve_leaves_out_what_groups_leave_no_room_for() -> None:
+    """A quarter of four groups is one group of one class, from which nothing can be learned; it used to crash."""
+    values = np.random.default_rng(0).normal(size=(180, 4)).astype(np.float32)
+    groups = np.repeat(np.arange(6), 30)
+    grouped, apart = (from_arrays(values, groups % 2, groups=own, test=0) for own in (groups, None))
+
+    shares = [_shares(data.pool, folds_of(data, data.pool, 3), 0) for data in (grouped, apart)]
+
+    assert shares == [[0.5], [0.25, 0.5]]
+
+
+def test_a_draw_of_much_data_keeps_enough_of_rare_classes_for_the_folds() -> None:
+    """12 of 60,000 used to become 3, and then too few for the folds."""
+    values = np.random.default_rng(0).normal(size=(3000, 4)).astype(np.float32)
+    data = from_arrays(values, np.r_[np.zeros(2986, int), np.ones(14, int)], test=0)
+
+    used = _used(data.pool, VALUES // 1000, 0, least=10)
+
+    assert np.bincount(used.labels.numpy()).tolist() == [995, 10]
+
+
+@pytest.mark.slow
+def test_chance_is_that_of_the_samples_that_are_judged(tmp_path: Path) -> None:
+    """Of splits in time the first samples are never judged; what is usual among them is not what is usual later."""
+    data = noise(90, 3)
+    classes = [np.flatnonzero(data.pool.labels.numpy() == label) for label in (0, 1)]
+    train = np.r_[classes[0][6:], classes[1][:24]]
+    pairs = [(train, np.r_[classes[0][2 * fold : 2 * fold + 2], classes[1][24 + 4 * fold :][:4]]) for fold in range(3)]
+
+    found = dimensions(data, cv=pairs, out=tmp_path, verbose=0)
+
+    assert found.outcomes[0].accuracy.n == 18
+    assert found.chance == pytest.approx(12 / 18)
 
 
 @pytest.mark.slow
@@ -276,7 +314,7 @@ def test_chance_is_compared_with_the_interval(interval: tuple[float, float], sai
 
 def test_pairs_of_answers_bound_what_folds_that_agree_say() -> None:
     """Five folds in which one sample of ten more is right: by the folds alone a difference without any doubt."""
-    from holdfast.runs.remedies import Judged, outcomes_of
+    from holdfast.runs.remedies import outcomes_of
 
     data = noise(60, 4)
     folds = folds_of(data, data.pool, 5)

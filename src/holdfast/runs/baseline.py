@@ -67,12 +67,12 @@ def sides_of(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(-(-side // -(-side // end)) for side, end in zip(shape, most, strict=False))
 
 
-def drawn(labels: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
-    """Indices, so many at most; each class in proportion, and once at least."""
+def drawn(labels: NDArray[np.int64], most: int, seed: int, *, least: int = 1) -> NDArray[np.int64]:
+    """Indices, so many at most; each class in proportion, and `least` of it at least, as far as there are."""
     order = np.random.default_rng(derive(seed, "baseline")).permutation(len(labels))
     share = min(1.0, most / len(labels))
     kept = [order[labels[order] == label] for label in np.unique(labels)]
-    return np.sort(np.concatenate([rows[: max(1, int(share * len(rows)))] for rows in kept]))
+    return np.sort(np.concatenate([rows[: max(least, int(share * len(rows)))] for rows in kept]))
 
 
 def values_of(part: Part, indices: NDArray[np.int64] | None, sides: tuple[int, ...]) -> NDArray[np.float32]:

@@ -24,7 +24,18 @@ from .growth import A_SHARE, Forecast, Gain, forecast, gain, interval_over, said
 from .loading import load_shown
 from .pages.dims import page
 from .record import Record, Settings
-from .remedies import Best, Judged, Outcome, best_of, judge_remedies, outcomes_of, path_of, used_shape
+from .remedies import (
+    Best,
+    Judged,
+    Outcome,
+    best_of,
+    judge_remedies,
+    order_of,
+    outcomes_of,
+    path_of,
+    smaller,
+    used_shape,
+)
 from .remedies import Path as L1Path
 from .run import REPORT, REPORT_JSON
 from .write import write_text
@@ -78,7 +89,7 @@ class Dimensions:
         features: values of a sample as it is.
         used: (samples, features) that the remedies saw: large data is drawn from, large pictures are made smaller.
         counts: samples of each class.
-        chance: the accuracy of always answering the largest class of the pool.
+        chance: the accuracy of always answering the largest class, on the samples that are judged.
         outcomes: the baseline, then the remedies.
         best: the best of them, without the luck of being the best.
         points: of the learning curve of the baseline; empty where there are too few samples to halve.
@@ -163,10 +174,10 @@ def dimensions(
     if features < 2:
         raise BadData(f"{data.name}: samples have one value; there are no dimensions to leave out.")
     whole = data.pool
-    pool = _used(whole, prod(used_shape(data)), seed)
+    pool = _used(whole, prod(used_shape(data)), seed, least=max(A_CLASS, cv if isinstance(cv, int) else 0))
     repeats = repeats if isinstance(cv, int) and pool.times is None else 1
     folds = folds_of(data, pool, cv, repeats=repeats, seed=seed)
-    shares = _shares(pool, folds)
+    shares = _shares(pool, folds, seed)
     lines.say_data(say, data)
     used = len(pool), prod(used_shape(data))
     said = {"samples": said_of_samples(len(whole), features, _counts(whole, data), data)}
@@ -193,10 +204,10 @@ def dimensions(
     return found
 
 
-def _used(pool: Part, features: int, seed: int) -> Part:
-    """The samples that are used: all, or of much data a draw, each class in proportion."""
+def _used(pool: Part, features: int, seed: int, *, least: int) -> Part:
+    """The samples that are used: all, or of much data a draw, each class in proportion, and with enough for folds."""
     most = min(SAMPLES, max(LEAST, VALUES // features))
-    return pool if len(pool) <= most else pool.take(drawn(pool.labels.numpy(), most, seed))
+    return pool if len(pool) <= most else pool.take(drawn(pool.labels.numpy(), most, seed, least=least))
 
 
 def _counts(part: Part, data: Dataset) -> tuple[int, ...]:
@@ -211,11 +222,26 @@ def settings_of(seed: int) -> Settings:
     )  # fmt: skip
 
 
-def _shares(pool: Part, folds: Sequence[Fold]) -> list[float]:
-    """Of the training samples of a fold: a half, a quarter, ... while ten of each class are left; rising."""
+def _shares(pool: Part, folds: Sequence[Fold], seed: int) -> list[float]:
+    """Of the training samples of a fold: a half, a quarter, ... while ten of each class are left; rising.
+
+    Groups are not cut; a share that they leave no room for is left out.
+    """
     labels = pool.labels.numpy()
     rarest = min(int(np.bincount(labels[fold.train], minlength=int(labels.max()) + 1).min()) for fold in folds)
-    return [share for share in (0.5**power for power in range(HALVINGS, 0, -1)) if rarest * share >= A_CLASS]
+    found = [share for share in (0.5**power for power in range(HALVINGS, 0, -1)) if rarest * share >= A_CLASS]
+    if pool.groups is not None:
+        for fold in folds if found else ():
+            part = pool.take(fold.train)
+            order, taught = order_of(part, fold, seed), part.labels.numpy()
+            found = [share for share in found if _divides(taught, smaller(order, share), share)]
+    return found
+
+
+def _divides(labels: NDArray[np.int64], chosen: NDArray[np.int64], share: float) -> bool:
+    """Whether so many were chosen, or nearly, and some of each class."""
+    wanted = share * len(labels)
+    return abs(len(chosen) - wanted) <= wanted / 4 and len(np.unique(labels[chosen])) == len(np.unique(labels))
 
 
 def _judged(
@@ -251,8 +277,8 @@ def _found(
     for one in outcomes:
         values = {"accuracy": one.accuracy.value}
         ledger.look(record.ledger_id, "out-of-fold", whole.fingerprint, values, purpose="report")
-    counts = _counts(pool, data)
-    chance, largest = max(counts) / len(pool), data.classes[int(np.argmax(counts))]
+    counts = _counts(pool.take(np.flatnonzero(~np.isnan(judged.right["baseline"][0]))), data)
+    chance, largest = max(counts) / sum(counts), data.classes[int(np.argmax(counts))]
     best = best_of(judged, outcomes, pool.groups, record.settings.seed)
     points, step, later = _curve(judged, folds, pool, looks, record.settings.seed)
     samples = values_of(pool, None, sides_of(data.shape))

@@ -15,7 +15,7 @@ from ..data.series import Series
 from ..evaluate import Score, bbc, corrected_resampled, paired, wilson
 from ..evaluate.interval import Interval, deviations
 from .baseline import sides_of, values_of
-from .curve import cut, nested_order
+from .curve import Order, cut, nested_order
 from .folds import Fold, folds_of
 
 if TYPE_CHECKING:
@@ -169,15 +169,25 @@ def _one_fold(
         if remedy.name == "L1":
             said = fitted["l1"].said_along(fitted[:-1].transform(samples.judged))
             found.paths.append((fitted["l1"], (said == samples.judged_labels).mean(1)))
-    order = nested_order(part, derive(seed, "dims", fold.repeat, fold.name))
+    order = order_of(part, fold, seed)
     for share in shares:
-        chosen = np.sort(order[0][: cut(order, round(share * len(part)))])
+        chosen = smaller(order, share)
         fewer = Samples(samples.train[chosen], samples.judged, samples.train_labels[chosen], samples.judged_labels)
         right = _right(
             baseline().fitted(fewer.train, fewer.train_labels, inner_of(data, part.take(chosen), seed)), fewer
         )
         found.smaller.setdefault(share, np.full(size, np.nan))[fold.repeat, fold.judged] = right
         found.learned.setdefault(share, []).append(len(chosen))
+
+
+def order_of(part: Part, fold: Fold, seed: int) -> Order:
+    """The order in which a fold's training samples are taken for the curve."""
+    return nested_order(part, derive(seed, "dims", fold.repeat, fold.name))
+
+
+def smaller(order: Order, share: float) -> NDArray[np.int64]:
+    """The places of about this share of the samples, rising; no group is cut."""
+    return np.sort(order[0][: cut(order, round(share * len(order[0])))])
 
 
 def _judge(
@@ -270,12 +280,13 @@ def best_of(found: Judged, outcomes: Sequence[Outcome], groups: NDArray[np.int64
 
 
 def path_of(found: Judged) -> Path:
-    """The means over the folds."""
-    models = [model for model, _ in found.paths]
-    weights = [model.coefs_ for model in models]
+    """The means over the folds; those without inner splits have a single point, and walk no path."""
+    models, points = [model for model, _ in found.paths], max(len(model.Cs_) for model, _ in found.paths)
+    whole = [(model, right) for model, right in found.paths if len(model.Cs_) == points]
+    weights = [model.coefs_ for model, _ in whole]
     return Path(
-        relative=tuple(map(float, models[0].Cs_ / models[0].Cs_[0])),
-        accuracy=_means([right for _, right in found.paths]),
+        relative=tuple(map(float, whole[0][0].Cs_ / whole[0][0].Cs_[0])),
+        accuracy=_means([right for _, right in whole]),
         zeros=_means([(one == 0).mean((1, 2)) for one in weights]),
         features=_means([(one != 0).any(1).sum(1) for one in weights]),
         chosen=tuple(float(model.C_ / model.Cs_[0]) for model in models),
