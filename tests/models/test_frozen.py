@@ -1,7 +1,9 @@
 """A frozen front: where it ends, that its features are computed once, and that nothing else changes."""
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from torch import Tensor
 
 from holdfast.callbacks import EarlyStopping
 from holdfast.data import Part, RandomShift
-from holdfast.data.kept import Keep
+from holdfast.data.kept import Columns, Keep, Writing
 from holdfast.data.rows import Mapped, Rows
 from holdfast.layers import (
     L2,
@@ -403,6 +405,45 @@ def test_without_any_room_the_whole_model_is_trained(monkeypatch: pytest.MonkeyP
     assert not isinstance(session.state.model, Split)
     assert session.run().history["loss"]
     assert model.predict(part()).shape == (40, 2)
+
+
+@pytest.mark.parametrize("then", ["replaced", "removed"])
+def test_what_others_do_to_the_cache_meanwhile_changes_no_answer(
+    then: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net().predict(part(0, 5))
+    (kept,) = files(cache)
+    of_five, plain = kept.read_bytes(), Keep.write
+
+    @contextmanager
+    def write(self: Keep, columns: Columns, room: int) -> Iterator[Writing]:
+        with plain(self, columns, room) as writing:
+            yield writing
+        if then == "removed":
+            shutil.rmtree(cache)
+            return
+        other = self.path.with_suffix(".other")
+        other.write_bytes(of_five)  # of a process that began when there was nothing more
+        other.replace(self.path)
+
+    monkeypatch.setattr(Keep, "write", write)
+
+    close(net().predict(part()), net().predict(IMAGES.numpy()))
+
+
+def test_a_cache_that_is_removed_while_features_are_computed_costs_nothing_but_them(
+    cache: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = kept_features._compute
+
+    def compute(*given: object) -> None:
+        counting(*given)  # type: ignore[arg-type]  # as they came
+        shutil.rmtree(cache)
+
+    monkeypatch.setattr(kept_features, "_compute", compute)
+
+    close(net().predict(part()), net().predict(IMAGES.numpy()))
+    assert computed == [40]
 
 
 def test_who_is_interrupted_leaves_nothing_half_written(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

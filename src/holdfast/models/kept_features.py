@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -19,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..callbacks.screen import Line, Screen, screen_for
-from ..core import keep_freed_memory
+from ..core import BadFile, keep_freed_memory
 from ..data import Augmentation, Batch, RandomShift
 from ..data.digests import row_digests
-from ..data.kept import ENDING, Columns, Keep, rows_of
+from ..data.kept import ENDING, Arrays, Columns, Keep, rows_of
 from ..data.memory import free_memory
 from ..data.remote import cache_folder
 from ..data.rows import Mapped, Rows, Store
@@ -39,6 +40,7 @@ IN_MEMORY = 0.25  # of what is free; more features than that stay on disk
 PATIENCE_S, REDRAW_S, PRINT_S = 2.0, 0.2, 5.0
 
 Told = Callable[[int, int], None]  # samples done, samples to compute
+Compute = Callable[[NDArray[np.float32]], None]  # fills (n, ...) with features
 Take = Callable[[NDArray[np.int64]], tuple[Tensor, ...]]  # the samples at these places, one tensor an input
 
 _seen: WeakKeyDictionary[Store, NDArray[np.uint64]] = WeakKeyDictionary()  # digests by place; 0: not known yet
@@ -136,32 +138,45 @@ def _features(front: Front, digests: NDArray[np.uint64], take: Take, told: Told 
     if len(missing):
         wanted, own = np.unique(digests[missing], return_index=True)  # of copies one
         own = missing[own]
-        before, count = len(kept["digests"]), len(kept["digests"]) + len(wanted)
-        if not keep.fits(columns, count):
-            if not small:
-                return None
-            made = np.empty((len(wanted), *front.shape), np.float32)
-            _compute(front, own, take, made, told)
-            kept = {"digests": np.concatenate([kept["digests"], wanted]), "features": _joined(kept["features"], made)}
+        count, compute = len(kept["digests"]) + len(wanted), partial(_compute, front, own, take, told)
+        if keep.fits(columns, count):
+            kept = _written(keep, columns, kept, wanted, compute)
+        elif small:
+            arrays = {name: np.empty((count, *shape), dtype) for name, (dtype, shape) in columns.items()}
+            _fill(arrays, kept, wanted, compute)
+            kept = arrays
         else:
-            with keep.write(columns, count) as writing:
-                for name, array in writing.arrays.items():
-                    array[:before] = kept[name]
-                writing.arrays["digests"][before:] = wanted
-                _compute(front, own, take, writing.arrays["features"][before:], told)
-                writing.rows = count
-            kept = keep.read(columns)
+            return None
         places = rows_of(digests, kept["digests"])
     if small:
         return torch.from_numpy(kept["features"][places])
     return cast(Tensor, Rows(Mapped(kept["features"]), places))
 
 
-def _joined(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.concatenate([one, other]) if len(one) else other
+def _written(keep: Keep, columns: Columns, kept: Arrays, wanted: NDArray[np.uint64], compute: Compute) -> Arrays:
+    """What was kept and what is wanted, kept together; where the cache is gone by then, for this once."""
+    arrays: Arrays = {}
+    try:
+        with keep.write(columns, len(kept["digests"]) + len(wanted)) as writing:
+            _fill(writing.arrays, kept, wanted, compute)
+            writing.rows = writing.room
+            arrays = dict(writing.arrays)  # read again, the file may be that of another process, or removed
+    except BadFile:
+        if not arrays:
+            raise
+    return arrays
 
 
-def _compute(front: Front, places: NDArray[np.int64], take: Take, out: NDArray[np.float32], told: Told | None) -> None:
+def _fill(arrays: Arrays, kept: Arrays, wanted: NDArray[np.uint64], compute: Compute) -> None:
+    """Puts what was kept first, and the features of samples with the digests `wanted` behind it."""
+    before = len(kept["digests"])
+    for name, array in arrays.items():
+        array[:before] = kept[name]
+    arrays["digests"][before:] = wanted
+    compute(arrays["features"][before:])
+
+
+def _compute(front: Front, places: NDArray[np.int64], take: Take, told: Told | None, out: NDArray[np.float32]) -> None:
     """Fills (n, ...) with the features of the samples at these places.
 
     On a CPU each core takes its own samples through all layers: a few stay in its cache, and no core waits for others.

@@ -11,8 +11,8 @@ are for splits that overlap (Nadeau and Bengio 2003).  Beside both stands holdfa
 would take itself, and a logistic regression of scikit-learn on the same features, standardised, its C found by
 cross-validation within the training part.
 
-    python benchmarks/transfer.py                                     # half an hour
-    python benchmarks/transfer.py --turns 3 --epochs 5
+    python benchmarks/frozen_base.py                                     # half an hour
+    python benchmarks/frozen_base.py --turns 3 --epochs 5
 """
 
 import json
@@ -243,7 +243,7 @@ def main() -> None:
         ours = stack.enter_context(trainer(Path(sys.executable), HOLDFAST))
         keras = stack.enter_context(trainer(KINDS["keras-tf"].python, KERAS))
         turns = measure(PHOTOS, base, given.epochs, given.turns, ours, keras)
-    write(given.out, "transfer", epochs=given.epochs, turns=turns, ratios=told(turns))
+    write(given.out, "frozen_base", epochs=given.epochs, turns=turns, ratios=told(turns))
 
 
 if __name__ == "__main__":
