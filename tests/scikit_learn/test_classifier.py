@@ -21,6 +21,7 @@ from holdfast.core import BadData, BadShape, BadValue, UnknownName
 from holdfast.layers import Dense, Flatten, Input, Normalization, Rescaling, Shape
 from holdfast.models import BaseModel
 from holdfast.sklearn import Classifier
+from holdfast.sklearn.classifier import _held_out
 from holdfast.transfer import FromBase
 
 EXPECTED = {
@@ -269,3 +270,29 @@ def test_pictures_of_another_size_are_refused() -> None:
 
     with pytest.raises(BadShape, match=r"samples of shape \(7, 8, 1\), the classifier has learned from \(8, 8, 1\)"):
         net.predict(x[:, 1:])
+
+
+def test_a_class_is_never_held_out_whole() -> None:
+    """The only sample of a class could be held out for patience, so that nothing was learned of it."""
+    labels = torch.tensor([0] * 39 + [1] + [2] * 40)
+
+    for seed in range(10):
+        kept, out = _held_out(labels, 0.15, seed)
+        assert labels[kept].unique().tolist() == [0, 1, 2]
+        assert sorted([*kept.tolist(), *out.tolist()]) == list(range(80))
+
+
+@pytest.mark.parametrize(
+    ("changes", "few", "said"),
+    [
+        ({"patience": 1, "validation": 0}, 60, r"Classifier\(validation=0\): must be between 0 and 1"),
+        ({"model": lambda shape, classes: 3}, 60, "the function must give a model, it gave int"),
+        ({"patience": 1, "validation": 0.5}, 2, "2 samples are too few to hold any out"),
+    ],
+    ids=["no share", "no model", "too few"],
+)
+def test_what_cannot_be_is_one_sentence_of_the_estimator(changes: dict[str, Any], few: int, said: str) -> None:
+    x, y = rows()
+
+    with pytest.raises((BadValue, BadData), match=said):
+        quick(**changes).fit(x[:few], y[:few])

@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..callbacks import EarlyStopping
-from ..core import BadData, BadShape
+from ..core import BadData, BadShape, BadValue
 from ..data import Dataset, Facts, Part
 from ..data.reads import Pictures
 from ..data.sealed import Sealed
@@ -121,6 +121,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         for name in ("epochs", "batch_size"):
             if (number := getattr(self, name)) is not None:
                 check_number(f"Classifier({name}={number!r})", number)
+        if self.patience is not None and not 0 < self.validation < 1:
+            raise BadValue(
+                f"Classifier(validation={self.validation!r}): must be between 0 and 1 where patience is given."
+            )
         samples, labels = self._samples(X, y, reset=True)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
@@ -135,7 +139,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         data = _dataset(samples, codes, tuple(str(label) for label in self.classes_))
         how, held = self._how(), None
         if self.patience is not None:  # before the front end of the model is fitted
-            kept, out = hold_out(data.train.labels, self.validation, seed=how["seed"], order="shuffled")
+            kept, out = _held_out(data.train.labels, self.validation, how["seed"])
             held = (data.train.images[out], data.train.labels[out], weight[out])
             data, weight = data.with_parts(data.train.take(kept), data.validation), weight[kept]
         settings, network = plan(data, self._choice(data, how["seed"]), how)
@@ -190,7 +194,12 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             choice = copy(choice)  # where it has no shape yet, the user's goes on without
             choice.build_for(data.train.images)
             return anew(choice, seed=seed)
-        return choice(data.shape, len(data.classes)) if callable(choice) else choice
+        if not callable(choice):
+            return choice
+        built = choice(data.shape, len(data.classes))
+        if not isinstance(built, BaseModel):
+            raise BadValue(f"Classifier(model=...): the function must give a model, it gave {type(built).__name__}.")
+        return built
 
     def _samples(self, X: Any, *y: Any, reset: bool = False) -> Any:  # noqa: N803  # Any: what NumPy takes
         """Samples as the model takes them; with `y`, to learn from, the labels, too."""
@@ -220,6 +229,18 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
 
     def __setstate__(self, state: dict[str, Any]) -> None:  # Any: as above
         super().__setstate__({name: restored(value) for name, value in state.items()})
+
+
+def _held_out(labels: torch.Tensor, share: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Indices to learn from and to stop by; a class is never held out whole."""
+    kept, out = hold_out(labels, share, seed=seed, order="shuffled")
+    lone = ~torch.isin(labels[out], labels[kept])
+    kept, out = torch.cat([kept, out[lone]]).sort().values, out[~lone]
+    if not len(out):
+        raise BadData(
+            f"Classifier(validation={share}): {len(labels)} samples are too few to hold any out for patience."
+        )
+    return kept, out
 
 
 def _numbers(values: NDArray[Any]) -> NDArray[np.uint8] | NDArray[np.float32]:  # Any: of any numbers
