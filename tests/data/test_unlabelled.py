@@ -199,6 +199,17 @@ def test_a_folder_without_class_folders_is_a_pool(photos: Path) -> None:
     assert loaded.shape == (72, 72, 3)
 
 
+def test_files_in_a_single_folder_are_a_pool_and_not_of_one_class(photos: Path) -> None:
+    shutil.rmtree(photos / "dog")
+    shutil.rmtree(photos / "unlabelled")
+    picture(photos / "beside.png", 50)
+
+    loaded = data.load_pool(photos)
+
+    assert known(loaded) == (0, 0, 0)
+    assert len(names(loaded)) == 11
+
+
 def test_data_with_classes_gives_its_training_part_and_its_pool(photos: Path) -> None:
     loaded = data.load_pool(photos, seed=2)
 

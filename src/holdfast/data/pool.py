@@ -9,7 +9,7 @@ import numpy as np
 from ..core import BadData, BadFile
 from .arrays import check_size, samples_array
 from .dataset import Dataset
-from .folder import UNLABELLED, list_pool
+from .folder import PARTS, UNLABELLED, list_pool
 from .listing import Listing, shown
 from .load import load, sides
 from .near import thumbnails_of
@@ -25,8 +25,9 @@ def load_pool(path: str | PathLike[str], **options: Any) -> Dataset:  # Any: as 
     """Data for pre-training: its `train` and `unlabelled` may be learned from, its other parts may not.
 
     Args:
-        path: a folder of files without class folders, or with nothing but unlabelled/ in it; an .npy or an .npz without
-            labels; or what `load` takes, which is then split as always, so that validation and test stay unseen.
+        path: a folder of files without class folders, or with a single one, which tells nothing apart; an .npy or an
+            .npz without labels; or what `load` takes, which is then split as always, so that validation and test stay
+            unseen.
         options: as of `load`.
 
     Raises:
@@ -47,9 +48,10 @@ def _bare(place: Path) -> Path | None:
     if place.is_dir():
         folders = [entry.name for entry in place.iterdir() if entry.is_dir() and entry.name[0] != "."]
         files = [entry for entry in place.iterdir() if entry.is_file() and entry.name[0] != "."]
-        if not folders and not any("idx" in file.name or file.suffix in (".json", ".tar", ".csv") for file in files):
-            return place
-        return place / folders[0] if len(folders) == 1 and folders[0] in UNLABELLED and not files else None
+        classes = len(folders) > 1 or any(name in PARTS for name in folders)  # files of a single folder have no class
+        if classes or any("idx" in file.name or file.suffix in (".json", ".tar", ".csv") for file in files):
+            return None
+        return place / folders[0] if folders and folders[0] in UNLABELLED and not files else place
     if place.suffix.lower() == ".npy":
         return place
     return place if is_npz(place) and not any(set(pair) <= arrays_of(place).keys() for pair in PAIRS) else None
