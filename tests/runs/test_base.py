@@ -12,7 +12,7 @@ from holdfast.core import BadShape, BadValue
 from holdfast.data import from_arrays
 from holdfast.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, ReLU, Rescaling, Source, Symbol
 from holdfast.models import BaseModel
-from holdfast.runs import Run
+from holdfast.runs import CrossValidation, Run
 from holdfast.runs.plan import How, fitted, plan, session_for
 from holdfast.runs.record import Settings
 from holdfast.training import AdamW, Discriminative, StepEnd
@@ -180,6 +180,33 @@ def test_cross_validation_and_learning_curves_take_a_base(base: Path, tmp_path: 
     assert folds.record.settings.base == str(base)
     assert "3 of 5 layers with weights are frozen" in (folds.folder / "report.html").read_text(encoding="utf-8")
     assert len(curve.points) == 2
+
+
+def test_a_base_that_has_learned_the_labels_of_what_judges_is_told(tmp_path: Path) -> None:
+    first = train(tmp_path / "a", in_memory(), epochs=1, patience=None)
+    told = "has learned the labels of pictures"
+
+    same_split = on_base(tmp_path / "a", FromBase(first.folder), data=in_memory(), epochs=1)
+    tuned = on_base(tmp_path / "a", FromBase(first.folder, None, 1), data=in_memory(seed=1), epochs=1)
+    again = on_base(tmp_path / "a", FromBase(tuned.folder), data=in_memory(seed=1), epochs=1)
+    folds = holdfast.cross_validate(FromBase(first.folder), in_memory(), cv=2, epochs=1, out=tmp_path, verbose=0)
+    holdfast.evaluate_run(tuned.folder, in_memory(seed=1))
+
+    def count(run: Run | CrossValidation) -> int:
+        return (run.folder / "report.html").read_text(encoding="utf-8").count(told)
+
+    assert count(same_split) == 0
+    assert count(tuned) > 0
+    assert count(again) > 0  # through the base of its base
+    assert count(folds) > 0
+
+
+def test_a_head_that_learned_is_no_part_of_a_base(base: Path, tmp_path: Path) -> None:
+    first = on_base(tmp_path / "a", FromBase(base), data=in_memory(), epochs=1)
+
+    other = on_base(tmp_path / "a", FromBase(first.folder), data=in_memory(seed=1), epochs=1)
+
+    assert "has learned the labels" not in (other.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_left_out_groups_are_judged_by_models_on_the_same_base(base: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from ..layers import SelectFeatures
 from ..models import BaseModel
 from ..training import get_optimizer
 from . import lines
-from .bases import base_words
+from .bases import base_words, with_what_was_seen
 from .facts import crossval_facts
 from .folder import recorded
 from .folds import Fold, folds_of
@@ -141,6 +141,7 @@ def cross_validate(
     folds = folds_of(data, pool, cv, repeats=repeats, seed=seed)
     settings, network = plan(data.with_parts(pool.take(folds[0].train), pool.take([])), model, how)
     _check_not_chosen(network)
+    data = with_what_was_seen(data, settings.base, pool)
     lines.say_data(say, data)
     say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
     if base := base_words(network, settings):

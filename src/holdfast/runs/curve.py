@@ -16,6 +16,7 @@ from ..data import Dataset, Part
 from ..evaluate import Ledger, Score
 from ..models.arrays import check_number
 from . import lines
+from .bases import with_what_was_seen
 from .folder import recorded
 from .formats import duration, percent
 from .growth import A_SHARE, Forecast, Gain, forecast, gain, interval_over, said_of_data, said_of_model, shares_of
@@ -126,6 +127,7 @@ def learning_curve(
     orders = [nested_order(data.train, derive(seed, "curve", repeat)) for repeat in range(repeats)]
     wanted = checked_sizes(data, sizes, orders)
     settings, network = plan(data, model, how)
+    data = with_what_was_seen(data, settings.base)
     lines.say_data(say, data)
     say("sizes", f"{', '.join(f'{size:,}' for size in wanted)}; {lines.counted(repeats, 'training')} each")
     with recorded(out, data, settings, network, kind="curve") as (folder, record, ledger):

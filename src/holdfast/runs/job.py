@@ -19,14 +19,13 @@ from ..models.unknown import check_coverage
 from ..training import Callback, Optimizer, get_optimizer, load_model
 from . import lines
 from .baseline import logistic_regression
-from .bases import base_of, base_words, keep_base
+from .bases import base_of, base_words, keep_base, with_what_was_seen
 from .calibrating import calibrate
 from .folder import begin
 from .left_out import left_out
 from .loading import load_for
 from .memory_plan import memory_line
 from .plan import How, ModelChoice, Precision, check_settings, compile_for, plan, session_for
-from .pretraining import with_what_was_seen
 from .record import Record
 from .run import LEDGER, MODEL, Run, check_same, data_of, judge, ledger_of
 from .seeds import seed_spread
@@ -105,8 +104,8 @@ def train(
     check_settings(model, how, out)
     if not isinstance(data, Dataset):
         data = load_for(model, quiet=not verbose, out=out, path=data, test=None, seed=seed)
-    data = with_what_was_seen(data, model)
     settings, network = plan(data, model, how)
+    data = with_what_was_seen(data, settings.base)
     check_number(f"train(seeds={seeds!r})", seeds)
     settings.seeds, settings.coverage = seeds, coverage
     lines.say_data(say, data)
@@ -158,6 +157,7 @@ def resume(
         check_same(record, data)
         record.origin = dict(data.origin) or record.origin  # it may have moved
         settings = record.settings
+        data = with_what_was_seen(data, settings.base)
         network = from_config(record.config, seed=settings.seed)
         network.classes = tuple(record.classes)
         network.made_from = base_of(settings, folder)

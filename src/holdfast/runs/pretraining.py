@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -11,20 +11,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import BadFile, whole_folder
-from ..data import Dataset, Part, load_pool
+from ..core import whole_folder
+from ..data import Dataset, load_pool
 from ..evaluate.interval import Interval, normal, wilson
-from ..transfer import FromBase, pretraining
+from ..transfer import pretraining
 from ..transfer.pretrain_tasks import Method
 from ..transfer.pretraining import Pretrained
 from . import lines
+from .bases import LEARNED
 from .formats import decimals, interval, percent
 from .loading import Loading
 from .record import machine, versions
 from .run import HISTORY, MODEL, REPORT
 from .write import write_history, write_text
 
-DECODER, FACTS, LEARNED = "decoder.keras", "pretrain.json", "learned.npy"
+DECODER, FACTS = "decoder.keras", "pretrain.json"
 OURS = re.compile("|".join(map(re.escape, (MODEL, DECODER, FACTS, LEARNED, REPORT, HISTORY))))
 
 
@@ -104,35 +105,6 @@ def pretrain(
     say("held out", facts["sentence"])
     say("saved", f"{folder} · next: holdfast train DATA --base {lines.quoted(folder)}")
     return Base(folder, learned, facts)
-
-
-def seen(base: str | Path, part: Part) -> int:
-    """How many samples of a part the base in a folder has learned from; 0 for a base that was not made here.
-
-    Raises:
-        BadFile: a damaged folder.
-    """
-    place = Path(base) / LEARNED
-    if not place.is_file() or part.digests is None:
-        return 0
-    try:
-        known = np.load(place, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise BadFile(f"{place}: is damaged: {error}.") from error
-    return int(np.isin(part.digests, known).sum())
-
-
-def with_what_was_seen(data: Dataset, model: object) -> Dataset:
-    """The data, with a note where a base has learned from samples that are now to judge, if only without labels."""
-    place = model.base if isinstance(model, FromBase) and isinstance(model.base, (str, Path)) else None
-    known = 0 if place is None else seen(place, data.validation)
-    if not known:
-        return data
-    note = (
-        f"the base has seen {known:,} of these {len(data.validation):,} validation {data.things}, without labels: make "
-        "it with the --seed, --validation and --test of this training"
-    )
-    return replace(data, facts=replace(data.facts, notes=(*data.facts.notes, note)))
 
 
 def data_line(data: Dataset) -> str:

@@ -15,6 +15,7 @@ from ..data import Dataset
 from ..data.remote import is_url
 from ..evaluate import Ledger, Report, Revealed, Verdict, score, unseal, verdict, without_optimism
 from ..models import BaseModel, Pictures, load_keras, pick_device
+from .bases import with_what_was_seen
 from .facts import facts_of
 from .lines import quoted, sealed_line
 from .loading import load_shown
@@ -126,6 +127,7 @@ def evaluate(folder: str | Path, data: Dataset | None = None, *, open_test: bool
     check_finished(record, folder)
     data = data_of(record, folder) if data is None else data
     check_same(record, data)
+    data = with_what_was_seen(data, record.settings.base)
     with ledger_of(folder, record) as ledger:
         run = judge(folder, record, kept_model(folder), data, ledger, open_test=open_test)
     record.write(folder)
