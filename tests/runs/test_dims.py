@@ -119,6 +119,16 @@ def test_labels_of_the_judged_samples_do_not_reach_what_is_fitted() -> None:
         assert first.scores[name][0] == pytest.approx(1 - second.scores[name][0])
 
 
+@pytest.mark.slow
+def test_each_remedy_is_told_as_soon_as_it_is_judged() -> None:
+    data, told = noise(60, 30), list[tuple[str, str]]()
+    folds = folds_of(data, data.pool, 3)
+
+    next(judge_remedies(data, data.pool, folds, [], 0, lambda fold, name, seconds: told.append((fold.name, name))))
+
+    assert told == [("fold 1", name) for name in NAMES]
+
+
 def test_inner_splits_cut_no_groups() -> None:
     groups = np.arange(90) // 3
     values = np.random.default_rng(0).normal(size=(90, 4)).astype(np.float32)
@@ -184,7 +194,11 @@ def test_chance_is_that_of_the_samples_that_are_judged(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_of_noise_it_says_that_nothing_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_noise_it_says_that_nothing_was_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holdfast.runs.dims.SLOW", 0.0)
+
     found = dimensions(noise(), repeats=1, out=tmp_path)
 
     low, high = found.best.interval
@@ -197,6 +211,7 @@ def test_of_noise_it_says_that_nothing_was_found(tmp_path: Path, capsys: pytest.
     assert "remedies  none helps: no remedy is shown to beat the baseline" in said
     assert "about" in said
     assert "to go" in said
+    assert said.count("autoencoder: ") == 2  # once it is told that it is done, and once what it is worth
     assert found.faked.difference > 0.1
 
 

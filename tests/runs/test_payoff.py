@@ -241,6 +241,6 @@ def test_a_net_that_has_seen_digits_pays_on_others(tmp_path: Path) -> None:
     base.fit(x[:1200], y[:1200], epochs=12, augment=None, verbose=0)
     data = from_arrays(x[1200:], y[1200:], validation=0.5, test=0)
 
-    found = pays(data, base, labels=[0.1], time_s=1, device="cpu", out=tmp_path / "runs", verbose=0)
+    found = pays(data, base, labels=[0.3], time_s=1, device="cpu", out=tmp_path / "runs", verbose=0)
 
     assert found.points[0].of("transfer").gains

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 VALUES, SAMPLES, LEAST = 2_000_000, 20_000, 1000  # of the pool that is used: values, samples; samples at least
 A_CLASS, HALVINGS = 10, 4  # training samples of each class, at least, in the smallest set of the curve; its steps
+SLOW = 2.0  # seconds, from which on a remedy has a line of its own in the first fold
 KEEP = 10  # features that a selection outside the folds would choose
 VARIANCES = (0.5, 0.8, 0.9, 0.95, 0.99)
 DESCRIBED = 2000  # samples that the variance is explained of
@@ -248,8 +249,13 @@ def _judged(
     data: Dataset, pool: Part, folds: Sequence[Fold], shares: Sequence[float], seed: int, say: lines.Say
 ) -> Judged:
     """Fold by fold, with a line for each, and how long the rest takes."""
+
+    def tell(fold: Fold, name: str, seconds: float) -> None:
+        if fold is folds[0] and seconds > SLOW:  # later ones are known from how long the first took
+            say(fold.name, f"{name}: {duration(seconds)}")
+
     began, judged = time.perf_counter(), Judged()
-    for number, (fold, judged) in enumerate(judge_remedies(data, pool, folds, shares, seed), 1):
+    for number, (fold, judged) in enumerate(judge_remedies(data, pool, folds, shares, seed, tell), 1):
         passed = time.perf_counter() - began
         left = passed / number * (len(folds) - number)
         scores = {name: values[-1] for name, values in judged.scores.items()}

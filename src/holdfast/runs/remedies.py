@@ -1,7 +1,7 @@
 """Remedies for too many dimensions, judged in the same folds: each fold fits everything anew, on its own samples."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,9 @@ from .folds import Fold, folds_of
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
+
+    from ..features import Remedy
+    from ..features.remedies import Pairs
 
 INNER, ONE_SPLIT = 3, 2000  # inner folds; with more samples than these only the first of them chooses
 NONE: Interval = (0.0, 0.0)
@@ -111,7 +114,12 @@ class Judged:
 
 
 def judge_remedies(
-    data: Dataset, pool: Part, folds: Sequence[Fold], shares: Sequence[float], seed: int
+    data: Dataset,
+    pool: Part,
+    folds: Sequence[Fold],
+    shares: Sequence[float],
+    seed: int,
+    tell: Callable[[Fold, str, float], None] = lambda fold, name, seconds: None,
 ) -> Iterator[tuple[Fold, Judged]]:
     """Fits baseline and remedies fold by fold, and gives what is known after each.
 
@@ -121,6 +129,7 @@ def judge_remedies(
         folds: of it.
         shares: of each fold's training samples, below 1, from which the baseline learns, too.
         seed: of what is drawn.
+        tell: called with each remedy that is judged in a fold, and how long it took.
     """
     found, repeats = Judged(), 1 + max(fold.repeat for fold in folds)
     sides = sides_of(data.shape)
@@ -133,7 +142,7 @@ def judge_remedies(
             pool.labels.numpy()[fold.train],
             pool.labels.numpy()[fold.judged],
         )
-        _one_fold(data, pool.take(fold.train), samples, fold, shares, (repeats, len(pool)), seed, found)
+        _one_fold(data, pool.take(fold.train), samples, fold, shares, (repeats, len(pool)), seed, found, tell)
         yield fold, found
 
 
@@ -156,16 +165,17 @@ def _one_fold(
     size: tuple[int, int],
     seed: int,
     found: Judged,
+    tell: Callable[[Fold, str, float], None],
 ) -> None:
     """Adds what one fold says."""
     from ..features import baseline, remedies
 
     inner, shape = inner_of(data, part, seed), used_shape(data)
-    plain = _judge(baseline(), samples, inner, fold, size, found)
+    plain = _judge(baseline(), samples, inner, fold, size, found, tell)
     strength = float(plain["logistic"].C)
     masked = isinstance(data.reads, Series) and data.reads.masked
     for remedy in remedies(shape, len(part), strength=strength, masked=masked, seed=derive(seed, "dims") % 2**31):
-        fitted = _judge(remedy, samples, inner, fold, size, found)
+        fitted = _judge(remedy, samples, inner, fold, size, found, tell)
         if remedy.name == "L1":
             said = fitted["l1"].said_along(fitted[:-1].transform(samples.judged))
             found.paths.append((fitted["l1"], (said == samples.judged_labels).mean(1)))
@@ -191,15 +201,23 @@ def smaller(order: Order, share: float) -> NDArray[np.int64]:
 
 
 def _judge(
-    remedy: Any, samples: Samples, inner: Any, fold: Fold, size: tuple[int, int], found: Judged
-) -> "Pipeline":  # Any: of features, which is imported late
+    remedy: "Remedy",
+    samples: Samples,
+    inner: "Pairs",
+    fold: Fold,
+    size: tuple[int, int],
+    found: Judged,
+    tell: Callable[[Fold, str, float], None],
+) -> "Pipeline":
     began = time.perf_counter()
     fitted = remedy.fitted(samples.train, samples.train_labels, inner)
     right = _right(fitted, samples)
     found.right.setdefault(remedy.name, np.full(size, np.nan))[fold.repeat, fold.judged] = right
     found.scores.setdefault(remedy.name, []).append(float(right.mean()))
-    found.seconds[remedy.name] = found.seconds.get(remedy.name, 0.0) + time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    found.seconds[remedy.name] = found.seconds.get(remedy.name, 0.0) + seconds
     found.kept.setdefault(remedy.name, []).append(_left(fitted))
+    tell(fold, remedy.name, seconds)
     return fitted
 
 
@@ -218,7 +236,7 @@ def used_shape(data: Dataset) -> tuple[int, ...]:
     return (*(sides_of(data.shape) or data.shape[:-1]), data.shape[-1])
 
 
-def inner_of(data: Dataset, part: Part, seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def inner_of(data: Dataset, part: Part, seed: int) -> "Pairs":
     """The inner splits of a fold's training part, by which settings are chosen; none where it is too small for them.
 
     Groups and copies are not cut here either.
@@ -296,8 +314,3 @@ def path_of(found: Judged) -> Path:
 
 def _means(rows: Sequence[NDArray[Any]]) -> tuple[float, ...]:  # Any: counts or shares
     return tuple(map(float, np.mean(rows, axis=0)))
-
-
-def plain_of(outcomes: Sequence[Outcome]) -> Mapping[str, float]:
-    """By name, the mean accuracy."""
-    return {one.name: one.accuracy.value for one in outcomes}
