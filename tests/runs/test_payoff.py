@@ -14,7 +14,7 @@ from holdfast.core import BadShape, BadValue, UnknownName
 from holdfast.data import Dataset, from_arrays
 from holdfast.layers import Conv2D, Dense, GlobalMaxPooling2D, Input, MaxPooling2D, Rescaling
 from holdfast.models import BaseModel
-from holdfast.runs import Pays, Record, pays
+from holdfast.runs import Pays, Record, pays, train
 from holdfast.runs.budget import Pace
 from holdfast.runs.compare import check_comparable
 from holdfast.runs.curve import nested_order
@@ -219,6 +219,19 @@ def test_what_cannot_be_studied_is_one_sentence_and_leaves_nothing(case: str, tm
         study(tmp_path / "runs", **changes)
 
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_a_base_that_has_learned_what_judges_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = samples()
+    run = train(data.with_parts(data.validation, data.train), "dense", epochs=1, out=tmp_path, verbose=0, device="cpu")
+
+    found = study(tmp_path / "runs", data=data, base=run.folder, labels=[0.1], verbose=1)
+
+    (note,) = found.notes
+    assert "has learned the labels of samples that are now to judge, so the score is too good" in note
+    assert f"warning   {note}" in capsys.readouterr().out
+    assert "has learned the labels" in (found.folder / "report.html").read_text()
 
 
 def moved_digits() -> tuple[np.ndarray, np.ndarray]:

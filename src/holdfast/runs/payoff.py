@@ -19,6 +19,7 @@ from ..models.arrays import check_number
 from ..transfer import FromBase
 from ..transfer.assembling import trainable
 from . import lines
+from .bases import with_what_was_seen
 from .budget import Pace, clock, pace_of
 from .curve import Order, cut, nested_order
 from .folder import recorded
@@ -113,7 +114,8 @@ class Pays:
         crossings: of each way that gains somewhere, the labels from which on no gain is shown; None where it gains to
             the end.
         sentences: what transfer is worth, and what fine-tuning is.
-        notes: shares that were left out, and why; and trainings that took longer than they should.
+        notes: what is to be known about the data and what the base has seen of it; shares that were left out, and why;
+            trainings that took longer than they should.
     """
 
     folder: Path
@@ -205,10 +207,12 @@ def pays(
     check_labels(labels)
     data = data if isinstance(data, Dataset) else load_for(base, quiet=not verbose, out=out, path=data, seed=seed)
     orders = tuple(nested_order(data.train, derive(seed, "pays", repeat)) for repeat in range(seeds))
-    sizes, notes = sizes_of(data, labels, orders)
+    sizes, left_out = sizes_of(data, labels, orders)
+    data = with_what_was_seen(data, base.place)
     lines.say_data(say, data)
-    for note in notes:
+    for note in left_out:
         say("left out", note)
+    notes = data.facts.notes + left_out
     settings, network = plan(data, ways["transfer"], how)
     planned = [planned_for(data, share, n, orders, ways, how, time_s) for share, n in sizes]
     each = f"{lines.counted(seeds, 'seed')} of {', '.join(WAYS)}"
