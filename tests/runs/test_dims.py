@@ -216,6 +216,7 @@ def test_of_noise_it_says_that_nothing_was_found(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_of_noise_the_interval_contains_chance_as_often_as_it_says(tmp_path: Path) -> None:
     missed = [
         seed
