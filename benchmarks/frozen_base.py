@@ -81,11 +81,11 @@ from holdfast.models import Pictures
 from holdfast.models.frozen import front_of
 from holdfast.models.kept_features import features_of
 from holdfast.transfer import classifier, load_base
-from holdfast.transfer.recipe import transfer_epochs, transfer_optimizer, transfer_rate
+from holdfast.transfer.recipe import transfer_epochs, transfer_optimizer
 def trained(folder, base, epochs, seed):
     data = load(f"{folder}/data", image_size=(224, 224), resize="stretch", test=0)
     model = classifier(load_base(base), len(data.classes), seed=seed)
-    model.compile(transfer_optimizer(transfer_rate(32, 0)), metrics=["accuracy"])
+    model.compile(transfer_optimizer(), metrics=["accuracy"])
     model.fit(data, batch_size=32, epochs=epochs, verbose=0)
     return model, data
 def regression(model, train, images):
@@ -107,7 +107,7 @@ def answer(folder, base, epochs, seed):
         labels = np.array([data.classes.index(path.parent.name) for path in paths])
         images = Pictures((224, 224), 3).read(paths)
         first["right"] = float((model.predict(images).argmax(1) == labels).mean())
-        recipe, _ = trained(folder, base, transfer_epochs(len(data.train), 0), seed)
+        recipe, _ = trained(folder, base, transfer_epochs(0), seed)
         first["recipe"] = float((recipe.predict(images).argmax(1) == labels).mean())
         first["regression"] = float((regression(model, data.train, images) == labels).mean())
         return {"holdfast": first, "again": again}

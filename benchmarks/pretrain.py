@@ -26,7 +26,7 @@ from holdfast.data.idx import read_array
 from holdfast.evaluate import wilson
 from holdfast.models import BaseModel, convnet
 from holdfast.transfer import classifier, pretrain
-from holdfast.transfer.recipe import EPOCHS, LEARNING_RATE, transfer_optimizer
+from holdfast.transfer.recipe import EPOCHS, transfer_optimizer
 
 DATA = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 JUDGED, OF_EACH = 5_000, 10
@@ -80,7 +80,7 @@ def turn(
     for who in ("base", "scratch"):
         model: BaseModel = classifier(base, 10, seed=seed) if who == "base" else convnet((28, 28, 1), 10, seed=seed)
         if who == "base":
-            model.compile(transfer_optimizer(LEARNING_RATE), "sparse_categorical_crossentropy")
+            model.compile(transfer_optimizer(), "sparse_categorical_crossentropy")
         model.fit(
             images[chosen],
             labels[chosen],

@@ -67,7 +67,7 @@ def test_a_short_pre_training_beats_a_short_training_from_scratch() -> None:
 
 
 @pytest.mark.soak
-def test_59900_pictures_without_labels_beat_the_best_from_scratch() -> None:
+def test_all_other_pictures_without_labels_beat_the_best_from_scratch() -> None:
     images, _ = digits()
     base = pretrain(images[JUDGED:], epochs=10, device="cpu", verbose=0).encoder
 

@@ -103,8 +103,7 @@ def _algorithm(
             rate = recipe_rate(network, batch_size)
         return optimizer_for(chosen, rate)
     if chosen is None:
-        rate = on_base.transfer_rate(batch_size, base.fine_tune) if rate is None else rate
-        chosen, rate = on_base.transfer_optimizer(rate), None
+        chosen, rate = on_base.transfer_optimizer(on_base.LEARNING_RATE if rate is None else rate), None
     algorithm = optimizer_for(chosen, rate)
     plain = not base.fine_tune or isinstance(algorithm, Discriminative)
     return algorithm if plain else discriminative(network, algorithm)
@@ -125,7 +124,7 @@ def _of_base(base: FromBase | None) -> dict[str, Any]:  # Any: fields of Setting
 def _recipe_epochs(data: Dataset, base: FromBase | None) -> int:
     """Half as many for sounds as for pictures: nets on spectrograms are there sooner."""
     if base is not None:
-        return on_base.transfer_epochs(len(data.train), base.fine_tune)
+        return on_base.transfer_epochs(base.fine_tune)
     return recipe_epochs(len(data.train)) // (2 if data.kind == "sounds" else 1)
 
 

@@ -9,8 +9,7 @@ from ..layers import BatchNormalization, Dense, Dropout, Symbol
 from ..models.recipe import recipe_optimizer
 from ..training import Optimizer
 
-LEARNING_RATE = 0.002  # at the top of the cycle
-FINE_TUNING_RATE = 0.002
+LEARNING_RATE = 0.002  # at the top of the cycle; of a base that learns along, too
 LABEL_SMOOTHING = 0.0
 EPOCHS, FINE_TUNING_EPOCHS = 30, 10
 MOMENTUM = 0.9  # of the statistics that standardise: few steps must be enough for them
@@ -26,16 +25,11 @@ def head_on(features: Symbol, classes: int) -> Symbol:
     return Dense(classes, activation="softmax", kernel_initializer="zeros")(Dropout(DROPPED)(x))
 
 
-def transfer_epochs(samples: int, fine_tune: int) -> int:
+def transfer_epochs(fine_tune: int) -> int:
     """How long a run on a base trains unless it is told."""
     return FINE_TUNING_EPOCHS if fine_tune else EPOCHS
 
 
-def transfer_rate(batch_size: int, fine_tune: int) -> float:
-    """The learning rate at the top of the cycle."""
-    return FINE_TUNING_RATE if fine_tune else LEARNING_RATE
-
-
-def transfer_optimizer(learning_rate: float) -> Optimizer:
+def transfer_optimizer(learning_rate: float = LEARNING_RATE) -> Optimizer:
     """AdamW under one cycle up to this learning rate."""
     return recipe_optimizer(learning_rate)
