@@ -26,7 +26,7 @@ def dims(
     out: Out = Path("runs"),
     quiet: Quiet = False,
 ) -> None:
-    """Say whether there are samples enough for so many features, and what would help.
+    """Say whether there are samples enough for the features.
 
     How many samples there are for each feature; whether more of them would pay; and the classic remedies for too many
     dimensions: selection of features, PCA, an autoencoder, an L1 penalty, statistics.  Each is fitted inside the folds
