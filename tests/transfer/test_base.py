@@ -256,6 +256,10 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "no.keras").write_text("nothing")
     with pytest.raises(BadFile, match="is no model that holdfast reads"):
         load_base(tmp_path / "no.keras")
+    with pytest.raises(BadFile, match=r"^base '': give the path of a model, or a name"):
+        load_base("")
+    with pytest.raises(BadValue, match=r"^load_base\(None\): takes a path, a name or a model"):
+        load_base(None)  # type: ignore[arg-type]  # what is no place
 
 
 def test_several_inputs_make_no_base() -> None:

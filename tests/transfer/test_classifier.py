@@ -1,6 +1,7 @@
 """Classifiers on bases: flat, frozen to the last bit, on data of other sizes and colours."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,9 +182,10 @@ def test_a_base_of_series_has_a_head_too() -> None:
     assert classifier(base, 3, input_shape=(30, 2)).outputs[0].shape == (3,)
 
 
-def test_one_class_is_none() -> None:
-    with pytest.raises(BadValue, match=r"classifier\(classes=1\): must be 2 or more"):
-        classifier(NET, 1)
+@pytest.mark.parametrize("classes", [1, "10", 2.5], ids=str)
+def test_one_class_is_none(classes: Any) -> None:  # Any: what is no number, too
+    with pytest.raises(BadValue, match=rf"classifier\(classes={classes!r}\): must be a whole number of 2 or more"):
+        classifier(NET, classes)
 
 
 def test_freeze_keeps_a_beginning_as_it_is() -> None:

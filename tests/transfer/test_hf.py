@@ -448,9 +448,18 @@ def test_a_name_without_a_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -
     assert str(told.value).isprintable()
 
 
-@pytest.mark.parametrize("word", ["resnet18", "a/b/c", "../resnet", "/tmp/x", "https://x/y"])
+@pytest.mark.parametrize("word", ["resnet18", "a/b/c", "../resnet", "/tmp/x", "https://x/y", "mobilenet/model.json"])
 def test_other_words_are_no_names_there(word: str) -> None:
     assert not hf.is_hub_name(word)
+
+
+def test_nobody_is_asked_for_a_mistyped_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hf, "fetched", lambda name: pytest.fail(f"{name} was asked for"))
+
+    with pytest.raises(BadFile, match=r"^base 'runs/photos-099': no such file or folder, and no name of a base"):
+        load_base("runs/photos-099")
 
 
 def test_every_architecture_has_a_small_one() -> None:

@@ -1,6 +1,7 @@
 """From a base to a classifier: data as the base takes it, its layers, frozen but for the last few, and a new head."""
 
 from dataclasses import replace
+from numbers import Integral
 
 from ..core import BadShape, BadValue
 from ..layers import (
@@ -33,8 +34,8 @@ def assembled(base: BaseModel, classes: int, *, fine_tune: int, input_shape: Sha
         BadValue: a single class, or more layers to fine-tune than there are.
         BadShape: samples that the base does not take.
     """
-    if classes < 2:
-        raise BadValue(f"classifier(classes={classes}): must be 2 or more.")
+    if not isinstance(classes, Integral) or classes < 2:
+        raise BadValue(f"classifier(classes={classes!r}): must be a whole number of 2 or more.")
     entry = Input(input_shape)
     grown = _on(base, fitting(entry, base.inputs[0].shape), last_layers(base, fine_tune))
     x = grown.output

@@ -89,6 +89,8 @@ def load_base(
         >>> load_base(convnet((28, 28, 1), 10)).outputs[0].shape
         (3, 3, 32)
     """
+    if not isinstance(path_or_name, (str, Path, BaseModel)):
+        raise BadValue(f"load_base({path_or_name!r}): takes a path, a name or a model.")
     model = path_or_name if isinstance(path_or_name, BaseModel) else read_base(path_or_name)
     if preprocessing is not None and preprocessing not in PREPROCESSING:
         words = ", ".join(map(repr, PREPROCESSING))
@@ -117,6 +119,8 @@ def read_base(place: str | Path) -> BaseModel:
     from .hf import is_hf, is_hub_name, load_hf
     from .registry import BASES, fetch_base
 
+    if not str(place):
+        raise BadFile("base '': give the path of a model, or a name; `holdfast bases` lists the names.")
     path = Path(place)
     if path.is_dir():
         if (path / "model.keras").is_file():

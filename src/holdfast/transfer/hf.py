@@ -55,8 +55,10 @@ def is_hf(path: Path | str) -> bool:
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether this may be a name such as "microsoft/resnet-18"."""
-    return HUB_NAME.fullmatch(name) is not None
+    """Whether this may be a name such as "microsoft/resnet-18", and no mistyped path, of which nobody is asked."""
+    place = Path(name)
+    local = place.parent.is_dir() or place.suffix.lower() in (".json", ".keras", ".h5", ".hdf5")
+    return HUB_NAME.fullmatch(name) is not None and not local
 
 
 def load_hf(path_or_name: Path | str) -> BaseModel:
