@@ -59,10 +59,35 @@ class Remedy:
             own.set_params(l1__cv=inner) if len(inner) else own.set_params(l1__C=USUAL)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # constant features, and solvers that were stopped: see STEPS
-            if not self.grid or not len(inner):
+            if not len(inner):
                 return own.fit(values, labels)
-            found = GridSearchCV(own, dict(self.grid), cv=list(inner), scoring="accuracy").fit(values, labels)
-        return found.best_estimator_
+            if self.grid:
+                own = GridSearchCV(own, dict(self.grid), cv=list(inner), scoring="accuracy").fit(values, labels)
+                own = own.best_estimator_
+            else:
+                own.fit(values, labels)
+            if "logistic" in own.named_steps and "logistic__C" not in self.grid:
+                _choose_strength(own, values, labels, inner)
+        return own
+
+
+def _choose_strength(fitted: Pipeline, values: NDArray[Any], labels: NDArray[np.int64], inner: Pairs) -> None:
+    """Fits the logistic regression anew, with the C that inner splits find best for what comes before it.
+
+    Few statistics want another C than the thousands of values that they were made of.  What looks at labels is fitted
+    anew in each split; what does not is as it is.
+    """
+    before, last, scores = fitted[:-1], fitted[-1], []
+    given = before.transform(values)
+    for train, judged in inner:
+        if "select" in fitted.named_steps:
+            own = clone(before).fit(values[train], labels[train])
+            learned, asked = own.transform(values[train]), own.transform(values[judged])
+        else:
+            learned, asked = given[train], given[judged]
+        models = (clone(last).set_params(C=strength).fit(learned, labels[train]) for strength in STRENGTHS)
+        scores.append([model.score(asked, labels[judged]) for model in models])
+    last.set_params(C=STRENGTHS[int(np.mean(scores, 0).argmax())]).fit(given, labels)
 
 
 def baseline() -> Remedy:
@@ -81,7 +106,8 @@ def remedies(
     Args:
         shape: of a sample before it became (values,): (28, 28, 1), (64,).
         samples: that it will be fitted to; they and the features bound what may be kept.
-        strength: C of the logistic regression, such as the baseline chose in this fold.
+        strength: C of the logistic regression while sizes are chosen, such as the baseline chose in this fold; after
+            that each chooses its own.
         masked: of series, whether the last channel says what was measured.
         seed: of the trees and the autoencoder.
 
