@@ -235,6 +235,11 @@ WRONG: list[tuple[Callable[[], object], type[Exception], str]] = [
         "SelectFeatures.adapt: labels of two classes or more are needed",
     ),
     (
+        lambda: SelectFeatures(2).adapt(X, np.where(Y, np.nan, 1)),
+        BadData,
+        "SelectFeatures.adapt: labels have NaN; take",
+    ),
+    (
         lambda: SelectFeatures(2, "chi2").adapt(X, Y),
         BadData,
         "SelectFeatures.adapt: chi2 takes counts, the data go down",

@@ -122,7 +122,7 @@ class SelectFeatures(Fitted):
         Raises:
             NotReady: a model was already built with this layer; it would not see the change.
             BadShape: fewer features than `k`, or not one label a sample.
-            BadData: values that are no finite numbers, labels of one class, or negative values for "chi2".
+            BadData: values that are no finite numbers, labels of one class or NaN, or negative values for "chi2".
         """
         x, y = flat_samples(self, data), self._classes(labels)
         if len(y) != len(x):
@@ -143,6 +143,8 @@ class SelectFeatures(Fitted):
 
     def _classes(self, labels: Any) -> NDArray[np.int64]:  # Any: as above
         array = np.asarray(labels)
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            raise BadData(f"{self.label}.adapt: labels have NaN; take these samples out.")
         array = array.argmax(1) if array.ndim == 2 and array.shape[1] > 1 else array.reshape(-1)
         names, found = np.unique(array, return_inverse=True)
         if len(names) < 2:
