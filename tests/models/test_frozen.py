@@ -237,6 +237,27 @@ def test_other_weights_or_settings_are_another_front(computed: list[int]) -> Non
     assert computed == [40, 40, 40]
 
 
+OTHERS: dict[str, list[Layer]] = {
+    "as it was": [Rescaling(2.0), Conv2D(4, 3, trainable=False), ReLU()],
+    "scale": [Rescaling(3.0), Conv2D(4, 3, trainable=False), ReLU()],
+    "dilation": [Rescaling(2.0), Conv2D(4, 3, dilation_rate=2, trainable=False), ReLU()],
+    "padding": [Rescaling(2.0), Conv2D(4, 3, padding="same", trainable=False), ReLU()],
+    "limit": [Rescaling(2.0), Conv2D(4, 3, trainable=False), ReLU(6.0)],
+    "slope": [Rescaling(2.0), Conv2D(4, 3, trainable=False), ReLU(negative_slope=0.1)],
+}
+
+
+def test_fronts_of_equal_weights_and_other_settings_are_told_apart() -> None:
+    keys = set()
+    for layers in OTHERS.values():
+        model = Sequential([Input((16, 16, 3)), *layers, GlobalAveragePooling2D(), Dense(2, "softmax")], seed=1)
+        front = front_of(model.lowered)
+        assert front is not None
+        keys.add(front.key)
+
+    assert len(keys) == len(OTHERS)
+
+
 def test_the_head_may_change_and_the_features_stay(computed: list[int]) -> None:
     net().predict(part())
     net(Dense(5, "relu"), Dense(2, "softmax")).predict(part())
