@@ -594,6 +594,10 @@ AUGMENTING = (  # outside training, where these numbers are from, all of them ha
     case("cut_mix", "CutMix", (4, 5, 3), factor=[0.5, 1.0], random=True),
 )
 
+KERNEL = [[0.5, 1.0], [-0.25, 2.0], [0.75, -1.5], [0.125, 0.0]]
+MEANS = [0.5, -0.5, 1.0, -1.0, 2.0, 0.25, -0.25, 0.5, 0.5]
+VARIANCES = [0.25, 0.5, 1.0, 2.0, 4.0, 1.0, 2.0, 0.25, 0.5]
+
 OWN = (  # of holdfast alone; Keras on torch fails where the axis is 1
     case("layer_normalization_steps", "LayerNormalization", (5, 3), axis=1, center=False, scale=False, epsilon=0.01),
     case("trivial_augment", "TrivialAugment", (4, 5, 3), interpolation="nearest", random=True),
@@ -622,9 +626,15 @@ OWN = (  # of holdfast alone; Keras on torch fails where the axis is 1
     ),
     case("series_normalization", "SeriesNormalization", (9, 2)),
     case("series_normalization_masked", "SeriesNormalization", (9, 3), masked=True, epsilon=0.1),
-    case("statistical_features", "StatisticalFeatures", (21, 2)),
-    case("statistical_features_sound", "StatisticalFeatures", (40,), bands=3, pieces=0, quantiles=[0.1, 0.9]),
-    case("statistical_features_masked", "StatisticalFeatures", (24, 3), masked=True, pieces=2),
+    case("statistical_features", "Statistics", (21, 2)),
+    case("statistical_features_sound", "Statistics", (40,), bands=3, pieces=0, quantiles=[0.1, 0.9]),
+    case("statistical_features_masked", "Statistics", (24, 3), masked=True, pieces=2),
+    case("statistics_picture", "Statistics", (6, 5, 3), quantiles=[0.25, 0.75]),
+    case("statistics_adapted", "Statistics", (21,), pieces=1, bands=2, quantiles=[], mean=MEANS, variance=VARIANCES),
+    case("pca", "PCA", (4,), components=2, kernel=KERNEL, bias=[0.5, -1.0], explained=[0.7, 0.2]),
+    case("pca_share", "PCA", (4,), components=0.9, whiten=True, kernel=KERNEL, bias=[0.0, 0.25]),
+    case("select_features", "SelectFeatures", (6,), k=3, chosen=[0, 2, 5]),
+    case("select_features_by_trees", "SelectFeatures", (6,), k=1, score="trees", chosen=[4]),
 )
 
 FILES: dict[str, tuple[Case, ...]] = {  # the golden files, each with its cases

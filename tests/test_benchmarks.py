@@ -46,6 +46,7 @@ CASES = (
         mnist=True,
     ),
     Program("predict", "--turns 1 --peers", ("predict.json",)),
+    Program("pretrain", "--turns 2 --pool 600 --epochs 1 --scratch 2", ("pretrain.json",), mnist=True),
     Program("sounds", "--turns 1 --epochs 1 --models convnet", ("sounds.json",), sounds=True),
     Program("startup", "--turns 1", ("startup.json",)),
     Program(
@@ -63,7 +64,15 @@ CASES = (
         "unknown", "--turns 1 --epochs 1 --images 640 --ledger ledger.db", ("ledger.db", "unknown.json"), mnist=True
     ),
 )
-APART = ("common", "mnist_small_net", "streaming", "tables", "tune_recipe")  # what `make bench` does not run
+APART = (
+    "common",
+    "frozen_base",
+    "mnist_small_net",
+    "streaming",
+    "tables",
+    "tune_fine_tuning",
+    "tune_recipe",
+)  # what `make bench` does not run
 
 
 def test_the_tables_say_what_the_results_say() -> None:

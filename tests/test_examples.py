@@ -27,6 +27,9 @@ class Example:
 CASES = (
     Example("callbacks", r"one cycle, 8 epochs: validation accuracy 0\.9", ("best.keras", "log.csv")),
     Example("dense_twin", r"for MNIST: 33,194 and 33,400 parameters"),
+    Example(
+        "dimensions", r"(?s)20 components: .*n=270.*are 0 \(.*the same answers to 1e-5", ("digits.keras", "digits.onnx")
+    ),
     Example("events", r"and one more: loss 0\.\d+"),
     Example("functional", r"of unseen digits: .*'val_same_accuracy': 0\.[89]"),
     Example("keras_style", r"the first three are \[1 7 4\] truly \[1 7 4\]", ("history.png", "digits.keras")),
@@ -58,8 +61,21 @@ PAGES = (  # with programs on them
     "docs/keras.md",
     "docs/labels.md",
     "docs/runs.md",
+    "docs/scikit-learn.md",
 )
-LINKED = ("benchmarks/README.md", "docs/api.md", "docs/speed.md", "CHANGELOG.md", "CONTRIBUTING.md", *PAGES)
+LINKED = (
+    "benchmarks/README.md",
+    "docs/api.md",
+    "docs/bases.md",
+    "docs/dimensions.md",
+    "docs/pays.md",
+    "docs/pretraining.md",
+    "docs/transfer.md",
+    "docs/speed.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    *PAGES,
+)
 
 
 @pytest.mark.slow

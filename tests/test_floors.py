@@ -19,8 +19,10 @@ FLOORS = {
     "transfer": 5,
     "explain": 5,
     "export": 5,
+    "features": 5,
     "runs": 6,
     "tune": 7,
+    "sklearn": 7,
     "cli": 8,
     "studio": 8,
 }

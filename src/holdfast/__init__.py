@@ -7,7 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import callbacks, core, data, evaluate, export, layers, metrics, models, runs, training
+    from . import (
+        callbacks,
+        core,
+        data,
+        evaluate,
+        export,
+        features,
+        layers,
+        metrics,
+        models,
+        runs,
+        sklearn,
+        training,
+        transfer,
+    )
     from .layers import Input
     from .models import Model, Sequential, convnet, dense_twin, load
     from .runs import (
@@ -15,8 +29,11 @@ if TYPE_CHECKING:
         Run,
         compare_runs,
         cross_validate,
+        dimensions,
         export_run,
         learning_curve,
+        pays,
+        pretrain,
         resume,
         review_labels,
         train,
@@ -35,15 +52,32 @@ _NAMES = {
     "convnet": ("models", "convnet"),
     "cross_validate": ("runs", "cross_validate"),
     "dense_twin": ("models", "dense_twin"),
+    "dimensions": ("runs", "dimensions"),
     "evaluate_run": ("runs", "evaluate"),
     "export_run": ("runs", "export_run"),
     "learning_curve": ("runs", "learning_curve"),
     "load": ("models", "load"),
+    "pays": ("runs", "pays"),
+    "pretrain": ("runs", "pretrain"),
     "resume": ("runs", "resume"),
     "review_labels": ("runs", "review_labels"),
     "train": ("runs", "train"),
 }
-_PACKAGES = ("callbacks", "core", "data", "evaluate", "export", "layers", "metrics", "models", "runs", "training")
+_PACKAGES = (
+    "callbacks",
+    "core",
+    "data",
+    "evaluate",
+    "export",
+    "features",
+    "layers",
+    "metrics",
+    "models",
+    "runs",
+    "sklearn",
+    "training",
+    "transfer",
+)
 
 __all__ = [
     "CrossValidation",
@@ -58,20 +92,26 @@ __all__ = [
     "cross_validate",
     "data",
     "dense_twin",
+    "dimensions",
     "evaluate",
     "evaluate_run",
     "export",
     "export_run",
+    "features",
     "layers",
     "learning_curve",
     "load",
     "metrics",
     "models",
+    "pays",
+    "pretrain",
     "resume",
     "review_labels",
     "runs",
+    "sklearn",
     "train",
     "training",
+    "transfer",
 ]
 
 

@@ -61,7 +61,7 @@ def stuff(small: Path) -> Path:
 
 WRONG = [
     # words on the command line
-    ("trian", "No such command 'trian'. Did you mean 'train'? See: holdfast --help"),
+    ("trian", "No such command 'trian'. Did you mean 'train', 'pretrain'? See: holdfast --help"),
     ("train", "DATA is missing; try: holdfast train digits"),
     ("train small.npz more", f"Got unexpected extra argument(s) (more). {TRAIN}"),
     ("train small.npz --epoch 3", f"No such option: --epoch (Possible options: --epochs). {TRAIN}"),

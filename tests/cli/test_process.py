@@ -73,13 +73,17 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str], words: lis
         "predict",
         "evaluate",
         "runs",
+        "bases",
         "compare",
         "crossval",
         "curve",
         "data",
+        "dims",
         "export",
         "labels",
         "ledger",
+        "pays",
+        "pretrain",
         "shard",
     ]
 

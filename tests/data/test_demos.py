@@ -9,6 +9,7 @@ from holdfast.data import load
 from holdfast.data.load import NAMES
 
 DEMOS = {
+    "demo:noise": ("arrays", (1000,)),
     "demo:series": ("series", (128, 2)),
     "demo:sounds": ("sounds", (4000,)),
     "demo:table": ("table", (12,)),

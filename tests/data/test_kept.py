@@ -12,7 +12,7 @@ from PIL import Image
 from holdfast.core import BadData, BadValue
 from holdfast.data import Dataset, decoding, load, read_image
 from holdfast.data import pictures as reading
-from holdfast.data.kept import ENDING, Keep, prune, rows_of
+from holdfast.data.kept import ENDING, Columns, Keep, prune, rows_of
 from holdfast.data.listing import Listed
 from holdfast.data.rows import Rows
 
@@ -241,3 +241,26 @@ def test_files_are_found_again_by_their_stamps() -> None:
 
     assert rows_of(stamps, np.array([9, 7, 8, 0], np.uint64)).tolist() == [1, -1, -1, 0]
     assert rows_of(stamps, np.array([], np.uint64)).tolist() == [-1] * 4
+
+
+def test_a_file_that_takes_its_place_while_it_is_read_mixes_nothing(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns: Columns = {"stamps": (np.uint64, ()), "values": (np.uint64, ())}
+    keep, plain = Keep(cache / "one.kept"), os.utime
+
+    def write(rows: int) -> None:
+        with keep.write(columns, rows) as writing:
+            for array in writing.arrays.values():
+                array[:] = np.arange(rows, dtype=np.uint64)
+            writing.rows = rows
+
+    def grow(path: Path) -> None:
+        plain(path)
+        write(2000)
+
+    write(10)
+    monkeypatch.setattr(os, "utime", grow)
+    kept = keep.read(columns)
+
+    np.testing.assert_array_equal(kept["values"], np.arange(10))

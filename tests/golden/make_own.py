@@ -39,10 +39,21 @@ def series_normalization(x: Array, settings: Settings) -> Array:
     return np.column_stack([found, there]) if settings.get("masked") else found
 
 
-def statistical_features(x: Array, settings: Settings) -> Array:
-    """Of one series."""
+def statistics(x: Array, settings: Settings) -> Array:
+    """Of one series, sound or picture."""
+    if x.ndim > 2:
+        return np.concatenate([_levels(channel, settings) for channel in x.reshape(-1, x.shape[-1]).T])
     values, there = parted(x, settings)
-    return np.concatenate([_features(one, there, settings) for one in values.T])
+    found = np.concatenate([_features(one, there, settings) for one in values.T])
+    scaled: Array = (found - settings.get("mean", 0.0)) / np.sqrt(settings.get("variance", 1.0))
+    return scaled
+
+
+def _levels(x: Array, settings: Settings) -> Array:
+    """Of one channel, what needs no order."""
+    moments = [x.mean(), np.median(x), x.std(), x.min(), x.max()]
+    shares = settings.get("quantiles", (0.05, 0.25, 0.75, 0.95))
+    return np.array([*moments, *np.atleast_1d(np.quantile(x, shares))])
 
 
 def _features(x: Array, there: NDArray[np.bool_], settings: Settings) -> Array:
@@ -50,7 +61,7 @@ def _features(x: Array, there: NDArray[np.bool_], settings: Settings) -> Array:
     from scipy.signal import periodogram
 
     steps, seen = np.flatnonzero(there), x[there]
-    shares, number = settings.get("quantiles", (0.05, 0.25, 0.75, 0.95)), settings.get("pieces", 4)
+    number = settings.get("pieces", 4)
     which = np.arange(len(seen)) * number // len(seen)
     pieces = [np.ones(len(seen), bool), *(which == piece for piece in range(number))]
     slopes = [np.polyfit(steps[piece], seen[piece], 1)[0] * np.ptp(steps) for piece in pieces]
@@ -58,8 +69,18 @@ def _features(x: Array, there: NDArray[np.bool_], settings: Settings) -> Array:
     bands = settings.get("bands", 5)
     ends = [0.5**band for band in range(1, bands + 1)] + [0.0]
     sums = np.array([powers[(swings > low) & (swings <= high)].sum() for high, low in pairwise(ends)])
-    moments = [seen.mean(), np.median(seen), seen.std(), seen.min(), seen.max()]
-    return np.array([*moments, *np.atleast_1d(np.quantile(seen, shares)), *slopes, *(sums / sums.sum())])
+    return np.array([*_levels(seen, settings), *slopes, *(sums / sums.sum())])
+
+
+def pca(x: Array, settings: Settings) -> Array:
+    """Of one sample."""
+    found: Array = x @ np.array(settings["kernel"]) + np.array(settings["bias"])
+    return found
+
+
+def select_features(x: Array, settings: Settings) -> Array:
+    """Of one sample."""
+    return x[settings["chosen"]]
 
 
 def log_mel_spectrogram(x: Array, settings: Settings) -> Array:
@@ -109,9 +130,11 @@ LAYERS: dict[str, Callable[[Array, Settings], Array]] = {
     "SpecAugment": handed_on,
     "TrivialAugment": handed_on,
     "LayerNormalization": series_normalization,
+    "PCA": pca,
+    "SelectFeatures": select_features,
     "LogMelSpectrogram": log_mel_spectrogram,
     "SeriesNormalization": series_normalization,
-    "StatisticalFeatures": statistical_features,
+    "Statistics": statistics,
 }
 
 

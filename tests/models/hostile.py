@@ -602,3 +602,30 @@ def pickle_by_itself(path: Path) -> None:
 @hostile
 def pipe_by_itself(path: Path) -> None:
     os.mkfifo(path)
+
+
+# Layers that scikit-learn fits.
+
+
+@hostile
+def statistics_of_a_billion_bands(path: Path) -> None:
+    pack(path, members(sequential(row("Statistics", bands=10**9))))
+
+
+@hostile
+def components_that_the_weights_have_not(path: Path) -> None:
+    ours = {"class_name": "PCA", "config": {"name": "dense", "components": 10**12, "bias": [0.0, 0.0]}}
+    pack(path, members(sequential({**DENSE, "holdfast": ours})))
+
+
+@hostile
+def components_of_a_quintillion_numbers(path: Path) -> None:
+    kernel = {"shape": [10**9, 10**9], "float32": ""}
+    ours = {"class_name": "PCA", "config": {"name": "dense", "components": 2, "kernel": kernel}}
+    pack(path, members(sequential({**DENSE, "holdfast": ours})))
+
+
+@hostile
+def features_beyond_the_input(path: Path) -> None:
+    ours = {"class_name": "SelectFeatures", "config": {"name": "dense", "k": 2, "chosen": [0, 10**15]}}
+    pack(path, members(sequential({**DENSE, "holdfast": ours})))

@@ -10,6 +10,8 @@ from sklearn import model_selection as splitters
 from holdfast.core import BadData, BadValue
 from holdfast.data import Dataset, from_arrays, load
 from holdfast.evaluate import Ledger, corrected_resampled
+from holdfast.layers import Dense, Flatten, Input, SelectFeatures
+from holdfast.models import Sequential
 from holdfast.runs import CrossValidation, Record, cross_validate
 from holdfast.runs.folds import folds_of
 from holdfast.runs.predictions import Predictions
@@ -194,6 +196,17 @@ def test_a_model_that_is_given_stays_as_it_was(tmp_path: Path) -> None:
 
     for weight, old in zip(model.module.state_dict().values(), before, strict=True):
         torch.testing.assert_close(weight, old, rtol=0, atol=0)
+
+
+def test_features_that_were_chosen_before_the_folds_are_refused(tmp_path: Path) -> None:
+    data = data_of()
+    front = SelectFeatures(3).adapt(data.pool.images, data.pool.labels)
+    model = Sequential([Input(data.shape), Flatten(), front, Dense(len(data.classes), "softmax")])
+
+    with pytest.raises(
+        BadValue, match=r"SelectFeatures: its features were chosen before the folds.*holdfast dims DATA"
+    ):
+        cross_validate(model, data, cv=2, epochs=1, out=tmp_path, verbose=0)
 
 
 def test_patience_never_looks_at_what_a_fold_judges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

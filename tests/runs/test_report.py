@@ -27,16 +27,19 @@ from holdfast.runs.crossval import FoldScore
 from holdfast.runs.formats import decimals, duration, moment, scaled
 from holdfast.runs.pages.diagrams import Reliability, Scale
 from holdfast.runs.pages.report import as_json, card, crossval_page, report
+from holdfast.runs.pages.scatter import Scatter
 from holdfast.runs.pages.told import (
     Baseline,
     Confidence,
     CrossvalFacts,
     DataFacts,
+    Embedded,
     Facts,
     Making,
     ModelFacts,
     PartFacts,
     Picture,
+    Plane,
 )
 from holdfast.runs.seeds import SeedSpread
 
@@ -358,6 +361,14 @@ def test_one_epoch_of_any_loss_makes_a_chart(value: float) -> None:
     assert not re.search(r'="[^"]*(nan|inf)\b', html)
 
 
+def test_a_run_that_is_always_wrong_is_drawn() -> None:  # its chart used to have no height: division by zero
+    logs = [{"accuracy": 0.0, "val_accuracy": 0.0}] * 2
+
+    html = report(facts(logs=logs, measured={"accuracy": 0.0}))
+
+    assert "nan" not in html
+
+
 def test_without_validation_values_the_page_says_so() -> None:
     text = Page(report(facts(logs=[{"loss": 1.0}], train=None, measured={}, verdict=None))).text
 
@@ -482,7 +493,47 @@ def full_facts() -> Facts:
         data=replace(given.data, parts=parts, found=found),
         mistakes=[shown],
         samples=[shown],
+        embedded=embedded(),
     )
+
+
+def embedded() -> Embedded:
+    """Of 9 classes, 27 of 420 samples; two are answered wrongly."""
+    labels = np.arange(27) % 9
+    points = np.random.default_rng(0).normal(size=(27, 2))
+    alike = Score("accuracy", 0.9, (0.8, 0.96), 27, "validation")
+    return Embedded(
+        layer="flatten",
+        features=768,
+        values=64,
+        labels=labels,
+        said=np.where(np.arange(27) < 2, 8, labels),
+        names=[f"sample[{place}]" for place in range(27)],
+        total=420,
+        planes=(Plane("t-SNE of the features", points), Plane("PCA of the features", points, 0.31)),
+        alike=(alike, replace(alike, value=0.8)),
+    )
+
+
+def test_samples_are_points_with_their_class_and_wrong_answers_ringed() -> None:
+    html = report(facts(["shirt", "dress", *"cdefghi"], embedded=embedded()))
+
+    section = html.split('<section id="embedding"')[1].split("</section>")[0]
+    assert section.count('<g class="mark') == 2 * 27
+    assert section.count('class="off"') == 1 + 2 * 2  # in the legend, and in each plane
+    assert "<title>shirt, predicted i: sample[0]</title>" in section
+    assert 'href="#embedding"' in html
+    assert 'id="embedding"' not in report(facts())
+
+
+def test_of_too_many_classes_those_with_most_mistakes_are_coloured() -> None:
+    classes = tuple(f"class {number}" for number in range(30))
+
+    shown = Scatter(replace(embedded(), labels=np.arange(27), said=np.r_[29, 28, 29, np.arange(3, 27)]), classes)
+
+    assert [name for _, name, _ in shown.classes][:3] == ["class 0", "class 1", "class 2"]
+    assert len(shown.classes) == 8
+    assert shown.others == 22
 
 
 def test_calibration_is_told_and_drawn() -> None:

@@ -1,10 +1,16 @@
 """The command line: `holdfast train photos/`.  Errors are one line on stderr; 2 is the user's, 1 is ours."""
 
 import sys
+from importlib import import_module
 
 from ..core import GateMissed, HoldfastError
 
 __all__ = ["main"]
+
+# Modules with commands of their own, beside those in app.py.
+COMMANDS = (
+    "bases", "compare", "crossval", "curve", "data", "dims", "export", "labels", "ledger", "pays", "pretrain", "shard"
+)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -13,8 +19,10 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"] or ["--help"]
     try:
-        from . import compare, crossval, curve, data, export, labels, ledger, shard  # noqa: F401  # their commands
         from .app import app
+
+        for name in COMMANDS:
+            import_module(f".{name}", __name__)
 
         code = app(words, prog_name="holdfast", standalone_mode=False)
     except HoldfastError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ..core import BadFile, BadValue
-from .options import DATA_HELP, ModelName, Out, Quiet, RunFolder, RunOrModel, given, how_of, reading_of
+from .options import DATA_HELP, Out, Quiet, RunFolder, RunOrModel, given, how_of, model_of, reading_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,12 +48,13 @@ def root(
 
 
 @app.command()
+@given("model", model_of)
 @given("how", how_of)
 @given("reading", reading_of)
 def train(
     context: typer.Context,
     data: Annotated[str | None, typer.Argument(metavar="DATA", help=DATA_HELP)] = None,
-    model: ModelName = "convnet",
+    model: Any = None,  # ModelChoice, of the options of the model
     how: Any = None,  # How, of the options of training
     validation: Annotated[float, typer.Option(help="Share of the samples to select by.")] = 0.15,
     test: Annotated[
@@ -79,7 +80,7 @@ def train(
     """
     from .. import runs
     from ..models.unknown import check_coverage
-    from ..runs.loading import load_shown
+    from ..runs.loading import load_for, load_shown
     from ..runs.plan import check_settings
 
     verbose = 0 if quiet else 1
@@ -94,7 +95,8 @@ def train(
         raise BadValue("DATA is missing; try: holdfast train digits")
     check_coverage(coverage)
     check_settings(model, how, out)
-    dataset = load_shown(
+    dataset = load_for(
+        model,
         quiet=quiet,
         out=out,
         path=data,
@@ -203,11 +205,14 @@ def _score(folder: Path, row: "RunRow") -> str:
     """As the run itself tells it; nothing where it is not there, or has not finished."""
     from ..evaluate import Report
     from ..runs import Record
+    from ..runs.dims_words import best_words
 
     try:
         scores = Record.read(folder).scores
     except BadFile:
         return ""
+    if "dims" in scores:
+        return best_words(scores["dims"]["best"])
     judged = next((scores[part] for part in ("validation", "out-of-fold") if part in scores), None)
     if judged is None:
         return ""

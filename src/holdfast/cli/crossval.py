@@ -6,15 +6,16 @@ from typing import Annotated, Any
 import typer
 
 from .app import app
-from .options import Data, ModelName, Out, Quiet, given, how_of, reading_of
+from .options import Data, Out, Quiet, given, how_of, model_of, reading_of
 
 
 @app.command()
+@given("model", model_of)
 @given("how", how_of)
 @given("reading", reading_of)
 def crossval(
     data: Data,
-    model: ModelName = "convnet",
+    model: Any = None,  # ModelChoice, of the options of the model
     folds: Annotated[
         str, typer.Option(metavar="N|groups", help="How many folds; or `groups`, which leaves out one group at a time.")
     ] = "5",
@@ -38,12 +39,13 @@ def crossval(
     overlap.  The test part stays sealed.
     """
     from ..runs import cross_validate
-    from ..runs.loading import load_shown
+    from ..runs.loading import load_for
     from ..runs.plan import check_settings
 
     check_settings(model, how, out)
     cv: Any = int(folds) if folds.isdecimal() else folds
-    dataset = load_shown(
+    dataset = load_for(
+        model,
         quiet=quiet,
         out=out,
         path=data,

@@ -7,15 +7,16 @@ import typer
 
 from ..core import BadValue
 from .app import app
-from .options import Data, ModelName, Out, Quiet, given, how_of, reading_of
+from .options import Data, Out, Quiet, given, how_of, model_of, reading_of
 
 
 @app.command()
+@given("model", model_of)
 @given("how", how_of)
 @given("reading", reading_of)
 def curve(
     data: Data,
-    model: ModelName = "convnet",
+    model: Any = None,  # ModelChoice, of the options of the model
     sizes: Annotated[
         str | None,
         typer.Option(
@@ -41,12 +42,13 @@ def curve(
     it.  The test part stays sealed.
     """
     from ..runs import learning_curve
-    from ..runs.loading import load_shown
+    from ..runs.loading import load_for
     from ..runs.plan import check_settings
 
     check_settings(model, how, out)
     wanted = None if sizes is None else _numbers(sizes)
-    dataset = load_shown(
+    dataset = load_for(
+        model,
         quiet=quiet,
         out=out,
         path=data,

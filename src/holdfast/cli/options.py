@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from ..models.augmenting import Chosen
-    from ..runs.plan import How
+    from ..runs.plan import How, ModelChoice
 
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -42,6 +42,16 @@ class Precision(StrEnum):
     bfloat16 = "bfloat16"
 
 
+class Preprocessing(StrEnum):
+    """Words for --preprocessing."""
+
+    tf = "tf"
+    torch = "torch"
+    caffe = "caffe"
+    unit = "unit"
+    none = "none"
+
+
 DATA_HELP = (
     "A folder with a folder of files for each class, pictures, sounds, series or volumes, or train/, validation/ and "
     "test/ above these; the same in a .zip; a CSV, of path,label or of numbers; an .npz, IDX files, shards or their "
@@ -62,6 +72,37 @@ ModelName = Annotated[
         "--model",
         help="convnet or dense; of sounds also convnet1d, of series and sounds features; or a FILE.json with the "
         "configuration of a Keras model.",
+    ),
+]
+BaseName = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        metavar="MODEL|NAME",
+        help="A model that has learned elsewhere, to learn from in place of --model: a .keras or .h5 file, the "
+        "model.json of TF.js, a folder of a run, of `holdfast pretrain` or of a transformers model, or a name: "
+        "`holdfast bases` lists them.  It stays as it is, and only what tells the classes apart is trained.",
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(metavar="LAYER", help="The layer of --base whose outputs are the features; left out: its last."),
+]
+FineTune = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Train the last N layers of --base, too, the deeper the more slowly and the later; batch normalization "
+        "stays as it is.",
+    ),
+]
+PreprocessingName = Annotated[
+    Preprocessing | None,
+    typer.Option(
+        "--preprocessing",
+        help="What pixels --base takes, only where it does not say it itself: tf (-1 to 1), unit (0 to 1), torch or "
+        "caffe (ImageNet's mean), none (0 to 255).",
     ),
 ]
 Epochs = Annotated[
@@ -161,6 +202,29 @@ def given(name: str, options: Callable[..., Any]) -> Callable[[Command], Command
         return whole  # type: ignore[return-value]  # its parameters are the command's, and more
 
     return decorate
+
+
+def model_of(
+    model: ModelName = "convnet",
+    base: BaseName = None,
+    until: Until = None,
+    fine_tune: FineTune = 0,
+    preprocessing: PreprocessingName = None,
+) -> "ModelChoice":
+    """What to train: a model, or a classifier on a base."""
+    from ..core import BadValue
+
+    if base is None:
+        given = {"--until": until, "--fine-tune": fine_tune, "--preprocessing": preprocessing}
+        extra = next((option for option, value in given.items() if value), None)
+        if extra is not None:
+            raise BadValue(f"{extra} says something of a base; give one with --base.")
+        return model
+    if model != "convnet":
+        raise BadValue(f"--model {model} and --base {base} exclude each other; give one of them.")
+    from ..transfer import FromBase
+
+    return FromBase(base, until, fine_tune, None if preprocessing is None else preprocessing.value)
 
 
 def how_of(

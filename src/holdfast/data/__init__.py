@@ -9,6 +9,7 @@ from .labels import encode_labels
 from .load import load, manifest_path
 from .options import Reading
 from .part import Part
+from .pool import load_pool
 from .reads import Pictures, Reads
 from .rows import Rows, Store
 from .sealed import Sealed
@@ -32,6 +33,7 @@ __all__ = [
     "encode_labels",
     "from_arrays",
     "load",
+    "load_pool",
     "manifest_path",
     "order",
     "read_image",

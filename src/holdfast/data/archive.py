@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadFile
-from .folder import PARTS, Found, no_classes, part_folders
+from .folder import PARTS, UNLABELLED, Found, no_classes, part_folders
 from .image import LARGEST_FILE
 from .listing import Listing, shown
 from .options import Progress
+from .source import POOL
 
 STORED, DEFLATED = 0, 8
 ENCRYPTED = 0x1
@@ -98,9 +99,10 @@ def list_archive(path: Path, progress: Progress | None = None) -> Listing:
         if not inside:
             raise no_classes(f"{path}: {top}" if top else str(path), PurePosixPath(top), len(here))
         for place in inside:
-            label = found.label(shown(names[place].removeprefix(top).partition("/")[0]))
+            folder = names[place].removeprefix(top).partition("/")[0]
+            side = POOL if folder in UNLABELLED else part
             # The CRC says more about a member than the time of change by which other files are known.
-            found.add(names[place], label, part, int(rows[place, 2]), int(rows[place, 3]))
+            found.add(names[place], found.label(shown(folder)), side, int(rows[place, 2]), int(rows[place, 3]))
         order += inside
     return found.listing(path, beside, Archive(path, rows[order]))
 

@@ -11,7 +11,7 @@ from .dataset import Dataset
 from .labels import indices, label_array
 from .near import thumbnails_of
 from .options import Reading
-from .source import TEST, TRAIN, Source, row_digests
+from .source import POOL, TEST, TRAIN, Source, row_digests
 from .split import split
 
 
@@ -28,6 +28,7 @@ def from_arrays(
     seed: int = 0,
     test_images: object = None,
     test_labels: object = None,
+    unlabelled: object = None,
 ) -> Dataset:
     """A dataset from arrays; `load` does the same for files.
 
@@ -45,6 +46,7 @@ def from_arrays(
         seed: of the split.
         test_images: the test part, if it is given; samples of `images` that stand in it too are removed.
         test_labels: the labels of these.
+        unlabelled: samples without labels, as `images`, for pre-training.
 
     Raises:
         BadShape: arrays that do not fit each other.
@@ -64,6 +66,7 @@ def from_arrays(
         times=times,
         test_images=test_images,
         test_labels=test_labels,
+        unlabelled=unlabelled,
     )
     return split(source, name=name, validation=validation, test=test, seed=seed)
 
@@ -77,21 +80,24 @@ def array_source(
     times: object = None,
     test_images: object = None,
     test_labels: object = None,
+    unlabelled: object = None,
     prefix: str | None = None,
 ) -> Source:
     """The samples of arrays, checked.  Their names are "images[17]", or "train[17]" and "test[17]" with a test part."""
     if (test_images is None) != (test_labels is None):
         raise BadData(f"test_{'labels' if test_labels is None else 'images'} are missing: give both or neither.")
     prefix = prefix or ("images" if test_images is None else "train")
-    pixels, words = _samples(images, prefix), label_array(labels)
+    pixels, words = samples_array(images, prefix), label_array(labels)
     _check_counts(prefix, len(pixels), len(words))
     names, parts = _names(prefix, len(pixels)), np.full(len(pixels), TRAIN, np.int8)
     together, called = (None, ()) if groups is None else _groups(groups, len(pixels))
     when = None if times is None else _times(times, len(pixels))
     if test_images is not None:
-        more_pixels, more_words = _samples(test_images, "test"), label_array(test_labels)
+        more_pixels, more_words = samples_array(test_images, "test"), label_array(test_labels)
         _check_counts("test", len(more_pixels), len(more_words))
-        _check_alike(pixels, more_pixels, words, more_words)
+        _check_alike(pixels, more_pixels, "test")
+        if (words.dtype.kind == "U") != (more_words.dtype.kind == "U"):
+            raise BadData("labels of train and test must both be integers or both be strings.")
         names += _names("test", len(more_pixels))
         parts = np.append(parts, np.full(len(more_pixels), TEST, np.int8))
         if together is not None:  # the groups of the test part are not known
@@ -100,12 +106,21 @@ def array_source(
             when = np.append(when, np.full(len(more_pixels), np.nan))
         pixels, words = np.concatenate([pixels, more_pixels]), np.concatenate([words, more_words])
     codes, known = indices(words, classes)
+    if unlabelled is not None:
+        more_pixels = samples_array(unlabelled, "unlabelled")
+        _check_alike(pixels, more_pixels, "unlabelled")
+        count = len(more_pixels)
+        names += _names("unlabelled", count)
+        parts, codes = np.append(parts, np.full(count, POOL, np.int8)), np.append(codes, np.zeros(count, np.int64))
+        together = None if together is None else np.append(together, np.full(count, -1))
+        when = None if when is None else np.append(when, np.full(count, np.nan))
+        pixels = np.concatenate([pixels, more_pixels])
     return Source(
         pixels, codes, names, known, row_digests(pixels), parts, together, called, when, thumbnails_of(pixels)
     )
 
 
-def _samples(values: object, name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
+def samples_array(values: object, name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
     """(N, ...) uint8 or float32, with a channel axis behind (N, H, W)."""
     try:
         array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
@@ -134,16 +149,14 @@ def _check_counts(name: str, images: int, labels: int) -> None:
         raise BadShape(f"{name}: {images} images and {labels} labels; there must be one label for each image.")
 
 
-def _check_alike(
-    train: NDArray[np.generic], test: NDArray[np.generic], labels: NDArray[np.generic], more: NDArray[np.generic]
-) -> None:
-    """Raises unless samples and labels of train and test mean the same."""
-    if train.shape[1:] != test.shape[1:]:
-        raise BadShape(f"train images have shape {train.shape[1:]}, test images {test.shape[1:]}; make them the same.")
-    if train.dtype != test.dtype:
-        raise BadData(f"train images are {train.dtype}, test images {test.dtype}; scale them in the same way.")
-    if (labels.dtype.kind == "U") != (more.dtype.kind == "U"):
-        raise BadData("labels of train and test must both be integers or both be strings.")
+def _check_alike(train: NDArray[np.generic], others: NDArray[np.generic], name: str) -> None:
+    """Raises unless other samples mean the same as those of train."""
+    if train.shape[1:] != others.shape[1:]:
+        raise BadShape(
+            f"train images have shape {train.shape[1:]}, {name} images {others.shape[1:]}; make them the same."
+        )
+    if train.dtype != others.dtype:
+        raise BadData(f"train images are {train.dtype}, {name} images {others.dtype}; scale them in the same way.")
 
 
 def _groups(groups: object, count: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:

@@ -58,6 +58,8 @@ class Dataset:
         train: learned from.
         validation: looked at while choosing.
         test: judged by, once; sealed.
+        unlabelled: samples without labels, their `labels` are -1; no copy or near copy of a labelled sample is among
+            them.  None where the data has no such pool.
         classes: their names; a label is an index into them.
         origin: what to give to `load` to get the same dataset again; empty when it came from arrays in memory.
         facts: what was found on the way.
@@ -79,6 +81,7 @@ class Dataset:
     split_fingerprint: str
     group_names: Mapping[int, str] = field(default_factory=dict)
     reads: Reads | None = None
+    unlabelled: Part | None = None
 
     @property
     def kind(self) -> str:

@@ -1,4 +1,7 @@
-"""Folders of files: one folder for each class, or train/, validation/ and test/ on top of such folders."""
+"""Folders of files: one folder for each class, or train/, validation/ and test/ on top of such folders.
+
+A folder unlabelled/ beside them is no class: it holds a pool of samples without labels.
+"""
 
 import os
 from array import array
@@ -14,16 +17,17 @@ from .dataset import BadFileFound
 from .listing import UNKNOWN, Files, Listing, Packed, shown
 from .names import Names
 from .options import Progress
-from .source import TEST, TRAIN, VALIDATION
+from .source import POOL, TEST, TRAIN, VALIDATION
 
 PARTS = {"train": TRAIN, "validation": VALIDATION, "val": VALIDATION, "valid": VALIDATION, "test": TEST}
+UNLABELLED = ("unlabelled", "unlabeled")  # folders that are no class but hold samples without labels
 TOLD = 10_000  # files; after so many the progress of a scan is told
 
 
 def list_folder(root: Path, progress: Progress | None = None) -> Listing:
     """The files of a folder, sorted by name whatever the file system says; names that begin with a dot are ignored.
 
-    What lies in folders inside a class folder is of that class.
+    What lies in folders inside a class folder is of that class, and what lies in unlabelled/ of none.
 
     Args:
         root: the folder.
@@ -34,13 +38,23 @@ def list_folder(root: Path, progress: Progress | None = None) -> Listing:
     """
     found = Found(progress)
     beside: list[str] = []
-    for top, part in _tops(root):
+    tops = _tops(root)
+    for top, part in tops:
         folders, others = _class_folders(root, top)
         beside += [shown(f"{top}{name}") for name in others]
         for name in folders:
-            label = found.label(shown(name))
-            _walk(root, f"{top}{name}/", label, part, found)
+            _walk(root, f"{top}{name}/", found.label(shown(name)), POOL if name in UNLABELLED else part, found)
+    for name in UNLABELLED if tops != [("", TRAIN)] else ():  # beside train/
+        if (root / name).is_dir():
+            _walk(root, f"{name}/", found.label(name), POOL, found)
     return found.listing(root, beside)
+
+
+def list_pool(root: Path, progress: Progress | None = None) -> Listing:
+    """All files under a folder as samples without labels, whatever folders they lie in."""
+    found = Found(progress)
+    _walk(root, "", found.label(UNLABELLED[0]), POOL, found)
+    return found.listing(root, [])
 
 
 @dataclass
@@ -94,8 +108,9 @@ def part_folders(title: str, names: Collection[str], *, nested: bool) -> list[tu
     Raises:
         BadData: they are named like parts, and yet unclear.
     """
-    if not set(names) <= PARTS.keys():
-        strangers = ", ".join(f"{shown(name)}/" for name in sorted(set(names) - PARTS.keys()))
+    names = set(names).difference(UNLABELLED)
+    if not names or not names <= PARTS.keys():
+        strangers = ", ".join(f"{shown(name)}/" for name in sorted(names - PARTS.keys()))
         if "train" in names and nested:
             raise BadData(f"{title}: {strangers} beside train/; only train/, validation/ and test/ may stand there.")
         return [("", TRAIN)]

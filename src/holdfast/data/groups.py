@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import BadData, BadValue
 from .listing import Files, Listed, Listing, codes, names_of
+from .source import POOL
 
 SEPARATORS = re.compile(r"[_\-. ]+")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -67,9 +68,13 @@ def read_names(listing: Listing, title: str, *, group_by: str | None, time_by: s
 
 def _matches(pattern: re.Pattern[str], listing: Listing, title: str, option: str) -> Iterator[str]:
     """For each name the first capture group, or the whole match of a pattern without one."""
-    for name in names_of(listing.files):
+    pool = _pool(listing)
+    for place, name in enumerate(names_of(listing.files)):
         match = pattern.search(name)
         text = match and match.group(1 if pattern.groups else 0)
+        if not text and place in pool:
+            yield "0" if option == "time_by" else ""  # such samples are in no part, whatever their time
+            continue
         if not text:
             columns = f"is no column ({', '.join(listing.columns)}) and " if listing.columns else ""
             raise BadData(
@@ -77,6 +82,13 @@ def _matches(pattern: re.Pattern[str], listing: Listing, title: str, option: str
                 "a regular expression must find something in every name."
             )
         yield text
+
+
+def _pool(listing: Listing) -> set[int]:
+    """The places of files without labels."""
+    files = listing.files
+    parts = files.parts if isinstance(files, Files) else np.array([file.part for file in files])
+    return set(np.flatnonzero(parts == POOL).tolist())
 
 
 def suggest_groups(files: Sequence[Listed]) -> Suggestion | None:

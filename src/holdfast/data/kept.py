@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -60,15 +60,15 @@ class Keep:
     def read(self, columns: Columns) -> Arrays:
         """What is kept, mapped into memory; arrays without rows if it is nothing, or nothing that can be used."""
         try:
-            with self.path.open("rb") as file:
+            with self.path.open("rb") as file:  # and no other, should one take its place meanwhile
                 head = file.read(HEAD)
-            about = json.loads(head.removeprefix(MAGIC).rstrip(b"\0")) if head.startswith(MAGIC) else {}
-            rows = about.get("rows", 0) if about.get("columns") == _said(columns) else 0
-            whole = self.path.stat().st_size >= _size(columns, rows, about.get("room", 0))
-            if rows and whole:
-                os.utime(self.path)  # what was used last is removed last
-                # Not for reading only, of which torch warns: what is changed is changed in memory alone.
-                return _mapped(self.path, columns, rows, about["room"], "c")
+                about = json.loads(head.removeprefix(MAGIC).rstrip(b"\0")) if head.startswith(MAGIC) else {}
+                rows = about.get("rows", 0) if about.get("columns") == _said(columns) else 0
+                whole = os.fstat(file.fileno()).st_size >= _size(columns, rows, about.get("room", 0))
+                if rows and whole:
+                    os.utime(self.path)  # what was used last is removed last
+                    # Not for reading only, of which torch warns: what is changed is changed in memory alone.
+                    return _mapped(file, columns, rows, about["room"], "c")
         except (OSError, ValueError):
             pass
         return {name: np.empty((0, *shape), dtype) for name, (dtype, shape) in columns.items()}
@@ -200,10 +200,12 @@ def _row_bytes(dtype: DTypeLike, shape: tuple[int, ...]) -> int:
     return int(np.dtype(dtype).itemsize * np.prod(shape, dtype=np.int64))
 
 
-def _mapped(path: Path, columns: Columns, rows: int, room: int, mode: Any) -> Arrays:  # Any: a Literal of NumPy's
+def _mapped(
+    file: Path | BinaryIO, columns: Columns, rows: int, room: int, mode: Any
+) -> Arrays:  # Any: a Literal of NumPy's
     offsets = _offsets(columns, room)
     return {
-        name: np.memmap(path, dtype, mode, offsets[name], (rows, *shape))
+        name: np.memmap(file, dtype, mode, offsets[name], (rows, *shape))
         if rows and _row_bytes(dtype, shape)
         else np.empty((rows, *shape), dtype)
         for name, (dtype, shape) in columns.items()

@@ -1,7 +1,7 @@
 """Listings: what files there are and what is said about them, in columns that a million files do not burst."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, overload
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .dataset import BadFileFound
 from .image import content_of
 from .names import Names
-from .source import TRAIN
+from .source import POOL, TRAIN
 
 UNKNOWN = -1  # the size or time of a file that could not be asked
 
@@ -132,6 +132,17 @@ class Listing:
     bad: tuple[BadFileFound, ...] = ()
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+
+
+def without_pool(listing: Listing) -> Listing:
+    """The labelled files alone; with a note where there are others."""
+    files = [file for file in listing.files if file.part != POOL]
+    if len(files) == len(listing.files):
+        return listing
+    labels = {file.label for file in files}
+    note = f"{len(listing.files) - len(files):,} samples without labels are left out"
+    classes = tuple(name for name in listing.classes if name in labels)
+    return replace(listing, files=files, classes=classes, notes=(*listing.notes, note))
 
 
 def shown(text: str) -> str:

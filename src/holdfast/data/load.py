@@ -12,6 +12,7 @@ from ..core import BadData, BadFile, BadValue, UnknownName, suggestion
 from .arrays import check_size
 from .cifar import is_cifar, read_cifar
 from .dataset import Dataset
+from .demos.noise import read_demo_noise
 from .demos.series import read_demo_series
 from .demos.sounds import read_demo_sounds
 from .demos.table import read_demo_table
@@ -38,6 +39,7 @@ from .volumes import holds_volumes, read_volumes
 
 NAMES: dict[str, Callable[[], Source]] = {
     "digits": read_digits,
+    "demo:noise": read_demo_noise,
     "demo:series": read_demo_series,
     "demo:sounds": read_demo_sounds,
     "demo:table": read_demo_table,

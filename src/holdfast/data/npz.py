@@ -1,13 +1,19 @@
-"""NumPy archives: x and y, images and labels, or x_train, y_train, x_test and y_test as in Keras's mnist.npz."""
+"""NumPy archives: x and y, images and labels, or x_train, y_train, x_test and y_test as in Keras's mnist.npz.
+
+An array `unlabelled` beside them is a pool of samples without labels.
+"""
 
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core import BadData, BadFile
 from .arrays import array_source, check_size
+from .folder import UNLABELLED
 from .options import Reading
 from .source import Source
 
@@ -31,11 +37,7 @@ def read_npz(path: Path, reading: Reading) -> Source:
     """
     reading.only("the arrays of an .npz", "group_by", "time_by", "image_size")
     group_by, time_by = reading.group_by, reading.time_by
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadFile(f"{path}: is not an .npz of plain arrays: {error}.") from error
+    arrays = arrays_of(path)
     pair = next((pair for pair in PAIRS if set(pair) <= arrays.keys()), None)
     if pair is None or ("x_test" in arrays) != ("y_test" in arrays):
         known = "x and y, images and labels, or x_train, y_train, x_test, y_test"
@@ -51,6 +53,16 @@ def read_npz(path: Path, reading: Reading) -> Source:
         times=arrays.get(time_by or ""),
         test_images=arrays.get("x_test"),
         test_labels=arrays.get("y_test"),
+        unlabelled=next((arrays[name] for name in UNLABELLED if name in arrays), None),
     )
     check_size(source, reading, path)
     return source
+
+
+def arrays_of(path: Path) -> dict[str, NDArray[Any]]:  # Any: of any type
+    """The arrays of an archive, by name.  Raises BadFile for a damaged one, or pickled objects."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise BadFile(f"{path}: is not an .npz of plain arrays: {error}.") from error

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..core import BadFile, BadValue, derive, whole_folder
 from .examine import examine, without_thumbnails
 from .files import list_files, read_picture_files
-from .listing import Files, Listed, Listing
+from .listing import Files, Listed, Listing, without_pool
 from .load import read_source, reader_of, sides
 from .options import Progress, Reading
 from .reads import Pictures
@@ -77,9 +76,11 @@ def write_shards(
         raise BadFile(f"{target}: lies in the data, and would be taken for a part of it; name a folder beside {place}.")
     with whole_folder(target, re.compile(r"(?!)")) as folder, _Writer(folder, size) as writer:
         if place.exists() and reader_of(place) is read_picture_files:
-            manifest, index = _write_pictures(list_files(place, reading), str(path), reading, writer, seed)
+            manifest, index = _write_pictures(
+                without_pool(list_files(place, reading)), str(path), reading, writer, seed
+            )
         else:
-            manifest, index = _write_values(read_source(path, reading), reading, writer, seed)
+            manifest, index = _write_values(read_source(path, reading).apart()[0], reading, writer, seed)
         index.write(folder / INDEX)
         manifest = replace(manifest, index=ShardFile.of(folder / INDEX, len(index.labels)), shards=writer.end())
         manifest.write(folder / MANIFEST)
@@ -191,7 +192,7 @@ def _write_values(source: Source, reading: Reading, writer: _Writer, seed: int) 
     source = without_thumbnails(source)
     reads = source.reads
     if isinstance(source.images, np.ndarray):
-        reads = reads or Pictures.of_values(torch.from_numpy(source.images[source.parts == TRAIN]))
+        reads = reads or Pictures.of_values(source.samples(np.flatnonzero(source.parts == TRAIN)))
     return manifest_of(source, "values", source.shape, dtype, reads), index_of(places, source)
 
 

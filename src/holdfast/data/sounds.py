@@ -140,7 +140,7 @@ def holds_sounds(path: Path) -> bool:
     """Whether most of the first files in a folder or .zip, or of those that a CSV lists, are named like sounds."""
     if is_csv(path) and csv_kind(path) == "files":
         rows = read_grid(path, most=LOOKED_AT).rows
-        return sum(any(map(_is_sound, row)) for row in rows) > len(rows) / 2
+        return sum(any(map(is_sound, row)) for row in rows) > len(rows) / 2
     if path.is_dir():
         found: Iterable[PurePath] = (
             Path(folder) / name for folder, _, names in os.walk(path) if folder != str(path) for name in sorted(names)
@@ -151,10 +151,11 @@ def holds_sounds(path: Path) -> bool:
     else:
         return False
     files = list(islice((file for file in found if file.name[0] != "."), LOOKED_AT))
-    return sum(_is_sound(file.name) for file in files) > len(files) / 2
+    return sum(is_sound(file.name) for file in files) > len(files) / 2
 
 
-def _is_sound(name: str) -> bool:
+def is_sound(name: str) -> bool:
+    """Whether a file is named like a sound."""
     return name.lower().endswith(ENDINGS)
 
 

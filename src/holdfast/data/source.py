@@ -1,7 +1,7 @@
 """Samples as a reader found them, before the split; every reader (folder, csv, idx, npz, arrays) makes one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
@@ -13,11 +13,13 @@ from torch import Tensor
 from .dataset import BadFileFound
 from .digests import digest as digest
 from .digests import row_digests as row_digests
+from .names import names_at
 from .near import Thumbnails
 from .reads import Reads
 from .rows import Mapped, Rows, Store
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
+POOL = 3  # no part: samples without labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,8 @@ class Source:
         names: where each sample came from.
         classes: names of the labels.
         digests: (N,) uint64; equal for exact copies only.
-        parts: (N,) int8; VALIDATION and TEST where the data says so itself, TRAIN for all that may be split.
+        parts: (N,) int8; VALIDATION and TEST where the data says so itself, TRAIN for all that may be split, POOL for
+            those without a label, whatever `labels` say of them.
         groups: (N,) int64; samples of one group stay together, -1 is in none.  None when the data has no groups.
         group_names: what the groups 0, 1, ... are called.
         times: (N,) float64, when each sample ends; None when the data has no times.
@@ -40,6 +43,7 @@ class Source:
         skipped: files left out.
         notes: sentences for the facts.
         near: (P, 2) pairs of which the second is nearly a copy of the first, where they have been looked for already.
+        rows: (N,) where in `images` each sample lies; None: in this order.
     """
 
     images: NDArray[np.uint8] | NDArray[np.float32] | Store
@@ -57,6 +61,7 @@ class Source:
     notes: tuple[str, ...] = ()
     near: NDArray[np.int64] | None = None
     span: float = 0.0
+    rows: NDArray[np.int64] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,9 +70,45 @@ class Source:
 
     def samples(self, places: NDArray[np.int64]) -> Tensor:
         """Those at these places; of a memory map or a store `Rows`, cast, that fetch them when they are needed."""
+        places = places if self.rows is None else self.rows[places]
         if isinstance(self.images, np.ndarray) and not isinstance(self.images, np.memmap):
             return torch.from_numpy(self.images[places])
         return cast(Tensor, Rows(self._store, places))
+
+    def apart(self) -> "tuple[Source, Source | None]":
+        """The labelled samples, and those of the pool; None where there is no pool."""
+        pool = self.parts == POOL
+        if not pool.any():
+            return self, None
+        only = np.setdiff1d(self.labels[pool], self.labels[~pool])  # what the folder of the pool is called is no class
+        known = [place for place in range(len(self.classes)) if place not in only]
+        rank = np.zeros(len(self.classes), np.int64)
+        rank[known] = np.arange(len(known))
+        labelled, others = (self._taken(np.flatnonzero(chosen)) for chosen in (~pool, pool))
+        classes = tuple(self.classes[place] for place in known)
+        return replace(labelled, labels=rank[labelled.labels], classes=classes), others
+
+    def _taken(self, places: NDArray[np.int64]) -> "Source":
+        """The samples at these places; their values stay where they are."""
+        whole = isinstance(self.images, np.ndarray) and not isinstance(self.images, np.memmap)
+        near = self.near
+        if near is not None:
+            rank = np.full(len(self.labels), -1)
+            rank[places] = np.arange(len(places))
+            near = rank[near][(rank[near] >= 0).all(1)]
+        return replace(
+            self,
+            images=self.images if whole else self._store,
+            labels=self.labels[places],
+            names=names_at(self.names, places.tolist()),
+            digests=self.digests[places],
+            parts=self.parts[places],
+            groups=None if self.groups is None else self.groups[places],
+            times=None if self.times is None else self.times[places],
+            thumbnails=None if self.thumbnails is None else self.thumbnails.take(places),
+            near=near,
+            rows=places if self.rows is None else self.rows[places],
+        )
 
     @cached_property
     def _store(self) -> Store:

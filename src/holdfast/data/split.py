@@ -18,8 +18,8 @@ from .names import names_at
 from .part import Part
 from .reads import Learns, Pictures
 from .sealed import Sealed
-from .source import TEST, TRAIN, VALIDATION, Source
-from .together import Together, together
+from .source import POOL, TEST, TRAIN, VALIDATION, Source
+from .together import Together, copies_of_labelled, together
 
 Indices = NDArray[np.int64]
 REMOVED = -1  # from all parts
@@ -85,19 +85,68 @@ def split(
         BadFile: a manifest that cannot be read or written.
     """
     check_shares(validation, test)
+    source, pool = apart(source, name)
     tied = together(source)
     shares = _open_shares(source.parts, validation, test)
 
     def divided(known: Manifest) -> tuple[Dataset, NDArray[np.int8]]:
         parts = _parts(source, tied.blocks, shares, known.known(source), name=name, seed=seed, gap=gap or 0.0)
-        return _dataset(source, tied, parts, known.notes(source), name=name, origin=origin), parts
+        return _dataset(source, tied, parts, known.notes(source), name=name, origin=origin, pool=pool), parts
 
     return divided(Manifest())[0] if manifest is None else keep(manifest, source, divided)
 
 
 def undivided(source: Source, *, name: str, origin: Mapping[str, Any] | None = None) -> Dataset:  # Any: JSON values
     """All samples that no part claims yet as the training part: to look at data that `split` refuses."""
-    return _dataset(source, together(source), source.parts, (), name=name, origin=origin)
+    source, pool = apart(source, name)
+    return _dataset(source, together(source), source.parts, (), name=name, origin=origin, pool=pool)
+
+
+def apart(source: Source, name: str) -> tuple[Source, Part | None]:
+    """The labelled samples, and the pool of those without labels, less what is a copy of a labelled one.
+
+    Raises:
+        BadData: no sample has a label.
+    """
+    labelled, pool = source.apart()
+    if pool is None:
+        return source, None
+    if not len(labelled.labels):
+        raise BadData(f"{name}: no sample has a label; learn from them as they are with: holdfast pretrain")
+    left = ~copies_of_labelled(source, near=together(labelled).searched)[source.parts == POOL]
+    gone = int((~left).sum())
+    less = f"; {gone:,} more, copies of labelled ones, are left out" if gone else ""
+    note = f"{int(left.sum()):,} samples without labels are a pool for pre-training{less}"
+    return replace(labelled, notes=(*labelled.notes, note)), unlabelled_part(pool, np.flatnonzero(left))
+
+
+def pool_alone(source: Source, *, name: str, origin: Mapping[str, Any]) -> Dataset:  # Any: JSON values
+    """A dataset of samples without labels: its pool is all that it has."""
+    pool = unlabelled_part(source, np.arange(len(source.labels)))
+    none = replace(pool.take([]), labels=torch.empty(0, dtype=torch.int64))
+    return Dataset(
+        name=name,
+        train=none,
+        validation=none,
+        test=Sealed(none),
+        classes=(),
+        origin=dict(origin),
+        facts=Facts(skipped=source.skipped, notes=source.notes),
+        fingerprint=_hex(source.digests.tobytes().hex()),
+        split_fingerprint=split_fingerprint(*3 * [none.fingerprint]),
+        reads=source.reads or Pictures.of_values(pool.images),
+        unlabelled=pool,
+    )
+
+
+def unlabelled_part(pool: Source, chosen: Indices) -> Part:
+    """Samples of a pool; a label of -1 stands for none."""
+    return Part(
+        pool.samples(chosen),
+        torch.full((len(chosen),), -1),
+        names_at(pool.names, chosen.tolist()),
+        digests=pool.digests[chosen],
+    )
 
 
 def _parts(
@@ -175,6 +224,7 @@ def _dataset(
     *,
     name: str,
     origin: Mapping[str, Any] | None,  # Any: JSON values
+    pool: Part | None,
 ) -> Dataset:
     source = _learned(source, parts == TRAIN)
     train, selecting, judging = (
@@ -188,10 +238,11 @@ def _dataset(
         classes=source.classes,
         origin=dict(origin or {}),
         facts=_facts(source, tied, parts, notes),
-        fingerprint=_fingerprint(source),
+        fingerprint=_fingerprint(source, pool),
         split_fingerprint=split_fingerprint(train.fingerprint, selecting.fingerprint, judging.fingerprint),
         group_names=tied.names(source),
         reads=source.reads or Pictures.of_values(train.images),
+        unlabelled=pool,
     )
 
 
@@ -290,11 +341,12 @@ def _absences(source: Source, parts: NDArray[np.int8]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _fingerprint(source: Source) -> str:
+def _fingerprint(source: Source, pool: Part | None) -> str:
     """Of the data before the split.  Contents, labels, given parts and groups count; names and seeds do not."""
     groups = b"" if source.groups is None else source.groups.tobytes()
     known = [source.digests.tobytes(), source.labels.tobytes(), source.parts.tobytes(), groups]
     known += [] if source.times is None else [source.times.tobytes()]
+    known += [] if pool is None or pool.digests is None else [pool.digests.tobytes()]
     return _hex(repr(source.classes), *(block.hex() for block in known))
 
 

@@ -1,12 +1,12 @@
 """What must stay on one side: copies, near copies, groups, and whatever these connect."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .near import near_pairs
-from .source import Source
+from .source import POOL, Source
 
 Indices = NDArray[np.int64]
 
@@ -45,6 +45,16 @@ def together(source: Source) -> Together:
         return Together(_connected(contents, np.empty((0, 2), np.int64), source.groups), near, searched=False)
     near[pairs[:, 1]] = True
     return Together(_connected(contents, contents[pairs], source.groups), near)
+
+
+def copies_of_labelled(source: Source, *, near: bool) -> NDArray[np.bool_]:
+    """(N,) whether a sample is, or is a copy of, a labelled one; by `near` also nearly, be it through others."""
+    labelled = source.parts != POOL
+    if not near:
+        return np.isin(source.digests, source.digests[labelled])
+    # Without classes: near copies are told from others, the labelled samples have shown that.
+    blocks = together(replace(source, labels=np.zeros_like(source.labels), groups=None)).blocks
+    return np.isin(blocks, blocks[labelled])
 
 
 def find_near(source: Source) -> Indices | None:

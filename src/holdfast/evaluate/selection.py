@@ -43,7 +43,7 @@ class Chosen:
         )
 
 
-def bbc(right: NDArray[np.bool_], *, groups: NDArray[np.int64] | None = None, seed: int = 0) -> Chosen:
+def bbc(right: NDArray[np.bool_] | NDArray[np.float64], *, groups: NDArray[np.int64] | None = None, seed: int = 0) -> Chosen:
     """The best of C candidates, and its accuracy without the optimism of choosing it: BBC-CV.
 
     Each of 1,000 bootstrap samples chooses its best candidate; that one is judged by the samples left out, which had
@@ -52,7 +52,8 @@ def bbc(right: NDArray[np.bool_], *, groups: NDArray[np.int64] | None = None, se
     one candidate is a little better than the others.  What it is worth: docs/honest.md.
 
     Args:
-        right: (C, N) whether each candidate's out-of-fold prediction of each sample is right.
+        right: (C, N) whether each candidate's out-of-fold prediction of each sample is right; of several repeats, in
+            what share of them it is.
         groups: (N,) numbers of what belongs together; whole groups are drawn.
         seed: of the draws.
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..core import BadValue, whole_folder
 from ..layers import Layer, Source, Weight
+from ..layers.fitted import Fitted
 from ..models import BaseModel, BoundLayer, extras, to_config
 from ..models.graph import calls_of
 from ..models.keras2 import to_keras2
@@ -209,6 +210,10 @@ def _weights(model: BaseModel, names: dict[Source, str]) -> Iterator[Named]:
     for layer in model.lowered.names:
         if isinstance(layer, BaseModel):
             yield from _weights(layer, names)
+        elif isinstance(layer, Fitted):
+            shape = next(step.inputs[0] for step in model.lowered.steps if step.layer is layer)
+            for word, array in zip(("kernel", "bias"), layer.arrays(shape[0]), strict=False):
+                yield f"{names[layer]}/{word}", array
         else:
             row = ROWS[type(layer).__name__]
             for weight, tensor in BoundLayer(layer, model.lowered).tensors():

@@ -97,6 +97,12 @@ def _normalization(layer: Any, shapes: tuple[Shape, ...], form: Form) -> Form:
     }
 
 
+def _fitted(layer: Any, shapes: tuple[Shape, ...], form: Form) -> Form:
+    """A dense layer with the same numbers."""
+    dense = layer.dense()
+    return "Dense", {**_common(form), "units": dense.units, "activation": "linear", "use_bias": dense.use_bias}
+
+
 def _center_crop(layer: Any, shapes: tuple[Shape, ...], form: Form) -> Form:
     """TF.js's own takes its pixels from other places."""
     spare = [side - wanted for side, wanted in zip(shapes[0][:2], (layer.height, layer.width), strict=True)]
@@ -221,6 +227,7 @@ ROWS: dict[str, Row] = {
     "Minimum": MERGE,
     "Multiply": MERGE,
     "Normalization": Row(("axis", "mean", "variance", "invert"), into=_normalization),
+    "PCA": Row(("components", "whiten", "kernel", "bias", "explained"), into=_fitted),
     "PReLU": Row((*_weight("alpha"), "shared_axes")),
     "Permute": Row(("dims",)),
     "ReLU": Row(
@@ -233,6 +240,7 @@ ROWS: dict[str, Row] = {
     "RepeatVector": Row(("n",)),
     "Rescaling": Row(("scale", "offset")),
     "Reshape": Row(("target_shape",), into=_reshape),
+    "SelectFeatures": Row(("k", "score", "chosen"), into=_fitted),
     "SeparableConv2D": Row(
         ("filters", "dilation_rate", "depth_multiplier", *KERNEL, *_weight("depthwise", "pointwise")), remedies=PENALTY
     ),
@@ -268,7 +276,7 @@ ABSENT: dict[str, str] = {
     "Resizing": "its own takes the corners of a picture for the middles of its corner pixels, which Keras does not; "
     "resize before the model",
     "SeparableConv1D": "Reshape((length, 1, channels)), SeparableConv2D with (k, 1) and Reshape are that",
-    "StatisticalFeatures": f"compute the features before the model, or take ONNX: {ONLY_ONNX}",
+    "Statistics": f"compute the features before the model, or take ONNX: {ONLY_ONNX}",
     "Subtract": "Add()([a, Rescaling(-1.0)(b)]) is that",
     "Torch": "it knows nothing of a module of your own; build the model of layers",
     "UnitNormalization": ONLY_ONNX,

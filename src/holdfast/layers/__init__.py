@@ -11,7 +11,6 @@ from .conv import Conv1D, Conv2D, Conv3D
 from .dense import Dense
 from .dropout import Dropout, RandomModule, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from .embedding import Embedding
-from .features import StatisticalFeatures
 from .initializers import (
     Constant,
     FromArray,
@@ -45,6 +44,7 @@ from .norm import (
     UnitNormalization,
 )
 from .pad import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
+from .pca import PCA
 from .pool import (
     AveragePooling1D,
     AveragePooling2D,
@@ -62,9 +62,11 @@ from .pool import (
 from .regularizers import L1, L1L2, L2, ActivityPenalty, Regularizer, get_regularizer
 from .reshape import Flatten, Permute, RepeatVector, Reshape
 from .resize import CenterCrop, Resizing
+from .select import SelectFeatures
 from .separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from .series import SeriesNormalization
 from .spectrogram import MelSpectrogram
+from .statistics import Statistics
 from .torch_layer import Torch
 from .transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from .upsample import UpSampling1D, UpSampling2D, UpSampling3D
@@ -74,6 +76,7 @@ __all__ = [
     "L1",
     "L1L2",
     "L2",
+    "PCA",
     "Activation",
     "ActivityPenalty",
     "Add",
@@ -168,6 +171,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "SelectFeatures",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeriesNormalization",
@@ -178,7 +182,7 @@ __all__ = [
     "SpatialDropout2D",
     "SpatialDropout3D",
     "SpecAugment",
-    "StatisticalFeatures",
+    "Statistics",
     "Subtract",
     "Symbol",
     "Torch",

@@ -332,7 +332,8 @@ def _last_axis_only(layer: Layer, axis: int, shape: Shape) -> None:
         )
 
 
-def _numbers(value: Any) -> Numbers:  # Any: a number, or whatever NumPy can make an array of
+def numbers(value: Any) -> Numbers:  # Any: a number, or whatever NumPy can make an array of
+    """A number as it is, several as a tuple."""
     array = np.asarray(value, dtype=np.float64)
     return float(array) if array.ndim == 0 else tuple(array.ravel().tolist())
 
@@ -380,8 +381,8 @@ class Affine(nn.Module):
 class Rescaling(Layer):
     """x * scale + offset; numbers, or one for each channel.  `Rescaling(1/255)` takes pictures to [0, 1]."""
 
-    scale: NumbersSetting = setting(REQUIRED, convert=_numbers)
-    offset: NumbersSetting = setting(0.0, convert=_numbers)
+    scale: NumbersSetting = setting(REQUIRED, convert=numbers)
+    offset: NumbersSetting = setting(0.0, convert=numbers)
 
     def out_shape(self, *shapes: Shape) -> Shape:
         _check_channels(self, self.scale, shapes[0])
@@ -403,8 +404,8 @@ class Normalization(Layer):
     """
 
     axis: int | None = setting(-1, convert=optional(integer))
-    mean: Setting[object, Numbers | None] = setting(None, convert=optional(_numbers))
-    variance: Setting[object, Numbers | None] = setting(None, convert=optional(_numbers))
+    mean: Setting[object, Numbers | None] = setting(None, convert=optional(numbers))
+    variance: Setting[object, Numbers | None] = setting(None, convert=optional(numbers))
     invert: bool = setting(False, convert=bool)
     used: list[bool] = field(default_factory=list, init=False, repr=False)  # filled by the first `build`
 
@@ -432,8 +433,8 @@ class Normalization(Layer):
 
     def take(self, mean: object, variance: object) -> "Normalization":
         """Takes mean and variance that are known already; the one way in which a description changes, as in Keras."""
-        object.__setattr__(self, "mean", _numbers(mean))
-        object.__setattr__(self, "variance", _numbers(variance))
+        object.__setattr__(self, "mean", numbers(mean))
+        object.__setattr__(self, "variance", numbers(variance))
         return self
 
     def out_shape(self, *shapes: Shape) -> Shape:

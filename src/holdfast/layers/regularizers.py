@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -36,12 +36,29 @@ def get_regularizer(value: Any) -> Regularizer:  # Any: a name, Keras's JSON for
 @regularizers.register("l1")
 @dataclass(frozen=True)
 class L1(Regularizer):
-    """l1 * sum |w|."""
+    """l1 * sum |w|.
+
+    Args:
+        l1: the factor.
+        proximal: how weights get there.  False, as in Keras: by the gradient, which leaves them near 0 and never at 0.
+            True: after each step of the optimizer by a soft threshold, which leaves exact zeros; the penalty counts in
+            the loss as it is told, and not in its gradient.  Files say it to holdfast; Keras takes the plain L1.
+
+    Source: Parikh & Boyd 2014, "Proximal algorithms", sections 4.2 and 6.5.2.
+    """
 
     l1: float = 0.01
+    proximal: bool = field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "proximal", bool(self.proximal))
 
     def __call__(self, tensor: Tensor) -> Tensor:
-        return self.l1 * tensor.abs().sum()
+        return self.l1 * (tensor.detach() if self.proximal else tensor).abs().sum()
+
+    def __repr__(self) -> str:
+        return f"L1(l1={self.l1!r}{', proximal=True' if self.proximal else ''})"
 
 
 @regularizers.register("l2")
@@ -85,7 +102,13 @@ class ActivityPenalty(nn.Module):
 
     @classmethod
     def wanted(cls, regularizer: Regularizer | None) -> "ActivityPenalty | None":
-        """The module for a layer's `activity_regularizer`; None when it has none."""
+        """The module for a layer's `activity_regularizer`; None when it has none.
+
+        Raises:
+            BadValue: a proximal one, which is a step of weights.
+        """
+        if isinstance(regularizer, L1) and regularizer.proximal:
+            raise BadValue(f"activity_regularizer={regularizer!r}: activations take no steps; leave proximal out.")
         return None if regularizer is None else cls(regularizer)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from .model import BaseModel, Model, Sequential
 from .preprocessing import Extras, extras, take_extras
 from .ready import convnet, dense, dense_twin, ready_made
 from .ready_for import ready_for
+from .sparsity import Sparsity, sparsity
 from .summary import Row, Summary, human
 from .temperature import fold_temperature
 from .tfjs_file import load_tfjs
@@ -30,6 +31,7 @@ __all__ = [
     "Pictures",
     "Row",
     "Sequential",
+    "Sparsity",
     "Summary",
     "Unknown",
     "convnet",
@@ -50,6 +52,7 @@ __all__ = [
     "ready_for",
     "ready_made",
     "save_keras",
+    "sparsity",
     "take_extras",
     "to_config",
     "to_keras2",

@@ -1,7 +1,7 @@
 """What `compile` was told, and the program that follows from it once the first targets are seen."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core import BadValue
-from ..layers import ActivityPenalty
+from ..layers import L1, ActivityPenalty
 from ..metrics import Metric
 from ..metrics import get as get_metric
 from ..training import (
@@ -23,6 +23,7 @@ from ..training import (
     get_loss,
     get_optimizer,
 )
+from ..training.optimizers import Number
 from .arrays import check_number
 from .lower import Link, Lowered, calls_in, for_training, links, removable
 from .recipe import LABEL_SMOOTHING, recipe_optimizer, recipe_rate, smoothed
@@ -132,7 +133,8 @@ def program_for(
         )
     optimizer = settings.optimizer or recipe_optimizer(recipe_rate(model, batch_size))
     precision = "float32" if settings.precision == "auto" else settings.precision  # until the batches are known
-    program = Program(optimizer, tuple(heads), precision, penalty_of(lowered), model.seed, constraint_of(lowered))
+    after = constraint_of(lowered), proximal_of(lowered)
+    program = Program(optimizer, tuple(heads), precision, penalty_of(lowered), model.seed, *after)
     return for_training(lowered.module, fuse), program
 
 
@@ -240,3 +242,31 @@ def constraint_of(lowered: Lowered) -> Constrain | None:
     """What brings the weights of a model back after each step; None when none is constrained."""
     constrain = Constrain(lowered)
     return constrain if constrain.weights else None
+
+
+class SoftThreshold:
+    """Brings the weights of a lowered model that have a proximal L1 nearer to 0, and to 0 those that are near it."""
+
+    # An object, not a function: see Constrain.
+    def __init__(self, lowered: Lowered) -> None:
+        penalties = dict.fromkeys(lowered.penalties)  # a sub-model may be met in several ways
+        self.weights = [(main, name, one.l1) for main, name, one in penalties if isinstance(one, L1) and one.proximal]
+
+    @torch.no_grad()
+    def __call__(self, parameters: Sequence[Tensor], reach: Callable[[int], Number]) -> None:
+        places = {id(parameter): place for place, parameter in enumerate(parameters)}
+        for main, name, l1 in self.weights:
+            weight = getattr(main, name)
+            threshold = l1 * reach(places[id(weight)])
+            weight.sub_(weight.clamp(-threshold, threshold))
+
+    def sparsity(self) -> float:
+        tensors: list[Tensor] = [getattr(main, name) for main, name, _ in self.weights]
+        zeros = torch.stack([(tensor == 0).sum() for tensor in tensors]).sum()
+        return float(zeros) / max(1, sum(tensor.numel() for tensor in tensors))
+
+
+def proximal_of(lowered: Lowered) -> SoftThreshold | None:
+    """The soft thresholds of a model's weights; None when none has a proximal L1."""
+    thresholds = SoftThreshold(lowered)
+    return thresholds if thresholds.weights else None

@@ -10,6 +10,7 @@ import torch
 from .. import layers
 from ..core import BadValue, suggestion
 from ..layers import Call, Constraint, FromArray, Initializer, InputLayer, Layer, Regularizer, Source, Symbol
+from ..layers.fitted import Fitted, Numbers
 from .graph import calls_of
 from .model import BaseModel, Model, Sequential
 
@@ -38,6 +39,8 @@ INTEGERS = ("uint8", "int8", "int16", "int32", "int64", "bool")  # inputs of any
 SCALING = (layers.Resizing, layers.CenterCrop)
 MOST_LAYERS = 4_000  # of a model; the largest of Keras have 1,100
 CODE = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "TorchModuleWrapper", "TFSMLayer", "JaxLayer")
+FORMER = {"StatisticalFeatures": "Statistics"}  # what our own layers were called in older files
+OURS = "holdfast"  # the key, passed over by Keras, of what it has no word for and computes alike without
 KINDS: dict[type, str] = {Constraint: "constraints", Initializer: "initializers", Regularizer: "regularizers"}
 ROWS = {
     row.layer.__name__: row
@@ -143,9 +146,13 @@ ROWS = {
         Row(layers.ZeroPadding3D, LAST),
         Row(layers.LogMelSpectrogram, own=True),
         Row(layers.SeriesNormalization, own=True),
-        Row(layers.StatisticalFeatures, own=True),
+        Row(layers.Statistics, own=True),
+        Row(layers.PCA, own=True),
+        Row(layers.SelectFeatures, own=True),
     )
 }
+
+FITTED = [name for name, row in ROWS.items() if issubclass(row.layer, Fitted)]  # that a file may name below OURS
 
 
 def to_config(model: BaseModel) -> dict[str, Json]:
@@ -217,6 +224,9 @@ def _layer_config(layer: Source, name: str) -> dict[str, Json]:
         settings |= {"mean": 0.0, "variance": 1.0}  # or Keras would look for them among the weights
     if settings.get("activity_regularizer", 0) is None:  # Keras names it only where there is one
         del settings["activity_regularizer"]
+    if isinstance(layer, Fitted):
+        row = _layer_config(layer.dense(), name)
+        return {**row, OURS: {"class_name": kind, "config": settings}}
     module, registered = ("holdfast.layers", f"holdfast>{kind}") if ROWS[kind].own else ("keras.layers", None)
     return {"module": module, "class_name": kind, "config": settings, "registered_name": registered}
 
@@ -226,10 +236,13 @@ def to_json(value: Json) -> Json:
     if isinstance(value, FromArray):
         array = {"class_name": "__numpy__", "config": {"value": value.value.tolist(), "dtype": "float32"}}
         return {"module": "keras.initializers", "class_name": "Constant", "config": {"value": array}}
+    if isinstance(value, Numbers):
+        return value.to_dict()
     if isinstance(value, (Constraint, Initializer, Regularizer)):
         module = f"keras.{next(word for kind, word in KINDS.items() if isinstance(value, kind))}"
         config = {item.name: to_json(getattr(value, item.name)) for item in fields(value)}
-        return {"module": module, "class_name": type(value).__name__, "config": config, "registered_name": None}
+        plain = {"module": module, "class_name": type(value).__name__, "config": config, "registered_name": None}
+        return {**plain, OURS: {"proximal": True}} if config.pop("proximal", False) else plain
     return [to_json(item) for item in value] if isinstance(value, tuple) else value
 
 
@@ -362,7 +375,11 @@ def _histories(node: Json, *, steady: bool = False) -> list[Sequence[Json]]:
 
 
 def _layer(row: Mapping[str, Json]) -> Layer | BaseModel:
+    ours = row.get(OURS)
+    if isinstance(ours, Mapping) and ours.get("class_name") in FITTED:
+        row = ours
     kind, settings = row.get("class_name"), dict(row.get("config", {}))
+    kind = FORMER.get(str(kind), kind)
     if kind in ("Sequential", "Functional", "Model"):
         return from_config(row)
     if kind in CODE:
@@ -398,7 +415,7 @@ def from_json(value: Json) -> Json:
     if isinstance(value, Mapping) and value.get("class_name") == "__numpy__":
         return value["config"]["value"]
     if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
-        config = {key: item for key, item in value["config"].items() if item is not None}
+        config = {key: item for key, item in {**value["config"], **value.get(OURS, {})}.items() if item is not None}
         array = config.get("value")
         if value["class_name"] == "Constant" and isinstance(array, Mapping):
             return FromArray(torch.tensor(array["config"]["value"]))

@@ -4,13 +4,17 @@ import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
+import torch
+from torch import Tensor, nn
+
 from ..callbacks import History, LearningRateScheduler, ModelCheckpoint, Progress, ReduceLROnPlateau
 from ..core import BadValue, NotReady
-from ..data import Batch, Batches, Dataset
+from ..data import Augmentation, Batch, Batches, Dataset, Part
 from ..training import (
     Callback,
     Event,
@@ -19,10 +23,14 @@ from ..training import (
     evaluate,
     listen,
     precision_for,
+    predict,
     train,
 )
-from .arrays import Arrays, check_number, hold_out
+from ..training.split import Split, whole_of
+from .arrays import Arrays, as_inputs, check_number, hold_out
 from .augmenting import Chosen, augmentation_for, check_augment
+from .frozen import front_of
+from .kept_features import Telling, Told, can_keep, features_of, views_of
 from .recipe import recipe_batch_size
 from .samples import check_binary, check_known, check_varied, class_weights, labelled, validation_samples
 from .summary import summarize
@@ -179,8 +187,16 @@ def prepare(
     size = batch_size or (recipe_batch_size(len(whole)) if by_recipe else 32)
     state, program = model.training_state(whole.targets, size)
     check_binary(program, whole)
+    augmentation = augmentation_for(augment, model, program.heads, whole, reads=reads, by_recipe=by_recipe)
+    end: Split | None = None
+    if can_keep(augmentation):
+        with Telling(quiet=verbose == 0) as told:
+            end, whole, held, augmentation = _with_features(
+                model, whole_of(state.model), whole, held, augmentation, told
+            )
     with model.busy:  # or a training under way would lose its place in the epoch
         state.begin, state.batch, state.running = state.step, 0, {}
+        state.model = end or whole_of(state.model)
     model.classes, model.unknown = classes, None  # thresholds belong to the weights that they were found for
     settings = model.compiled
     assert settings is not None
@@ -191,11 +207,12 @@ def prepare(
         seed=model.seed,
         steps=steps_per_epoch,
         device=settings.device,
-        augment=augmentation_for(augment, model, program.heads, whole, reads=reads, by_recipe=by_recipe),
+        augment=augmentation,
     )
     if settings.precision == "auto":
         samples = batches.count(0, len(batches) * (epochs - initial_epoch))
-        flops = 3.0 * summarize("", model.lowered).flops * samples  # gradients take twice what outputs take
+        # Gradients take twice what outputs take.  Behind a frozen front there is too little for a trial to pay.
+        flops = 0.0 if end else 3.0 * summarize("", model.lowered).flops * samples
         program = replace(program, precision=precision_for(state, program, batches, flops=flops))
     unweighted = tuple(None if weight is None else weight.to(settings.device) for weight in plain)
     measured = Batches(
@@ -227,6 +244,30 @@ def prepare(
         validation_freq,
         measure_train,
     )
+
+
+def _with_features(
+    model: "BaseModel",
+    trained: nn.Module,
+    whole: Batch,
+    held: Batch | None,
+    augment: Augmentation | None,
+    told: Told | None,
+) -> tuple[Split | None, Batch, Batch | None, Augmentation | None]:
+    """What is trained behind a frozen front, with features in the place of samples and views of an augmentation.
+
+    Where there is no such front, or no room for features, None and the rest as it is.
+    """
+    unchanged = None, whole, held, augment
+    front = front_of(model.lowered)
+    if front is None:
+        return unchanged
+    learned = features_of(front, whole, told)
+    judged = None if held is None else features_of(front, held, told)
+    views = None if augment is None else views_of(front, whole, augment, model.seed, told)
+    if learned is None or (held is not None and judged is None) or (augment is not None and views is None):
+        return unchanged
+    return front.split(trained), learned, judged, views
 
 
 def _provide_saving(model: "BaseModel", listeners: Sequence[Callback]) -> None:
@@ -295,6 +336,25 @@ def judge(model: "BaseModel", x: Arrays, y: Arrays, sample_weight: Arrays, batch
     check_counts("evaluate", batch_size=batch_size)
     part, _ = labelled(model, x, y, sample_weight, classes=model.classes)
     state, program = model.training_state(part.targets)
+    module = whole_of(state.model)
+    if isinstance(x, (Part, Dataset)):
+        end, part, _, _ = _with_features(model, module, part, None, None, None)
+        module = end or module
     assert model.compiled is not None
     batches = Batches(part, batch_size=batch_size or judged_at_once(model), device=model.compiled.device)
-    return evaluate(state.model, program, batches)
+    return evaluate(module, program, batches)
+
+
+def answer(model: "BaseModel", x: Arrays, batch_size: int | None) -> tuple[Tensor, ...]:
+    """The outputs in evaluation mode; of a Part by way of its features, if the model's front is frozen."""
+    samples = x.images if isinstance(x, Part) else x
+    model.build_for(samples)
+    shapes = [symbol.shape for symbol in model.inputs]
+    inputs = Batch(as_inputs(samples, shapes, model.input_names))
+    module = model.lowered.fastest
+    front = front_of(model.lowered) if isinstance(x, Part) and len(x) else None
+    if front is not None and (found := features_of(front, inputs)) is not None:
+        inputs, module = found, front.split(model.module)
+    weights = chain(model.module.parameters(), model.module.buffers())
+    device = next((tensor.device for tensor in weights), torch.device("cpu"))
+    return predict(module, Batches(inputs, batch_size=batch_size or judged_at_once(model), device=device))

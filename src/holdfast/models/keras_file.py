@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import whole_file
-from .config import to_config
+from .config import OURS, Json, to_config
 from .hdf5 import Group, open_h5
 from .limit import made
 from .model import BaseModel
@@ -37,13 +37,23 @@ def save_keras(model: BaseModel, path: Path | str) -> None:
     """
     members: dict[str, str | bytes] = {
         "metadata.json": _json({"keras_version": KERAS_VERSION, "date_saved": datetime.now(UTC).isoformat()}),
-        "config.json": _json(to_config(model)),
+        "config.json": _json(_without_weights(to_config(model))),
         "holdfast.json": _json(extras(model)),
         WEIGHTS: to_h5(model.lowered),
     }
     with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
+
+
+def _without_weights(config: Json) -> Json:
+    """A configuration without the kernels of fitted layers, which the weights hold, too."""
+    for row in config["config"]["layers"]:
+        if "layers" in row["config"]:
+            _without_weights(row)
+        elif row.get(OURS, {}).get("class_name") == "PCA":
+            row[OURS]["config"]["kernel"] = None
+    return config
 
 
 def load_keras(path: Path | str) -> BaseModel:

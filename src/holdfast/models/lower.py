@@ -41,6 +41,7 @@ class Step:
     inputs: tuple[Shape, ...]
     outputs: tuple[Shape, ...]
     repeated: bool  # whether an earlier call of the same layer counts its weights
+    nodes: tuple[str, ...]  # of the graph that give the outputs, channels-first
 
 
 @dataclass
@@ -113,7 +114,8 @@ def lower(inputs: Sequence[Symbol], outputs: Sequence[Symbol], *, seed: int, dra
         else:
             given = tuple(symbol.shape for symbol in cast(Submodel, layer).outputs)
             values |= {(call, n): node for n, node in enumerate(_submodel(graph, parts[0], nodes, shapes, given))}
-        lowered.steps.append(Step(layer, names[layer], shapes, given, repeated))
+        ends = tuple(values[call, number].name for number in range(len(given)))
+        lowered.steps.append(Step(layer, names[layer], shapes, given, repeated, ends))
     for place, (layer, main) in enumerate(lowered.mains.items()):
         if draw and isinstance(layer, Layer) and layer not in shared:
             layer.init(main, seed=derive(seed, "weights", place))

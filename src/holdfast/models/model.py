@@ -6,25 +6,23 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx
 
 from ..callbacks import History
 from ..core import BadShape, BadValue, NotReady
-from ..data import Batch, Batches, Dataset, Part, Reads, Rows
+from ..data import Dataset, Part, Reads, Rows
 from ..layers import Call, Input, InputLayer, Layer, Source, Symbol
-from ..training import Callback, Event, Program, State, channels_last, predict
-from .arrays import Arrays, as_inputs
+from ..training import Callback, Event, Program, State, channels_last
+from .arrays import Arrays
 from .augmenting import Chosen
 from .bound import BoundLayer, Weights, once, read, write
 from .compiling import Compiled, compiled, default_metrics, program_for
-from .fitting import Busy, check_counts, judge, judged_at_once, prepare
+from .fitting import Busy, answer, check_counts, judge, prepare
 from .lower import Lowered, lower
 from .preprocessing import from_files
 from .recipe import recipe_optimizer, recipe_rate
@@ -48,6 +46,7 @@ class BaseModel(ABC):
         unknown: which of its answers are "unknown"; None: none are.  `predict` gives probabilities either way.
         reads: how files become its input; `predict` then takes their paths.  None: it takes arrays only.
         history: of the last `fit`.
+        made_from: a `transfer.FromBase`, which makes it anew with the weights that it began with; None: nothing does.
         compiled: what `compile` was told.
         busy: held while the model is trained.
     """
@@ -60,6 +59,7 @@ class BaseModel(ABC):
         self.unknown: Unknown | None = None
         self.reads: Reads | None = None
         self.history: History | None = None
+        self.made_from: object = None  # of a floor above
         self.compiled: Compiled | None = None
         self.busy = Busy()
         self._lowered: Lowered | None = None
@@ -128,7 +128,7 @@ class BaseModel(ABC):
             call = Call(self, symbols)
             given = [Symbol(symbol.shape, call, number) for number, symbol in enumerate(self.outputs)]
             return given[0] if len(given) == 1 else given
-        results = self._forward(inputs, None)
+        results = answer(self, inputs, None)
         return results[0] if len(results) == 1 else results
 
     def compile(
@@ -318,10 +318,8 @@ class BaseModel(ABC):
         check_counts("predict", batch_size=batch_size)
         if isinstance(x, Dataset):
             x = x.validation
-        if isinstance(x, Part):
-            x = x.images
-        x = from_files(self, x)
-        results = [result.numpy() for result in self._forward(x, batch_size)]
+        x = x if isinstance(x, Part) else from_files(self, x)
+        results = [result.numpy() for result in answer(self, x, batch_size)]
         return results[0] if len(results) == 1 else results
 
     def summary(self) -> Summary:
@@ -397,15 +395,6 @@ class BaseModel(ABC):
         if self.compiled.optimizer is None:
             program = replace(program, optimizer=recipe_optimizer(recipe_rate(self, batch_size)))
         return state, program
-
-    def _forward(self, x: Arrays, batch_size: int | None) -> tuple[Tensor, ...]:
-        self.build_for(x)
-        module = self.module
-        weights = chain(module.parameters(), module.buffers())
-        device = next((tensor.device for tensor in weights), torch.device("cpu"))
-        inputs = as_inputs(x, [symbol.shape for symbol in self.inputs], self.input_names)
-        size = batch_size or judged_at_once(self)
-        return predict(self.lowered.fastest, Batches(Batch(inputs), batch_size=size, device=device))
 
 
 class Model(BaseModel):

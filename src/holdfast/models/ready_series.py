@@ -31,7 +31,7 @@ from ..layers import (
     SeriesNormalization,
     Shape,
     Source,
-    StatisticalFeatures,
+    Statistics,
     Symbol,
 )
 from .model import Model, Sequential
@@ -90,7 +90,7 @@ def features_net(
     if len(shape) > 2:
         raise BadShape(f"features: takes series (T, C) or sounds (samples,), got {shape}; take the model 'convnet'.")
     dense: list[Layer] = [Dense(64, activation="relu"), Dropout(0.2), Dense(classes, activation="softmax")]
-    layers: list[Source | Symbol] = [Input(shape), StatisticalFeatures(masked=masked), front or Normalization(), *dense]
+    layers: list[Source | Symbol] = [Input(shape), Statistics(masked=masked), front or Normalization(), *dense]
     return Sequential(layers, name="features", seed=seed)
 
 
@@ -122,7 +122,7 @@ def series_front(train: Tensor, *, masked: bool = False) -> Layer:
 
 def features_front(train: Tensor, *, masked: bool = False) -> Normalization:
     """The layer that standardises the statistical features of such samples, each by its mean and variance."""
-    features = StatisticalFeatures(masked=masked)
+    features = Statistics(masked=masked)
     found = Sequential([Input(tuple(train.shape[1:])), features]).predict(train)
     variance = found.var(0, dtype=np.float64)
     return Normalization().take(

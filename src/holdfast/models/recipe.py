@@ -13,6 +13,7 @@ from ..data import RandomShift
 from ..layers import Symbol
 from ..training import AdamW, BinaryCrossentropy, Loss, OneCycle, Optimizer
 from ..training.losses import Crossentropy
+from .frozen import front_of
 
 if TYPE_CHECKING:
     from .model import BaseModel
@@ -62,13 +63,16 @@ def smoothed(loss: Loss, share: float) -> Loss:
 def recipe_shift(model: "BaseModel", losses: Sequence[Loss]) -> RandomShift | None:
     """Shifts for a model that classifies pictures (H, W, C) of 1, 3 or 4 channels; None for any other.
 
-    Where several inputs belong together, or the outputs are values or places, moving the picture is unsound.
+    Where several inputs belong together, or the outputs are values or places, moving the picture is unsound.  Behind a
+    frozen front the head learns in seconds from the pictures as they are; moved ones are asked for by name.
     """
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 3:
         return None
     height, width, channels = model.inputs[0].shape
     classify = all(_classifies(*pair) for pair in zip(losses, model.outputs, strict=True))
     if not classify or min(height, width) < SHIFTED or channels not in (1, 3, 4):
+        return None
+    if front_of(model.lowered) is not None:
         return None
     return RandomShift(min(height, width) // SHIFTED)
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from ..layers import Layer, Shape
 from .lower import Lowered
+from .sparsity import Sparsity, thresholded, zeros_in
 
 BYTES = 4  # of a float32
 
@@ -32,6 +33,7 @@ class Summary:
         flops: floating-point operations of a forward pass for one sample.
         activations: numbers that one sample leaves for the backward pass.
         widest: numbers in the largest of these, whose gradients pass by while the rest still waits.
+        sparsity: how many weights are exactly 0, where a proximal L1 makes them so; None elsewhere.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Summary:
     flops: int
     activations: int
     widest: int
+    sparsity: Sparsity | None = None
 
     def training_bytes(self, batch_size: int, slots: int = 2) -> int:
         """Memory at the height of a training step in float32, the data not counted.
@@ -65,7 +68,8 @@ class Summary:
             f"{self.parameters:,} parameters ({self.trainable:,} trainable), {human(self.flops, 'FLOP')} a sample, "
             f"{human(self.training_bytes(32), 'B')} to train at batch 32"
         )
-        return "\n".join([f"model {self.name!r}", rule, lines[0], rule, *lines[1:], rule, total])
+        zeros = [] if self.sparsity is None else [str(self.sparsity)]
+        return "\n".join([f"model {self.name!r}", rule, lines[0], rule, *lines[1:], rule, total, *zeros])
 
 
 def human(number: float, unit: str) -> str:
@@ -81,7 +85,8 @@ def summarize(name: str, lowered: Lowered) -> Summary:
     """The summary of a lowered model."""
     rows = []
     activations = widest = 0
-    for step in lowered.steps:
+    frozen = _frozen(lowered)
+    for number, step in enumerate(lowered.steps):
         main = lowered.mains[step.layer]
         if isinstance(step.layer, Layer):
             flops, kept = step.layer.flops(*step.inputs), step.layer.kept(*step.inputs)
@@ -89,13 +94,22 @@ def summarize(name: str, lowered: Lowered) -> Summary:
         else:
             inner = summarize(step.name, step.layer.lowered)  # type: ignore[attr-defined]  # a model, see lower.Submodel
             flops, kept, size = inner.flops, inner.activations, inner.widest
-        activations, widest = activations + kept, max(widest, size)
+        activations, widest = activations + (kept if number >= frozen else 0), max(widest, size)
         count = 0 if step.repeated else count_weights(main)
         rows.append(Row(step.name, type(step.layer).__name__, step.outputs, count, flops))
     module = lowered.module
     trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
     flops = sum(row.flops for row in rows)
-    return Summary(name, tuple(rows), count_weights(module), trainable, flops, activations, widest)
+    sparse = zeros_in(lowered) if thresholded(lowered) else None
+    return Summary(name, tuple(rows), count_weights(module), trainable, flops, activations, widest, sparse)
+
+
+def _frozen(lowered: Lowered) -> int:
+    """How many steps in front have weights that are frozen, or none; what they compute leaves nothing to go back to."""
+    weights = [list(lowered.mains[step.layer].parameters()) for step in lowered.steps]
+    learns = [any(weight.requires_grad for weight in some) for some in weights]
+    first = learns.index(True) if True in learns else len(learns)
+    return first if any(map(len, weights[:first])) else 0
 
 
 def count_weights(module: nn.Module) -> int:

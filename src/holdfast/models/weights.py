@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..core import BadFile, BadValue, snake_case, whole_file
 from ..layers import Layer, Normalization, Source, Weight
+from ..layers.fitted import Fitted
 from .bound import BoundLayer, Weights, shapes_of, write
 from .graph import calls_of, layers_of, names_of
 from .hdf5 import Group
@@ -119,6 +120,7 @@ def to_h5(lowered: Lowered) -> bytes:
 
 
 def _write(lowered: Lowered, group: Any) -> None:  # Any: h5py is not annotated
+    shapes = {step.layer: step.inputs for step in lowered.steps}
     for place, layer in _places(lowered.names):
         bound = BoundLayer(layer, lowered)
         if isinstance(layer, BaseModel):
@@ -126,7 +128,8 @@ def _write(lowered: Lowered, group: Any) -> None:  # Any: h5py is not annotated
         variables = group.create_group(f"{place}/vars")
         variables.attrs["name"] = bound.name
         if isinstance(layer, Layer):
-            for number, array in enumerate(bound.get_weights()):
+            arrays = layer.arrays(shapes[layer][0][-1]) if isinstance(layer, Fitted) else bound.get_weights()
+            for number, array in enumerate(arrays):
                 variables[str(number)] = array
 
 
@@ -135,6 +138,7 @@ def _places(layers: Iterable[Source]) -> Iterator[tuple[str, Source]]:
     counts: dict[str, int] = {}
     for layer in layers:
         kind = "functional" if isinstance(layer, Model) else snake_case(type(layer).__name__)
+        kind = "dense" if isinstance(layer, Fitted) else kind
         number = counts[kind] = counts.get(kind, -1) + 1
         yield (f"{kind}_{number}" if number else kind), layer
 
@@ -154,7 +158,7 @@ def _parts(model: BaseModel, group: Group) -> Iterator[tuple[Source, Group | Non
 
 
 def adapt3(model: BaseModel, group: Group) -> None:
-    """Gives every adapted Normalization, whose numbers Keras keeps as weights, its mean and variance.
+    """Gives every adapted layer the numbers that Keras keeps as weights: a Normalization its mean and variance.
 
     Args:
         group: "layers" of a file by Keras 3.
@@ -166,6 +170,8 @@ def adapt3(model: BaseModel, group: Group) -> None:
             found = [part.array(f"vars/{number}") for number in (0, 1) if str(number) in part.group("vars")]
             if found:
                 _take(layer, found)
+        elif part is not None and isinstance(layer, Fitted) and "vars" in part:
+            _take_fitted(layer, [part.array(f"vars/{key}") for key in sorted(part.group("vars"), key=int)])
 
 
 def fills3(model: BaseModel, group: Group) -> list[Fill]:
@@ -197,6 +203,21 @@ def _take(layer: Normalization, arrays: Sequence[Stored]) -> None:
                 f"{layer.label}: has other numbers in the file, and those that it has are built in; "
                 "read the whole model with holdfast.load."
             )
+
+
+def _take_fitted(layer: Fitted, stored: Sequence[Stored]) -> None:
+    """Gives a fitted layer without numbers those of a file; of one that has them, they are the same."""
+    arrays = [one.read() for one in stored]
+    if not layer.adapted:
+        layer.take(arrays)
+        return
+    fits = bool(arrays) and arrays[0].shape[1:] == (layer.dense().units,)
+    own = layer.arrays(len(arrays[0])) if fits else []
+    if len(own) != len(arrays) or not all(map(np.array_equal, own, arrays)):
+        raise BadValue(
+            f"{layer.label}: was fitted to other data than in the file, and what it has is built in; "
+            "read the whole model with holdfast.load."
+        )
 
 
 # Keras 2: a group a layer, whose attribute weight_names says where in it the arrays are and in which order.

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..models.augmenting import from_rows
 from ..training import get_optimizer
+from ..transfer.rates import FACTOR, UNFREEZE
 from .record import Record, Settings
 
 IN_PYTHON = "# made in Python, see below"
@@ -42,10 +43,13 @@ def _options(record: Record) -> dict[str, object]:
     """Of all commands that train."""
     settings, origin = record.settings, record.origin
     return {
-        "model": settings.model,
+        **({"base": settings.base} if settings.base else {"model": settings.model}),
+        "until": settings.until,
+        "fine-tune": settings.fine_tune or None,
+        "preprocessing": settings.preprocessing,
         "epochs": settings.epochs,
         "batch-size": settings.batch_size,
-        "optimizer": None if settings.recipe else settings.optimizer["class_name"].lower(),
+        "optimizer": None if settings.recipe else plain_optimizer(settings)["class_name"].lower(),
         "learning-rate": _rate(settings),
         "patience": settings.patience,
         "shift": None if settings.augment else settings.shift,
@@ -70,16 +74,25 @@ def _line(command: str, origin: Mapping[str, Any], options: Mapping[str, object]
 def _fits_a_command(record: Record) -> bool:
     """Whether all that Python can say was said in a way that the command line can, too."""
     settings, origin = record.settings, record.origin
-    if not origin or settings.model == "model" or origin["seed"] != settings.seed:
+    if not origin or settings.model == "model" or origin["seed"] != settings.seed or _own_rates(settings):
         return False
     if isinstance(settings.augment, list):
         return False
     if settings.recipe:
         return not isinstance(origin["image_size"], list)
-    kind, config = settings.optimizer["class_name"], settings.optimizer["config"]
+    kind, config = plain_optimizer(settings).values()
     rate = config["learning_rate"]
     plain = isinstance(rate, (int, float)) and asdict(get_optimizer(kind)) | {"learning_rate": rate} == config
     return plain and not isinstance(origin["image_size"], list)
+
+
+def _own_rates(settings: Settings) -> bool:
+    """Whether learning rates of layers are others than follow from --fine-tune."""
+    if settings.optimizer["class_name"] != "Discriminative":
+        return False
+    rates, starts = (settings.optimizer["config"][name] for name in ("rates", "starts"))
+    usual = {FACTOR**depth for depth in range(settings.fine_tune + 1)}
+    return not settings.base or not set(rates) <= usual or max(starts) != UNFREEZE
 
 
 def python_of(record: Record) -> str:
@@ -98,17 +111,21 @@ def crossval_python(record: Record, *, cv: Any, repeats: int, refit: bool) -> st
 
 def _python(record: Record) -> tuple[str, str]:
     """The lines that make data, model and optimizer, and what a function that trains is told besides."""
-    settings, kind = record.settings, record.settings.optimizer["class_name"]
+    settings = record.settings
     data, model = "...  # your arrays", "...  # your model"
     if record.origin:
         given = {key: value for key, value in record.origin.items() if key != "path" and value is not None}
         data = f"holdfast.data.load({record.origin['path']!r}, {_arguments(given)})"
-    if settings.model != "model":
+    if settings.base:
+        given = {"until": settings.until, "fine_tune": settings.fine_tune, "preprocessing": settings.preprocessing}
+        model = f"holdfast.transfer.FromBase({settings.base!r}, {_arguments(given)})"
+    elif settings.model != "model":
         model = repr(settings.model)
     lines = {"data": data, "model": model}
     how = f"learning_rate={_rate(settings)}"
     if not settings.recipe:
-        lines["optimizer"] = f"holdfast.training.{kind}({_arguments(settings.optimizer['config'])})"
+        kind, config = plain_optimizer(settings).values() if settings.base else settings.optimizer.values()
+        lines["optimizer"] = f"holdfast.training.{kind}({_arguments(config)})"
         how = "optimizer=optimizer"
     rest = settings.model_dump(include={"epochs", "batch_size", "patience", "seed", "device", "precision"})
     setup = "\n".join(["import holdfast\n", *(f"{name} = {value}" for name, value in lines.items())])
@@ -122,6 +139,13 @@ def _augment(settings: Settings) -> str:
     if isinstance(settings.augment, str):
         return repr(settings.augment or None)
     return f"[{', '.join(f'holdfast.layers.{layer!r}' for layer in from_rows(settings.augment))}]"
+
+
+def plain_optimizer(settings: Settings) -> dict[str, Any]:  # Any: Keras's JSON form
+    """The optimizer, within the learning rates of the layers of a base, which follow from it."""
+    given = settings.optimizer
+    found: dict[str, Any] = given["config"]["optimizer"] if given["class_name"] == "Discriminative" else given
+    return found
 
 
 def _rate(settings: Settings) -> Any:  # Any: a number, or a schedule in Keras's JSON form

@@ -44,8 +44,8 @@ def logistic_regression(data: Dataset, *, seed: int = 0) -> dict[str, Any]:  # A
 
     labels, sides = data.train.labels.numpy(), sides_of(data.shape)
     features = math.prod(sides or data.shape[:-1]) * data.shape[-1]
-    chosen = _drawn(labels, min(SAMPLES, VALUES // features), seed)
-    learned, judged = _values(data.train, chosen, sides), _values(data.validation, None, sides)
+    chosen = drawn(labels, min(SAMPLES, VALUES // features), seed)
+    learned, judged = values_of(data.train, chosen, sides), values_of(data.validation, None, sides)
     iterations = int(np.clip(WORK / (learned.size * len(data.classes)), 20, 200))
     model = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=iterations))
     with warnings.catch_warnings():
@@ -67,15 +67,15 @@ def sides_of(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(-(-side // -(-side // end)) for side, end in zip(shape, most, strict=False))
 
 
-def _drawn(labels: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
-    """Indices, so many at most; each class in proportion, and once at least."""
+def drawn(labels: NDArray[np.int64], most: int, seed: int, *, least: int = 1) -> NDArray[np.int64]:
+    """Indices, so many at most; each class in proportion, and `least` of it at least, as far as there are."""
     order = np.random.default_rng(derive(seed, "baseline")).permutation(len(labels))
     share = min(1.0, most / len(labels))
     kept = [order[labels[order] == label] for label in np.unique(labels)]
-    return np.sort(np.concatenate([rows[: max(1, int(share * len(rows)))] for rows in kept]))
+    return np.sort(np.concatenate([rows[: max(least, int(share * len(rows)))] for rows in kept]))
 
 
-def _values(part: Part, indices: NDArray[np.int64] | None, sides: tuple[int, ...]) -> NDArray[np.float32]:
+def values_of(part: Part, indices: NDArray[np.int64] | None, sides: tuple[int, ...]) -> NDArray[np.float32]:
     """(n, F) values of these samples, or of all."""
     places = torch.arange(len(part)) if indices is None else torch.from_numpy(indices)
     return np.concatenate(list(_pooled(part, places, sides)))

@@ -19,7 +19,7 @@ from .formats import duration
 from .pages.compare import Shown, page
 from .predictions import Predictions
 from .record import Record
-from .run import TEST, VALIDATION, check_finished, ledger_of, values_of
+from .run import TEST, VALIDATION, WHAT, check_finished, ledger_of, values_of
 from .write import write_text
 
 FILES: Mapping[PartName, str] = {"test": TEST, "out-of-fold": OUT_OF_FOLD, "validation": VALIDATION}  # the best first
@@ -131,8 +131,8 @@ def compare_runs(folders: Sequence[str | Path], *, out: str | Path | None = None
 
 def check_comparable(folder: Path, record: Record) -> None:
     """Raises BadValue for what has no answers to compare."""
-    if record.kind == "curve":
-        raise BadValue(f"{folder}: is a learning curve; compare takes trainings or cross-validations.")
+    if record.kind not in ("run", "crossval"):
+        raise BadValue(f"{folder}: is a {WHAT[record.kind]}; compare takes trainings or cross-validations.")
     if record.kind == "run":
         check_finished(record, folder)
     elif record.status != "finished":

@@ -9,16 +9,19 @@ from typing import Any, Literal, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core import BadValue
 from ..data import Dataset, Part
 from ..evaluate import Report, Score, corrected_resampled, score, wilson
+from ..layers import SelectFeatures
 from ..models import BaseModel
 from ..training import get_optimizer
 from . import lines
+from .bases import base_words, with_what_was_seen
 from .facts import crossval_facts
 from .folder import recorded
 from .folds import Fold, folds_of
 from .formats import duration
-from .loading import load_shown
+from .loading import load_for
 from .pages.report import crossval_page
 from .plan import How, ModelChoice, check_settings, fitted, plan
 from .predictions import Predictions
@@ -133,12 +136,16 @@ def cross_validate(
     say = lines.say if verbose else lines.quiet
     check_settings(model, how, Path(out))
     seed = how.get("seed", 0)
-    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, out=out, path=data, seed=seed)
+    data = data if isinstance(data, Dataset) else load_for(model, quiet=not verbose, out=out, path=data, seed=seed)
     pool = data.pool
     folds = folds_of(data, pool, cv, repeats=repeats, seed=seed)
     settings, network = plan(data.with_parts(pool.take(folds[0].train), pool.take([])), model, how)
+    _check_not_chosen(network)
+    data = with_what_was_seen(data, settings.base, pool)
     lines.say_data(say, data)
     say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
+    if base := base_words(network, settings):
+        say("base", base)
     with recorded(Path(out), data, settings, network, kind="crossval") as (folder, record, ledger):
         scores, predictions = _judged(data, pool, folds, model, how, verbose)
         report = _report(scores, predictions, data, ledger.looks(pool.fingerprint))
@@ -155,6 +162,16 @@ def cross_validate(
     say("score", str(report))
     say("saved", f"{folder} · report: {folder / REPORT}")
     return found
+
+
+def _check_not_chosen(network: BaseModel) -> None:
+    """Raises BadValue for features that were chosen before the folds: noise then seems to tell classes apart."""
+    chosen = next((one for one in network.layers if isinstance(one, SelectFeatures)), None)
+    if chosen is not None:
+        raise BadValue(
+            f"{chosen.label}: its features were chosen before the folds, by labels that they judge by, which fakes "
+            "accuracy; have them chosen inside the folds: holdfast dims DATA."
+        )
 
 
 def _judged(

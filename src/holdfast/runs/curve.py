@@ -16,10 +16,11 @@ from ..data import Dataset, Part
 from ..evaluate import Ledger, Score
 from ..models.arrays import check_number
 from . import lines
+from .bases import with_what_was_seen
 from .folder import recorded
 from .formats import duration, percent
 from .growth import A_SHARE, Forecast, Gain, forecast, gain, interval_over, said_of_data, said_of_model, shares_of
-from .loading import load_shown
+from .loading import load_for
 from .pages.curve import page, things_of
 from .plan import How, ModelChoice, check_settings, fitted, plan
 from .record import Record
@@ -122,10 +123,11 @@ def learning_curve(
     check_number(f"learning_curve(repeats={repeats!r})", repeats)
     for size in sizes or ():
         check_number(f"learning_curve(sizes={list(sizes or ())})", size)
-    data = data if isinstance(data, Dataset) else load_shown(quiet=not verbose, out=out, path=data, seed=seed)
+    data = data if isinstance(data, Dataset) else load_for(model, quiet=not verbose, out=out, path=data, seed=seed)
     orders = [nested_order(data.train, derive(seed, "curve", repeat)) for repeat in range(repeats)]
     wanted = checked_sizes(data, sizes, orders)
     settings, network = plan(data, model, how)
+    data = with_what_was_seen(data, settings.base)
     lines.say_data(say, data)
     say("sizes", f"{', '.join(f'{size:,}' for size in wanted)}; {lines.counted(repeats, 'training')} each")
     with recorded(out, data, settings, network, kind="curve") as (folder, record, ledger):

@@ -19,6 +19,8 @@ from ..models import BaseModel, Unknown
 from ..training import get_optimizer
 from .again import command_of, crossval_command, crossval_python, python_of
 from .augmented import augmented_of
+from .bases import base_words
+from .embedded import embedded_of
 from .left_out import LeftOut
 from .lines import recipe_line
 from .pages.told import Baseline, Confidence, CrossvalFacts, DataFacts, Facts, Making, ModelFacts, PartFacts, Picture
@@ -66,6 +68,7 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
         mistakes=mistakes,
         samples=samples,
         augmented=augmented_of(run.model, data, record.settings),
+        embedded=embedded_of(run.model, data, probabilities, record.settings.seed),
     )
 
 
@@ -174,7 +177,9 @@ def model_facts(model: BaseModel, settings: Settings) -> ModelFacts:
     summary, batch = model.summary(), settings.batch_size
     memory = summary.training_bytes(batch, len(get_optimizer(settings.optimizer).slots([])))
     rows = [(row.name, row.layer, row.output_shape[0], row.parameters, row.flops) for row in summary.rows]
-    return ModelFacts(name=summary.name, rows=rows, memory=memory, batch_size=batch)
+    zeros = None if summary.sparsity is None else (summary.sparsity.total.zeros, summary.sparsity.total.numbers)
+    base = base_words(model, settings)
+    return ModelFacts(name=summary.name, rows=rows, memory=memory, batch_size=batch, base=base, zeros=zeros)
 
 
 def making_of(folder: Path, record: Record, command: str, python: str) -> Making:

@@ -18,7 +18,7 @@ from .watch import alone
 
 
 def begin(
-    out: Path, data: Dataset, settings: Settings, network: BaseModel, ledger: Ledger, *, kind: Kind = "run"
+    out: Path, data: Dataset, settings: Settings, network: BaseModel | None, ledger: Ledger, *, kind: Kind = "run"
 ) -> tuple[Path, Record]:
     """Makes a folder, begins a run in the ledger, and gives the record to write there; what fails leaves no folder."""
     folder = new_folder(out, data.name if kind == "run" else f"{data.name}-{kind}")
@@ -42,7 +42,7 @@ def begin(
         things=data.things,
         prints=prints_of(data),
         settings=settings,
-        config=to_config(network),
+        config={} if network is None else to_config(network),
         machine=machine(),
         versions=versions(),
     )
@@ -51,7 +51,7 @@ def begin(
 
 @contextmanager
 def recorded(
-    out: Path, data: Dataset, settings: Settings, network: BaseModel, *, kind: Kind
+    out: Path, data: Dataset, settings: Settings, network: BaseModel | None, *, kind: Kind
 ) -> Iterator[tuple[Path, Record, Ledger]]:
     """A folder, its record and the ledger, for as long as the block works on them; then how that ended is written."""
     with Ledger.open(out / LEDGER) as ledger:

@@ -58,7 +58,7 @@ class Forecast:
     interval: Interval
 
 
-def shares_of(right: NDArray[np.bool_], groups: NDArray[np.int64] | None) -> Shares:
+def shares_of(right: NDArray[np.bool_] | Shares, groups: NDArray[np.int64] | None) -> Shares:
     """(R, N) right answers as (R, G) shares whose row means are the accuracies.
 
     Samples of one group are not independent.  They become one column: the mean accuracy plus what the group's samples
@@ -72,8 +72,8 @@ def shares_of(right: NDArray[np.bool_], groups: NDArray[np.int64] | None) -> Sha
     return np.asarray(means + sums * len(numbers) / len(groups), np.float64)
 
 
-def interval_over(values: Shares, n: int, pseudo: Sequence[float]) -> Interval:
-    """The 95 % interval of the mean of (R, G) values, for other repeats and other samples of the same kind.
+def interval_over(values: Shares, n: int, pseudo: Sequence[float], *, level: float = 0.95) -> Interval:
+    """The interval of the mean of (R, G) values, for other repeats and other samples of the same kind.
 
     Repeats and samples are crossed and both random: Var = (MS_repeats + MS_samples - MS_rest) / (R G), as in the
     analysis of several readers who judge the same cases, with Satterthwaite's degrees of freedom.  In simulations with
@@ -83,6 +83,7 @@ def interval_over(values: Shares, n: int, pseudo: Sequence[float]) -> Interval:
         values: of one repeat, only the samples count.
         n: samples, of which a column may hold several.
         pseudo: samples to add, or the interval of a score near 0 or 1 would be too narrow: `A_SHARE`, `A_DIFFERENCE`.
+        level: share of such intervals that hold the truth.
 
     Source: Dorfman, Berbaum & Metz 1992, Investigative Radiology 27:723-731 (the variance); Agresti & Coull 1998 and
     Bonett & Price 2012 (the samples added).
@@ -91,9 +92,9 @@ def interval_over(values: Shares, n: int, pseudo: Sequence[float]) -> Interval:
 
     variance, freedom = _crossed(values)
     added, all_n = np.array(pseudo), n + len(pseudo)
-    mean = (n * float(values.mean()) + added.sum()) / all_n
+    mean = (n * float(values.mean()) + float(added.sum())) / all_n
     error = math.sqrt(n * n * variance + float(np.square(added - mean).sum())) / all_n
-    half = float(t.ppf(0.975, freedom)) * error
+    half = float(t.ppf((1 + level) / 2, freedom)) * error
     return max(min(0.0, *pseudo), mean - half), min(1.0, mean + half)
 
 

@@ -16,13 +16,14 @@ from ..models import Fitting, from_config
 from ..models.arrays import check_number
 from ..models.augmenting import Chosen
 from ..models.unknown import check_coverage
-from ..training import Callback, Optimizer, get_optimizer
+from ..training import Callback, Optimizer, get_optimizer, load_model
 from . import lines
 from .baseline import logistic_regression
+from .bases import base_of, base_words, keep_base, with_what_was_seen
 from .calibrating import calibrate
 from .folder import begin
 from .left_out import left_out
-from .loading import load_shown
+from .loading import load_for
 from .memory_plan import memory_line
 from .plan import How, ModelChoice, Precision, check_settings, compile_for, plan, session_for
 from .record import Record
@@ -102,12 +103,15 @@ def train(
     check_coverage(coverage)
     check_settings(model, how, out)
     if not isinstance(data, Dataset):
-        data = load_shown(quiet=not verbose, out=out, path=data, test=None, seed=seed)
+        data = load_for(model, quiet=not verbose, out=out, path=data, test=None, seed=seed)
     settings, network = plan(data, model, how)
+    data = with_what_was_seen(data, settings.base)
     check_number(f"train(seeds={seeds!r})", seeds)
     settings.seeds, settings.coverage = seeds, coverage
     lines.say_data(say, data)
     say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
+    if base := base_words(network, settings):
+        say("base", base)
     if len(data.shape) == 4 and (planned := memory_line(data, network, settings)):
         say("memory", planned)
     session, stopper = session_for(network, data, settings, callbacks, verbose)
@@ -117,6 +121,7 @@ def train(
     with Ledger.open(out / LEDGER) as ledger:
         folder, record = begin(out, data, settings, network, ledger)
         with alone(folder), ledger.beating(record.ledger_id):
+            keep_base(network, settings, folder)
             return carry_out(folder, record, session, stopper, data, ledger, say)
 
 
@@ -152,8 +157,11 @@ def resume(
         check_same(record, data)
         record.origin = dict(data.origin) or record.origin  # it may have moved
         settings = record.settings
+        data = with_what_was_seen(data, settings.base)
         network = from_config(record.config, seed=settings.seed)
         network.classes = tuple(record.classes)
+        network.made_from = base_of(settings, folder)
+        load_model(folder / CHECKPOINT, network.module)  # features of what is frozen are computed with its weights
         compile_for(network, settings)
         lines.say_data(say, data)
         say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))

@@ -19,7 +19,8 @@ from ..data.assign import assign
 from ..data.source import VALIDATION
 from ..evaluate import Ledger, Score, wilson
 from ..evaluate.interval import Interval, normal
-from ..models import BaseModel, from_config
+from ..models import BaseModel
+from ..transfer import FromBase, anew
 from .formats import duration, percent
 from .lines import Say
 from .plan import ModelChoice, fitted, how_of
@@ -107,12 +108,12 @@ def left_out(record: Record, model: BaseModel, data: Dataset, ledger: Ledger, sa
         judged = pool.groups == number
         # With patience its epoch was chosen by that group.
         own = record.settings.patience is None and _is_group(data.validation, number)
-        scores.append(_score(record, data, pool, judged, model if own else None))
+        scores.append(_score(model, data, pool, judged, None if own else record))
         names.append(name)
         took = "the model of this run" if own else f"in {duration(perf_counter() - began)}"
         say("left out", f"{name}: {scores[-1].text} of {scores[-1].n:,}, {took}")
     judged = _drawn(pool, 1 / len(numbers), record.settings.seed)
-    found = LeftOut(tuple(names), tuple(scores), _score(record, data, pool, judged))
+    found = LeftOut(tuple(names), tuple(scores), _score(model, data, pool, judged, record))
     seen = {"left_out": found.mean, "random": found.random.value}
     ledger.look(record.ledger_id, "out-of-fold", pool.fingerprint, seen, purpose="report")
     return found
@@ -133,21 +134,24 @@ def groups_of(pool: Part, data: Dataset) -> Sequence[int]:
     return sorted(found, key=lambda number: data.group_names[number])
 
 
-def _score(
-    record: Record, data: Dataset, pool: Part, judged: NDArray[np.bool_], model: BaseModel | None = None
-) -> Score:
-    """The accuracy on these samples of the model, or of one trained on the others."""
+def _score(model: BaseModel, data: Dataset, pool: Part, judged: NDArray[np.bool_], record: Record | None) -> Score:
+    """The accuracy on these samples of the model, or with its record of another that is trained on the others."""
     part = data.with_parts(pool.take(np.flatnonzero(~judged)), pool.take(np.flatnonzero(judged)))
-    model = model or fitted(part, _choice(record), how_of(record.settings))
-    said, n = model.predict(part.validation).argmax(1), int(judged.sum())
+    trained = model if record is None else fitted(part, _choice(record, model), how_of(record.settings))
+    said, n = trained.predict(part.validation).argmax(1), int(judged.sum())
     right = int((said == part.validation.labels.numpy()).sum())
     return Score("accuracy", right / n, wilson(right, n), n, "out-of-fold")
 
 
-def _choice(record: Record) -> ModelChoice:
-    """What to train: by its name, so that a front end is fitted on the samples of this training alone."""
-    given = record.settings.model
-    return from_config(record.config, seed=record.settings.seed) if given == "model" else given
+def _choice(record: Record, model: BaseModel) -> ModelChoice:
+    """What to train: by its base or name, so that a front end is fitted on the samples of this training alone."""
+    if isinstance(model.made_from, FromBase):
+        return model.made_from
+    if record.settings.model != "model":
+        return record.settings.model
+    fresh = anew(model, seed=record.settings.seed)
+    fresh.compiled = None  # the settings say how to train
+    return fresh
 
 
 def _drawn(pool: Part, share: float, seed: int) -> NDArray[np.bool_]:

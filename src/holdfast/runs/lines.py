@@ -113,8 +113,13 @@ def model_line(model: BaseModel, batch_size: int, optimizer: Optimizer) -> str:
 
 def recipe_line(settings: Settings) -> str:
     """How the default recipe, or the optimizer that was chosen, trains here."""
-    kind, rate = settings.optimizer["class_name"], settings.optimizer["config"]["learning_rate"]
-    changed = augment_line(settings)
+    optimizer, changed = settings.optimizer, augment_line(settings)
+    if optimizer["class_name"] == "Discriminative":
+        rates, starts = optimizer["config"]["rates"], optimizer["config"]["starts"]
+        later = f" from {100 * max(starts):.0f} % of the training on" if max(starts) else ""
+        changed = f", the deepest layer at {min(rates):.2g} of that{later}{changed}"
+        optimizer = optimizer["config"]["optimizer"]
+    kind, rate = optimizer["class_name"], optimizer["config"]["learning_rate"]
     if not settings.recipe:
         made = f"{kind}, learning rate {rate:.3g}" if isinstance(rate, float) else f"{kind}, {rate['class_name']}"
         return made + changed

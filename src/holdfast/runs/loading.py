@@ -5,7 +5,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ..core import BadValue
 from ..data import Dataset, load, manifest_path
+from ..transfer import FromBase
+from .plan import ModelChoice
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -23,6 +26,24 @@ def load_shown(*, quiet: bool = False, out: Path | str | None = None, **origin: 
         origin["manifest"] = manifest_path(out, **{name: origin[name] for name in options if name in origin})
     with Loading(quiet=quiet) as progress:
         return load(**origin, progress=progress)
+
+
+def load_for(
+    model: ModelChoice, *, image_size: int | tuple[int, int] | None = None, **options: Any
+) -> Dataset:  # Any: of `load_shown`
+    """`load_shown`, with pictures of the size that a base was made for, unless they are asked for at another.
+
+    Pictures in arrays keep the size that they have.
+    """
+    size = model.input_size if isinstance(model, FromBase) and image_size is None else None
+    if size is None:
+        return load_shown(image_size=image_size, **options)
+    try:
+        return load_shown(image_size=size[0] if size[0] == size[1] else size, **options)
+    except BadValue as error:
+        if not str(error).startswith("load(image_size="):
+            raise
+        return load_shown(**options)
 
 
 class Loading:

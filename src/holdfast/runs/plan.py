@@ -19,6 +19,7 @@ from ..data.source import VALIDATION
 from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_for, ready_made, to_config
 from ..models.arrays import check_number
 from ..models.augmenting import Chosen, check_augment, from_recorded, recorded
+from ..models.frozen import front_of
 from ..models.recipe import (
     LABEL_SMOOTHING,
     LEARNING_RATE,
@@ -31,16 +32,19 @@ from ..models.recipe import (
 from ..training import (
     Callback,
     CategoricalCrossentropy,
+    Discriminative,
     Optimizer,
     Schedule,
     SparseCategoricalCrossentropy,
     get_loss,
     get_optimizer,
 )
+from ..transfer import FromBase, anew, discriminative
+from ..transfer import recipe as on_base
 from .record import Settings
 
 Precision = Literal["auto", "float32", "bfloat16"]
-ModelChoice = str | Path | BaseModel
+ModelChoice = str | Path | BaseModel | FromBase
 INNER = 1 / 7  # of the training part says when to stop, where no validation part may
 
 
@@ -63,18 +67,17 @@ def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseMod
     seed, optimizer, learning_rate = how.get("seed", 0), how.get("optimizer"), how.get("learning_rate")
     label, network = model_for(data, model, seed)
     check_kept(label, network)
+    base = network.made_from if isinstance(network.made_from, FromBase) else None
     size = how.get("batch_size") or recipe_batch_size(len(data.train))
     chosen = optimizer or compiled_optimizer(network)
-    if chosen is None and learning_rate is None:
-        learning_rate = recipe_rate(network, size)
-    algorithm = optimizer_for(chosen, learning_rate)
+    algorithm = _algorithm(network, base, chosen, learning_rate, size)
     augment, patience = how.get("augment", "auto"), how.get("patience")
     if augment == "auto":
-        augment = None if chosen else _recipe_augment(data, network)
+        augment = None if chosen or base else _recipe_augment(data, network)
     shift, layers = recorded(augment)
     settings = Settings(
         model=label,
-        epochs=how.get("epochs") or (30 if chosen else _recipe_epochs(data)),
+        epochs=how.get("epochs") or (30 if chosen else _recipe_epochs(data, base)),
         batch_size=size,
         optimizer=describe(algorithm),
         patience=5 if patience is None and not isinstance(algorithm.learning_rate, Schedule) else patience,
@@ -82,21 +85,53 @@ def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseMod
         device=str(pick_device(how.get("device", "auto"))),
         precision=how.get("precision", "auto"),
         recipe=chosen is None,
-        label_smoothing=0.0 if chosen else LABEL_SMOOTHING,
+        label_smoothing=0.0 if chosen else on_base.LABEL_SMOOTHING if base else LABEL_SMOOTHING,
         shift=shift,
         augment=layers,
+        **_of_base(base),
     )
     compile_for(network, settings)
     return settings, network
 
 
-def _recipe_epochs(data: Dataset) -> int:
+def _algorithm(
+    network: BaseModel, base: FromBase | None, chosen: str | Optimizer | None, rate: float | None, batch_size: int
+) -> Optimizer:
+    """What trains: as it was chosen, or by the recipe; the deeper layers of a base, where they learn, more slowly."""
+    if base is None:
+        if chosen is None and rate is None:
+            rate = recipe_rate(network, batch_size)
+        return optimizer_for(chosen, rate)
+    if chosen is None:
+        chosen, rate = on_base.transfer_optimizer(on_base.LEARNING_RATE if rate is None else rate), None
+    algorithm = optimizer_for(chosen, rate)
+    plain = not base.fine_tune or isinstance(algorithm, Discriminative)
+    return algorithm if plain else discriminative(network, algorithm)
+
+
+def _of_base(base: FromBase | None) -> dict[str, Any]:  # Any: fields of Settings
+    """What the settings say of a base; of one that came from memory not where it is."""
+    if base is None:
+        return {}
+    return {
+        "base": base.place,
+        "until": base.until,
+        "fine_tune": base.fine_tune,
+        "preprocessing": base.preprocessing,
+    }
+
+
+def _recipe_epochs(data: Dataset, base: FromBase | None) -> int:
     """Half as many for sounds as for pictures: nets on spectrograms are there sooner."""
+    if base is not None:
+        return on_base.transfer_epochs(base.fine_tune)
     return recipe_epochs(len(data.train)) // (2 if data.kind == "sounds" else 1)
 
 
 def _recipe_augment(data: Dataset, network: BaseModel) -> Chosen:
     """What the recipe changes in training: where pictures are; when, how loud and how clearly sounds were recorded."""
+    if front_of(network.lowered) is not None:
+        return None  # what is frozen is computed once
     return "light" if data.kind == "sounds" else recipe_shift(network, [SparseCategoricalCrossentropy()])
 
 
@@ -116,9 +151,7 @@ def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1
     """
     if isinstance(model, BaseModel):
         model.build_for(data.train.images)
-        fresh = from_config(to_config(model), seed=how.get("seed", 0))
-        fresh.compiled = model.compiled
-        model = fresh
+        model = anew(model, seed=how.get("seed", 0))
     settings, network = plan(data, model, how)
     train, validation = data.train, data.train.take([])
     if settings.patience is not None:
@@ -162,7 +195,9 @@ def check_settings(model: ModelChoice, how: How, out: Path) -> None:
     """Raises at once what `plan` would raise after the data was read, which may take long."""
     for name in how.keys() - How.__annotations__.keys():
         raise UnknownName(f"unknown option {name!r}{suggestion(name, list(How.__annotations__))}")
-    if not isinstance(model, BaseModel):
+    if isinstance(model, FromBase):
+        model.check()
+    elif not isinstance(model, BaseModel):
         read_json(Path(model)) if is_file(model) else ready_made.canonical(str(model))
     optimizer_for(how.get("optimizer"), how.get("learning_rate"))
     pick_device(how.get("device", "auto"))
@@ -237,6 +272,8 @@ def model_for(data: Dataset, model: ModelChoice, seed: int) -> tuple[str, BaseMo
     if isinstance(model, BaseModel):
         label, network = "model", model
         network.build_for(data.train.images)
+    elif isinstance(model, FromBase):
+        label, network = model.label, model.build(data.shape, len(data.classes), seed=seed)
     elif is_file(model):
         label, network = str(Path(model).resolve()), read_model(Path(model), seed)
     else:
@@ -287,7 +324,9 @@ def describe(optimizer: Optimizer) -> dict[str, Any]:  # Any: JSON values
     config = {}
     for item in fields(optimizer):
         value = getattr(optimizer, item.name)
-        if is_dataclass(value):
+        if isinstance(value, Optimizer):  # of a Discriminative
+            value = describe(value)
+        elif is_dataclass(value):
             value = {"class_name": type(value).__name__, "config": asdict(value)}  # type: ignore[arg-type]  # no class
         config[item.name] = value
     return {"class_name": type(optimizer).__name__, "config": config}

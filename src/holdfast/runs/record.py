@@ -8,9 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..core import BadFile, whole_file
+from ..transfer import Preprocessing
 
 FILE = "run.json"
-Kind = Literal["run", "crossval", "curve"]
+Kind = Literal["run", "crossval", "curve", "dims", "pays"]
 
 
 class Settings(BaseModel):
@@ -32,6 +33,10 @@ class Settings(BaseModel):
     seeds: int = 1  # trainings; all but the first are forgotten but for their answers on validation
     shift: int = 0  # pixels by which pictures move at most, in training
     augment: str | list[dict[str, Any]] = ""  # "light", "strong" or layers that change samples in training; "": none
+    base: str = ""  # a path or name that `load_base` takes; "" for none, and for one that came from memory
+    until: str | None = None  # the layer of the base whose outputs are the features
+    fine_tune: int = 0  # layers of the base that are trained, too
+    preprocessing: Preprocessing | None = None  # of pictures, where the base does not say it
 
 
 class Record(BaseModel):

@@ -15,6 +15,7 @@ from ..data import Dataset
 from ..data.remote import is_url
 from ..evaluate import Ledger, Report, Revealed, Verdict, score, unseal, verdict, without_optimism
 from ..models import BaseModel, Pictures, load_keras, pick_device
+from .bases import with_what_was_seen
 from .facts import facts_of
 from .lines import quoted, sealed_line
 from .loading import load_shown
@@ -25,6 +26,12 @@ from .write import write_history, write_text
 
 MODEL, REPORT, CARD, HISTORY, LEDGER = "model.keras", "report.html", "card.md", "history.csv", "ledger.db"
 REPORT_JSON = "report.json"
+WHAT = {
+    "crossval": "cross-validation",
+    "curve": "learning curve",
+    "dims": "study of dimensions",
+    "pays": "study of a base",
+}  # besides a run
 VALIDATION, TEST = "validation.npz", "test.npz"  # what the model says of these parts
 
 
@@ -120,6 +127,7 @@ def evaluate(folder: str | Path, data: Dataset | None = None, *, open_test: bool
     check_finished(record, folder)
     data = data_of(record, folder) if data is None else data
     check_same(record, data)
+    data = with_what_was_seen(data, record.settings.base)
     with ledger_of(folder, record) as ledger:
         run = judge(folder, record, kept_model(folder), data, ledger, open_test=open_test)
     record.write(folder)
@@ -191,8 +199,7 @@ def values_of(measured: Report) -> dict[str, float]:
 def check_finished(record: Record, folder: Path) -> None:
     """Raises BadValue for what is no run, or one without a final model."""
     if record.kind != "run":
-        what = {"crossval": "cross-validation", "curve": "learning curve"}[record.kind]
-        raise BadValue(f"{folder}: is a {what}, not a run; what it found is in {folder / REPORT}.")
+        raise BadValue(f"{folder}: is a {WHAT[record.kind]}, not a run; what it found is in {folder / REPORT}.")
     if record.status != "finished":
         raise BadValue(f"{folder}: this run has not finished; go on with: holdfast train --resume {quoted(folder)}")
 

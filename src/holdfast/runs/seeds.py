@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ..data import Dataset
 from ..evaluate import Ledger, SeedAgreement, agreement_of_seeds
-from ..models import BaseModel, from_config
+from ..models import BaseModel
+from ..transfer import anew
 from .formats import percent
 from .lines import Say, quiet
 from .plan import compile_for, session_for
@@ -74,7 +75,7 @@ def seed_spread(record: Record, model: BaseModel, data: Dataset, ledger: Ledger,
     seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
     said, accuracies = list[NDArray[np.int64]](), list[float]()
     for seed in seeds:
-        trained = model if seed == settings.seed else trained_again(record, data, ledger, seed, shown)
+        trained = model if seed == settings.seed else trained_again(record, model, data, ledger, seed, shown)
         said.append(trained.predict(data.validation).argmax(1))
         accuracies.append(float((said[-1] == labels).mean()))
         if seed != settings.seed:
@@ -84,13 +85,15 @@ def seed_spread(record: Record, model: BaseModel, data: Dataset, ledger: Ledger,
     return SeedSpread(seeds, tuple(accuracies), agreement_of_seeds(np.stack(said)))
 
 
-def trained_again(record: Record, data: Dataset, ledger: Ledger, seed: int, verbose: Literal[0, 1] = 0) -> BaseModel:
+def trained_again(
+    record: Record, model: BaseModel, data: Dataset, ledger: Ledger, seed: int, verbose: Literal[0, 1] = 0
+) -> BaseModel:
     """The model of a run, trained anew with another seed of weights, order and dropout.
 
     With patience each epoch is a look at validation; without, nobody sees what is measured there on the way.
     """
     looking = Looking(ledger, record.ledger_id, data.validation.fingerprint)
-    network = from_config(record.config, seed=seed)
+    network = anew(model, seed=seed)
     network.classes = data.classes
     compile_for(network, record.settings)
     callbacks = () if record.settings.patience is None else (looking,)

@@ -9,6 +9,7 @@ from ..core import BadValue, whole_file
 from ..data import Dataset
 from ..evaluate import Report
 from ..models import BaseModel, dense_twin, from_config, to_config
+from ..training import Discriminative
 from . import lines
 from .formats import percent
 from .job import train
@@ -58,7 +59,10 @@ def train_twin(folder: str | Path, data: Dataset | None = None, *, verbose: Lite
         config = to_config(dense_twin(_model(record)))
         with whole_file(folder / TWIN) as temporary:
             temporary.write_text(json.dumps(config, indent=1), encoding="utf-8")
-        twin = train(data, folder / TWIN, **how_of(record.settings), out=folder.parent, verbose=verbose)
+        how = how_of(record.settings)
+        if isinstance(algorithm := how["optimizer"], Discriminative):
+            how["optimizer"] = algorithm.optimizer  # the rates were those of the run's own layers
+        twin = train(data, folder / TWIN, **how, out=folder.parent, verbose=verbose)
         record.twin = twin.folder.name
         record.scores.setdefault("baselines", {})["dense twin"] = asdict(twin.validation.accuracy)
         record.write(folder)

@@ -1,7 +1,8 @@
 """Training: what to minimise (`Program`), all that changes (`State`), the loop, and what it tells those who listen."""
 
-from .checkpoint import load_checkpoint, save_checkpoint
+from .checkpoint import load_checkpoint, load_model, save_checkpoint
 from .cuda import channels_last
+from .discriminative import Discriminative
 from .events import Begin, Callback, End, EpochEnd, Event, StepEnd, Stop
 from .loop import evaluate, fit, hear, listen, predict, tell, train
 from .losses import (
@@ -55,6 +56,7 @@ __all__ = [
     "Constant",
     "CosineDecay",
     "CosineSimilarity",
+    "Discriminative",
     "End",
     "EpochEnd",
     "Event",
@@ -87,6 +89,7 @@ __all__ = [
     "hear",
     "listen",
     "load_checkpoint",
+    "load_model",
     "precision_for",
     "predict",
     "save_checkpoint",

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core import BadFile, BadShape, whole_file
 from .loop import accumulators
@@ -50,14 +50,7 @@ def load_checkpoint(path: Path | str, state: State, program: Program) -> dict[st
         BadFile: no such file, or not one of ours.
         BadShape: it is of another model or optimizer.  The state is then as it was.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("holdfast", "null"))
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a dict)
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
-        raise BadFile(f"{path}: cannot be read as a checkpoint: {error}") from error
-    if not (isinstance(header, dict) and header.keys() >= {"state", "memory"}):
-        raise BadFile(f"{path}: is no checkpoint of holdfast.")
+    header, tensors = _read(path)
     own = _tensors(state)
     _compare(path, own, tensors)
     with torch.no_grad():
@@ -72,6 +65,33 @@ def load_checkpoint(path: Path | str, state: State, program: Program) -> dict[st
         metric.totals = None if totals is None else totals.to(device)
     memory: dict[str, Any] = _join(header["memory"], tensors)
     return memory
+
+
+def load_model(path: Path | str, model: nn.Module) -> None:
+    """Fills a model with the weights in a checkpoint, before a training is prepared that counts on those it freezes.
+
+    Raises:
+        BadFile, BadShape: as `load_checkpoint` does; the model is then as it was.
+    """
+    _, tensors = _read(path)
+    own = {f"model/{key}": value for key, value in model.state_dict().items()}
+    _compare(path, own, {key: tensor for key, tensor in tensors.items() if key.startswith("model/")})
+    with torch.no_grad():
+        for key, tensor in own.items():
+            tensor.copy_(tensors[key])
+
+
+def _read(path: Path | str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The header and the tensors of a checkpoint."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("holdfast", "null"))
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a dict)
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+        raise BadFile(f"{path}: cannot be read as a checkpoint: {error}") from error
+    if not (isinstance(header, dict) and header.keys() >= {"state", "memory"}):
+        raise BadFile(f"{path}: is no checkpoint of holdfast.")
+    return header, tensors
 
 
 def _tensors(state: State) -> dict[str, Tensor]:

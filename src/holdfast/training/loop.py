@@ -82,6 +82,8 @@ def train(
                 logs |= {f"train_{key}": value for key, value in evaluate(state.model, program, measured).items()}
             # Not before: who is interrupted while judging has not ended the epoch, and a resumed training reports it.
             runner.end_epoch()
+            if program.proximal is not None:
+                logs["sparsity"] = program.proximal.sparsity()
             logs["learning_rate"] = state.learning_rate
             yield EpochEnd(state, program, epoch, logs, seconds, seen, judged=due or validation is None)
     finally:
@@ -176,7 +178,8 @@ class Runner:
             module.reseed(derive(program.seed, "dropout", state.epoch, state.step, number))
         if program.schedule is not None:
             state.learning_rate = program.schedule(state.step, state.begin, end)
-        numbers = program.optimizer.numbers(state.slots, rate=state.learning_rate, step=state.step)
+        share = (state.step - state.begin) / max(end - state.begin, 1)
+        numbers = program.optimizer.numbers(state.slots, rate=state.learning_rate, step=state.step, share=share)
         self.update(batch, numbers)
         state.step += 1
         state.batch += 1
@@ -213,6 +216,8 @@ def update(
     if parameters:
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
         program.optimizer.apply(parameters, gradients, state.slots, numbers)
+        if program.proximal is not None and numbers:
+            program.proximal(parameters, partial(program.optimizer.reach, state.slots, numbers))
         if program.constrain is not None:
             program.constrain()
 

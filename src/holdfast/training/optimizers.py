@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Real
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -25,6 +25,8 @@ Number: TypeAlias = float | Tensor  # a tensor is 0-d and lies on the parameters
 Accepted: TypeAlias = tuple[str, Callable[[float], bool]]
 
 SHARE: Accepted = ("a number of at least 0 and less than 1", lambda value: 0 <= value < 1)
+LEAST = 1e-12  # instead of 0, to divide by
+REACHING = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad")  # that have a `reach`
 LIMIT: Accepted = ("a positive finite number, or None", lambda value: value > 0)
 
 # What each number may be, in whatever optimizer it is found: in words, and whether a finite number is it.
@@ -108,6 +110,26 @@ class Optimizer(ABC):
     def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
         """One update in place, with what `scalars` gave for it."""
 
+    reaches: ClassVar[bool] = False  # whether it has a `reach`
+
+    def reach(self, slots: Slots, numbers: Sequence[Number], place: int) -> Number:
+        """How far a gradient that stays at 1 moves the weight at this place of the parameters in an update.
+
+        Times a factor of L1 it is the soft threshold with which weights settle where loss and penalty are least
+        together, whatever the optimizer divides gradients by.
+
+        Args:
+            slots: after the update.
+            numbers: that `apply` took for it.
+
+        Returns:
+            A number, or one for each number of the weight.
+
+        Source: Yun, Lozano & Yang 2021, "Adaptive proximal gradient methods for structured neural networks", eq. 4;
+        momentum, which they leave out of the threshold, adds up the gradients of 1 / (1 - momentum) steps.
+        """
+        raise BadValue(f"{type(self).__name__}: L1(proximal=True) goes with {', '.join(REACHING)}.")
+
     def kernel(self, slots: Slots, scalars: Sequence[Number]) -> Kernel | None:
         """The native kernel that does the same as weight decay and `update`, if there is one."""
         return None
@@ -123,8 +145,11 @@ class Optimizer(ABC):
         """Accumulation, clipping, decay and update for step `step` (from 0), in Keras's order."""
         self.apply(parameters, gradients, slots, self.numbers(slots, rate=rate, step=step))
 
-    def numbers(self, slots: Slots, *, rate: float, step: int) -> tuple[float, ...]:
-        """All numbers that `apply` needs to know of step `step` (from 0); none where gradients are only added up."""
+    def numbers(self, slots: Slots, *, rate: float, step: int, share: float = 1.0) -> tuple[float, ...]:
+        """All numbers that `apply` needs to know of step `step` (from 0); none where gradients are only added up.
+
+        `share` of the training is done by then.
+        """
         every = self.gradient_accumulation_steps or 1
         if (step + 1) % every:
             return ()
@@ -198,6 +223,10 @@ class SGD(Optimizer):
     learning_rate: float | Schedule = 0.01
     momentum: float = 0.0
     nesterov: bool = False
+    reaches: ClassVar[bool] = True
+
+    def reach(self, slots: Slots, numbers: Sequence[Number], place: int) -> Number:
+        return numbers[1] / max(1 - self.momentum, LEAST)
 
     def start(self, parameters: Tensors) -> Slots:
         return {"momentum": zeros(parameters)} if self.momentum else {}
@@ -233,6 +262,13 @@ class RMSprop(Optimizer):
     momentum: float = 0.0
     epsilon: float = 1e-7
     centered: bool = False
+    reaches: ClassVar[bool] = True
+
+    def reach(self, slots: Slots, numbers: Sequence[Number], place: int) -> Number:
+        square = slots["velocity"][place]
+        if self.centered:
+            square = square - slots["average"][place].square()
+        return numbers[1] / max(1 - self.momentum, LEAST) / (square + self.epsilon).sqrt()
 
     def start(self, parameters: Tensors) -> Slots:
         slots = {"velocity": zeros(parameters)}
@@ -273,6 +309,11 @@ class Adam(Optimizer):
     beta_2: float = 0.999
     epsilon: float = 1e-7
     amsgrad: bool = False
+    reaches: ClassVar[bool] = True
+
+    def reach(self, slots: Slots, numbers: Sequence[Number], place: int) -> Number:
+        square = slots["largest" if self.amsgrad else "velocity"][place]
+        return numbers[2] / (square.sqrt() + self.epsilon)
 
     def start(self, parameters: Tensors) -> Slots:
         slots = {"momentum": zeros(parameters), "velocity": zeros(parameters)}
@@ -281,14 +322,15 @@ class Adam(Optimizer):
         return slots
 
     def kernel(self, slots: Slots, scalars: Sequence[Number]) -> Kernel | None:
-        numbers = *scalars, 1 - self.beta_1, 1 - self.beta_2, self.epsilon
+        numbers = scalars[0], 1 - self.beta_1, 1 - self.beta_2, self.epsilon
         return None if self.amsgrad else Kernel("adam", (slots["momentum"], slots["velocity"]), numbers)
 
     def scalars(self, slots: Slots, *, rate: float, t: int) -> tuple[float, ...]:
-        return (rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t),)
+        full = rate * math.sqrt(1 - self.beta_2**t)  # of a gradient that momentum knows in full
+        return full / (1 - self.beta_1**t), full
 
     def update(self, parameters: Tensors, gradients: Tensors, slots: Slots, scalars: Sequence[Number]) -> None:
-        (alpha,) = scalars
+        alpha, _ = scalars
         momentum, velocity = slots["momentum"], slots["velocity"]
         torch._foreach_lerp_(momentum, gradients, 1 - self.beta_1)
         torch._foreach_mul_(velocity, self.beta_2)
@@ -316,6 +358,10 @@ class Adagrad(Optimizer):
 
     initial_accumulator_value: float = 0.1
     epsilon: float = 1e-7
+    reaches: ClassVar[bool] = True
+
+    def reach(self, slots: Slots, numbers: Sequence[Number], place: int) -> Number:
+        return numbers[1] / (slots["sum"][place] + self.epsilon).sqrt()
 
     def start(self, parameters: Tensors) -> Slots:
         return {"sum": [torch.full_like(parameter, self.initial_accumulator_value) for parameter in parameters]}

@@ -121,7 +121,8 @@ def faster(state: State, program: Program, batch: Batch) -> Precision:
     model = without_hooks(state.model).train()
     module, parameters = fused(model), [parameter for parameter in model.parameters() if parameter.requires_grad]
     programs = {
-        name: replace(program, precision=name, penalty=None, constrain=None) for name in ("float32", "bfloat16")
+        name: replace(program, precision=name, penalty=None, constrain=None, proximal=None)
+        for name in ("float32", "bfloat16")
     }
     best = dict.fromkeys(programs, float("inf"))
     began, turns = time.perf_counter(), 0

@@ -1,11 +1,11 @@
 """What to minimise and how: everything about training that does not change while it runs."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..core import BadValue
 from ..metrics import Metric
 from .losses import Loss
-from .optimizers import Optimizer
+from .optimizers import REACHING, Number, Optimizer
 from .schedules import Schedule
 
 
@@ -64,6 +64,22 @@ class Measure(NamedTuple):
     weighted: bool
 
 
+class Proximal(Protocol):
+    """The step after the optimizer's that leaves exact zeros, see `layers.L1`."""
+
+    def __call__(self, parameters: Sequence[Tensor], reach: Callable[[int], Number]) -> None:
+        """Takes it, in place.
+
+        Args:
+            parameters: those that training changes.
+            reach: of the parameter at a place, see `Optimizer.reach`.
+        """
+
+    def sparsity(self) -> float:
+        """The share of exact zeros among the weights that it is for; waits for the device."""
+        ...
+
+
 @dataclass(frozen=True)
 class Program:
     """What to minimise and how.
@@ -75,6 +91,7 @@ class Program:
         penalty: regularization, from the model to a tensor of no axes; None without any.
         seed: of dropout; the order of samples is the batches'.
         constrain: brings weights back to what is allowed after each step; None where all is.
+        proximal: the soft thresholds after each step, before that; None without any.
     """
 
     optimizer: Optimizer
@@ -83,10 +100,14 @@ class Program:
     penalty: Callable[[nn.Module], Tensor] | None = field(default=None, compare=False)
     seed: int = 0
     constrain: Callable[[], None] | None = field(default=None, compare=False)
+    proximal: Proximal | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.precision not in ("float32", "bfloat16"):
             raise BadValue(f"precision {self.precision!r}: must be 'float32' or 'bfloat16'.")
+        if self.proximal is not None and not self.optimizer.reaches:
+            kind = type(self.optimizer).__name__
+            raise BadValue(f"{kind}: has no step for L1(proximal=True); take {' or '.join(REACHING)}.")
         names = [head.name for head in self.heads]
         if len(set(names)) < len(names):
             raise BadValue(f"the heads of a program are called {names}; each needs a name of its own.")

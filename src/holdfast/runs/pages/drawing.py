@@ -86,7 +86,8 @@ def axes_for(epochs: int, values: list[float], measured: float, is_share: bool) 
     drawn = [value for value in (*values, measured) if math.isfinite(value)] or [0.0, 1.0]
     low = min(*drawn, max(drawn) - 0.1) if is_share else min(0.0, *drawn)  # ten points at least: no drama in a tenth
     ticks = [tick for tick in round_ticks(low, max(drawn), 4) if not is_share or 0 <= tick <= 1]
-    return Axes(epochs, min(*ticks, *drawn), max(*ticks, *drawn), ticks)
+    bottom = min(*ticks, *drawn)
+    return Axes(epochs, bottom, max(*ticks, *drawn, bottom + 0.1), ticks)  # of nothing but zeros there is no span
 
 
 def _curves(series: Mapping[str, Mapping[int, float]], axes: Axes) -> list[Curve]:

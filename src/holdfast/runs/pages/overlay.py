@@ -7,7 +7,7 @@ from itertools import chain
 
 from .drawing import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axes, axes_for
 
-COLOURS = 8  # in overlay.css; more lines than these are dashed, too
+COLOURS = 8  # in colours.css; more lines than these are dashed, too
 LABELLED = 12  # lines whose names fit at the right end
 
 
@@ -20,28 +20,34 @@ class Line:
     dashed: bool
     points: str  # of an SVG polyline
     bars: list[tuple[float, float, float, float]]  # x, y, and both ends of its interval
+    band: str  # of an SVG polygon: around the line, from interval to interval; or ""
     label_y: float
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """A drawing of one quantity, in SVG's coordinates.  `spots` are (x, what to say there)."""
+    """A drawing of one quantity, in SVG's coordinates.  `spots`, and `marks`, which are seen, are (x, what to say)."""
 
     title: str
     lines: list[Line]
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
     spots: list[tuple[float, str]]
+    marks: list[tuple[float, str]]
 
 
 @dataclass(frozen=True)
 class Values:
-    """A line before it is drawn: its places from 1 on, the values there, and the intervals of the last of them."""
+    """A line before it is drawn: its places from 1 on, the values there, and the intervals of the last of them.
+
+    `banded` intervals become a band, others a bar at each place.
+    """
 
     places: Sequence[float]
     values: Sequence[float]
     intervals: Sequence[tuple[float, float]] = ()
     dashed: bool = False
+    banded: bool = False
 
 
 def overlay(
@@ -51,6 +57,7 @@ def overlay(
     *,
     is_share: bool,
     spots: Sequence[tuple[float, str]] = (),
+    marks: Sequence[tuple[float, str]] = (),
 ) -> Overlay:
     """Lines in one frame.
 
@@ -60,6 +67,7 @@ def overlay(
         ticks: places and what to write under them.
         is_share: whether values are shares, written as percentages.
         spots: places and what to say there.
+        marks: places where a dashed line stands, and what to say there.
     """
     drawn = [value for line in series.values() for value in (*line.values, *chain(*line.intervals))]
     last = max(place for line in series.values() for place in line.places)
@@ -73,7 +81,8 @@ def overlay(
                 number % COLOURS,
                 line.dashed or number >= COLOURS,
                 _points(line, axes, last),
-                _bars(line, axes, last),
+                [] if line.banded else _bars(line, axes, last),
+                _band(_bars(line, axes, last)) if line.banded else "",
                 height,
             )
             for number, ((name, line), height) in enumerate(zip(series.items(), heights, strict=True))
@@ -81,6 +90,7 @@ def overlay(
         x_ticks=[(_x(place, last), text) for place, text in ticks],
         y_ticks=[(axes.y(tick), f"{100 * tick:g} %" if is_share else f"{tick:g}") for tick in axes.ticks],
         spots=[(_x(place, last), text) for place, text in spots],
+        marks=[(_x(place, last), text) for place, text in marks],
     )
 
 
@@ -96,6 +106,12 @@ def _bars(line: Values, axes: Axes, last: float) -> list[tuple[float, float, flo
     start = len(line.places) - len(line.intervals)
     ends = zip(line.places[start:], line.values[start:], line.intervals, strict=True)
     return [(_x(x, last), axes.y(y), axes.y(low), axes.y(high)) for x, y, (low, high) in ends]
+
+
+def _band(bars: Sequence[tuple[float, float, float, float]]) -> str:
+    """There along the lower ends, and back along the upper ones."""
+    ends = [(x, low) for x, _, low, _ in bars] + [(x, high) for x, _, _, high in reversed(bars)]
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in ends)
 
 
 def _apart(heights: Sequence[float], least: float) -> list[float]:

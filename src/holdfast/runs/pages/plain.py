@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...evaluate import Report, Score
-from .told import Confidence, DataFacts, Facts, Making, ModelFacts, Picture
+from .told import Confidence, DataFacts, Embedded, Facts, Making, ModelFacts, Picture
 
 SCHEMA = 1
 
@@ -35,6 +35,7 @@ def plain(facts: Facts) -> dict[str, Any]:  # Any: what JSON holds
         "measured": dict(facts.measured),
         "mistakes": [_picture(picture) for picture in facts.mistakes],
         "samples": [_picture(picture) for picture in facts.samples],
+        "embedded": _embedded(facts.embedded),
         "model": _model(facts.model),
         "data": _data(facts.data),
         "making": _making(facts.making),
@@ -76,6 +77,18 @@ def _confidence(confidence: Confidence | None) -> dict[str, Any] | None:
 
 def _picture(picture: Picture) -> dict[str, Any]:
     return {key: getattr(picture, key) for key in ("name", "truth", "predicted", "probability")}
+
+
+def _embedded(embedded: Embedded | None) -> dict[str, Any] | None:
+    if embedded is None:
+        return None
+    alike = dict(zip(("features", "values"), map(_score, embedded.alike), strict=True))
+    return {key: getattr(embedded, key) for key in ("layer", "features", "values", "total")} | {
+        "n": len(embedded.labels),
+        "counts": np.bincount(embedded.labels),
+        "planes": [{"title": plane.title, "held": plane.held} for plane in embedded.planes],
+        "nearest_alike": alike,
+    }
 
 
 def _model(model: ModelFacts) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from .. import formats
 from ..left_out import LeftOut
 from . import diagrams, drawing, lines
 from .plain import plain
+from .scatter import Scatter
 from .told import Confidence, CrossvalFacts, Facts
 from .words import flatters, looks_out_of_fold, run_words, shared_words
 
@@ -64,6 +65,7 @@ def _of_run(facts: Facts) -> dict[str, Any]:  # Any: what the templates take
         "charts": list(drawing.charts(facts.logs, facts.measured, facts.kept_epoch)),
         "groups_scale": _scale(facts.left_out) if facts.left_out else None,
         "scale": diagrams.Scale(facts.seeds.accuracies, []) if facts.seeds else None,
+        "scatter": Scatter(facts.embedded, tuple(facts.data.classes)) if facts.embedded else None,
         "words": shared_words(facts.data, facts.validation, facts.confidence) | run_words(facts),
     }
     return _shared(facts, facts.validation, facts.confidence) | own

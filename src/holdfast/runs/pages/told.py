@@ -107,6 +107,8 @@ class ModelFacts:
     rows: Sequence[tuple[str, str, tuple[int, ...], int, int]]
     memory: int
     batch_size: int
+    base: str = ""  # what it learns from, and what of it is frozen, as a sentence without a full stop
+    zeros: tuple[int, int] | None = None  # weights that are exactly 0, of how many, where a proximal L1 makes them so
 
     @property
     def parameters(self) -> int:
@@ -166,6 +168,40 @@ class Confidence:
     answered: float = 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """Samples as points (N, 2) of a plane; `held` is the share of the variance that it holds, where that is known."""
+
+    title: str
+    points: NDArray[Any]  # Any: of any float type
+    held: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Embedded:
+    """Samples of validation as the last layer of the model sees them.
+
+    Attributes:
+        layer: whose outputs these features are.
+        features, values: numbers of a sample there, and as it is (large pictures made smaller).
+        labels, said: (N,) the class, and the one that the model gives.
+        names: (N,) where they came from.
+        total: samples of validation, of which these were drawn.
+        planes: of the same samples.
+        alike: the share whose nearest neighbour is of the same class: by the features, and by the values.
+    """
+
+    layer: str
+    features: int
+    values: int
+    labels: NDArray[Any]  # Any: of any integer type
+    said: NDArray[Any]  # Any: as above
+    names: Sequence[str]
+    total: int
+    planes: Sequence[Plane]
+    alike: tuple[Score, Score]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """All that the report of a run tells.
@@ -189,6 +225,7 @@ class Facts:
         mistakes: pictures the model gets wrong, worst first; 24 are plenty.
         samples: validation pictures drawn at random.
         augmented: training samples as they were changed; empty where they were not.
+        embedded: samples of validation as points; None where there are few, or nothing before the last layer.
     """
 
     name: str
@@ -212,6 +249,7 @@ class Facts:
     mistakes: Sequence[Picture] = ()
     samples: Sequence[Picture] = ()
     augmented: Sequence[Augmented] = ()
+    embedded: Embedded | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ Each pass replaces chains of modules by one that holds the very same modules, an
 whenever the native kernels do not take what comes.
 """
 
+from .folded import folded
 from .fused import fused
 
-__all__ = ["fused"]
+__all__ = ["folded", "fused"]

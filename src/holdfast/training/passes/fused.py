@@ -4,6 +4,7 @@ import torch
 from torch import fx
 
 from .. import native
+from ..split import Split
 from .block import fuse_first_block
 from .chains import hooked
 from .dropout import fuse_dropouts
@@ -17,6 +18,8 @@ def fused(module: torch.nn.Module) -> torch.nn.Module:
 
     What has no place for it comes back as it is.
     """
+    if isinstance(module, Split):
+        return fused(module.head)
     if not isinstance(module, fx.GraphModule) or hooked(module) or not native.available():
         return module
     graph = fx.Graph()
