@@ -43,7 +43,9 @@ class Chosen:
         )
 
 
-def bbc(right: NDArray[np.bool_] | NDArray[np.float64], *, groups: NDArray[np.int64] | None = None, seed: int = 0) -> Chosen:
+def bbc(
+    right: NDArray[np.bool_] | NDArray[np.float64], *, groups: NDArray[np.int64] | None = None, seed: int = 0
+) -> Chosen:
     """The best of C candidates, and its accuracy without the optimism of choosing it: BBC-CV.
 
     Each of 1,000 bootstrap samples chooses its best candidate; that one is judged by the samples left out, which had
