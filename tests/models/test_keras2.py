@@ -9,6 +9,7 @@ from cases import CASES, Case
 from holdfast.core import BadValue
 from holdfast.layers import Activation, Add, Conv2D, Dense, Input, LeakyReLU, Resizing, UpSampling2D
 from holdfast.models import Model, Sequential, from_config, from_keras2, to_config, to_keras2
+from holdfast.models.config import OURS
 from holdfast.models.keras2 import check_tfjs
 from layers.building import layer_of, one_or_all
 
@@ -20,11 +21,11 @@ def layers_of(config: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:  # Any: JSON
-    """JSON in which L1 and L2 are written as the L1L2 that Keras 2 makes of them."""
+    """JSON in which L1 and L2 are written as the L1L2 that Keras 2 makes of them, without what only holdfast reads."""
     if isinstance(value, dict) and value.get("class_name") in ("L1", "L2"):
         return {**value, "class_name": "L1L2", "config": {"l1": 0.0, "l2": 0.0} | value["config"]}
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items() if key != OURS}
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
