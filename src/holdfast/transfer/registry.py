@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -53,7 +53,7 @@ class Base:
     parameters: int
     citation: str
     config: Config
-    renamed: Callable[[str], str]
+    renamed: Callable[[str], str] = field(repr=False)
     words: Config
     site: str = SITE
     licence: str = LICENCE
