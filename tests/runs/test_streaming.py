@@ -72,18 +72,22 @@ def streaming() -> ModuleType:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)  # 30 s on a quiet machine, more than 600 s on one with twelve times as much to do
-@pytest.mark.skipif(sys.platform != "linux", reason="resident sizes are read as Linux has them")
-def test_a_set_of_several_times_what_the_process_holds_is_trained_on_at_a_flat_size(
+@pytest.mark.timeout(1500)  # 45 s on a quiet machine, more than 600 s on one with twelve times as much to do
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts so on Linux only")
+def test_a_set_larger_than_the_limit_of_the_process_is_trained_on_at_a_flat_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """1.6 GB of pictures; that it ends under a hard limit is a soak test, whose room other processes do not take."""
+    """2.2 GB of pictures by a process that may take 1.25 GB; with others on its cores its peak is 0.9.
+
+    The full size is a soak test.
+    """
     program = streaming()
-    program.make(tmp_path / "set", gigabytes=1.6, side=512, stored=30, shard_size="500KB", workers=1)
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    program.make(tmp_path / "set", gigabytes=2.2, side=512, stored=30, shard_size="500KB", workers=1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # the stacks of more threads count, too
 
-    found = program.flat(tmp_path / "set", limit=8e9, side=512, batch=8)
+    found = program.flat(tmp_path / "set", limit=1.25e9, side=512, batch=8)
 
-    assert found["decoded"] > 2.5 * found["resident_mb"]["most"] * 1e6
+    assert found["times_the_limit"] > 1.7
     assert found["steps"] > 120
-    assert found["growth_mb_over_all_steps"] < 60
+    assert found["resident_mb"]["most"] < 500
+    assert found["growth_mb_over_all_steps"] < 30
