@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from .app import app
-from .options import Data, Out, Quiet, given, how_of, model_of, reading_of
+from .options import Data, Folds, Out, Quiet, SealedShare, given, how_of, model_of, reading_of
 
 
 @app.command()
@@ -16,18 +16,13 @@ from .options import Data, Out, Quiet, given, how_of, model_of, reading_of
 def crossval(
     data: Data,
     model: Any = None,  # ModelChoice, of the options of the model
-    folds: Annotated[
-        str, typer.Option(metavar="N|groups", help="How many folds; or `groups`, which leaves out one group at a time.")
-    ] = "5",
+    folds: Folds = "5",
     repeats: Annotated[int, typer.Option(min=1, help="How often the samples are dealt out anew.")] = 1,
     refit: Annotated[
         bool, typer.Option("--refit", help="Train one more model, on all but the test part, and keep it; not judged.")
     ] = False,
     how: Any = None,  # How, of the options of training
-    test: Annotated[
-        float | None,
-        typer.Option(help="Share of the samples that stays sealed; 0 for none; 0.15, of up to 6 groups none."),
-    ] = None,
+    test: SealedShare = None,
     reading: Any = None,  # a dict, of the options of reading
     out: Out = Path("runs"),
     quiet: Quiet = False,

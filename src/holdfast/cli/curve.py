@@ -7,7 +7,7 @@ import typer
 
 from ..core import BadValue
 from .app import app
-from .options import Data, Out, Quiet, given, how_of, model_of, reading_of
+from .options import Data, Out, Quiet, SealedShare, given, how_of, model_of, reading_of
 
 
 @app.command()
@@ -27,10 +27,7 @@ def curve(
     repeats: Annotated[int, typer.Option(min=1, help="Trainings a size, each with a draw and a seed of its own.")] = 3,
     how: Any = None,  # How, of the options of training
     validation: Annotated[float, typer.Option(help="Share of the samples that judges all sizes.")] = 0.15,
-    test: Annotated[
-        float | None,
-        typer.Option(help="Share of the samples that stays sealed; 0 for none; 0.15, of up to 6 groups none."),
-    ] = None,
+    test: SealedShare = None,
     reading: Any = None,  # a dict, of the options of reading
     out: Out = Path("runs"),
     quiet: Quiet = False,

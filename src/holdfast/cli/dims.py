@@ -6,22 +6,17 @@ from typing import Annotated, Any
 import typer
 
 from .app import app
-from .options import Data, Out, Quiet, Seed, given, reading_of
+from .options import Data, Folds, Out, Quiet, SealedShare, Seed, given, reading_of
 
 
 @app.command()
 @given("reading", reading_of)
 def dims(
     data: Data,
-    folds: Annotated[
-        str, typer.Option(metavar="N|groups", help="How many folds; or `groups`, which leaves out one group at a time.")
-    ] = "5",
+    folds: Folds = "5",
     repeats: Annotated[int, typer.Option(min=1, help="How often the samples are dealt out anew.")] = 2,
     seed: Seed = 0,
-    test: Annotated[
-        float | None,
-        typer.Option(help="Share of the samples that stays sealed; 0 for none; 0.15, of up to 6 groups none."),
-    ] = None,
+    test: SealedShare = None,
     reading: Any = None,  # a dict, of the options of reading
     out: Out = Path("runs"),
     quiet: Quiet = False,

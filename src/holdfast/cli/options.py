@@ -179,6 +179,13 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
 PrecisionName = Annotated[
     Precision, typer.Option("--precision", help="auto takes bfloat16 where a short trial finds it faster.")
 ]
+Folds = Annotated[
+    str, typer.Option(metavar="N|groups", help="How many folds; or `groups`, which leaves out one group at a time.")
+]
+SealedShare = Annotated[
+    float | None,
+    typer.Option(help="Share of the samples that stays sealed; 0 for none; 0.15, of up to 6 groups none."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 

@@ -7,7 +7,7 @@ import typer
 
 from ..core import BadValue
 from .app import app
-from .options import Data, ModelName, Out, PreprocessingName, Quiet, Until, given, how_of, reading_of
+from .options import Data, ModelName, Out, PreprocessingName, Quiet, SealedShare, Until, given, how_of, reading_of
 
 
 @app.command()
@@ -36,10 +36,7 @@ def pays(
     ] = None,
     how: Any = None,  # How, of the options of training
     validation: Annotated[float, typer.Option(help="Share of the samples that judges all trainings.")] = 0.15,
-    test: Annotated[
-        float | None,
-        typer.Option(help="Share of the samples that stays sealed; 0 for none; 0.15, of up to 6 groups none."),
-    ] = None,
+    test: SealedShare = None,
     reading: Any = None,  # a dict, of the options of reading
     out: Out = Path("runs"),
     quiet: Quiet = False,
