@@ -50,7 +50,7 @@ def _options(record: Record) -> dict[str, object]:
         "epochs": settings.epochs,
         "batch-size": settings.batch_size,
         "optimizer": None if settings.recipe else plain_optimizer(settings)["class_name"].lower(),
-        "learning-rate": _rate(settings),
+        "learning-rate": rate_of(settings),
         "patience": settings.patience,
         "shift": None if settings.augment else settings.shift,
         "augment": settings.augment or None,
@@ -122,7 +122,7 @@ def _python(record: Record) -> tuple[str, str]:
     elif settings.model != "model":
         model = repr(settings.model)
     lines = {"data": data, "model": model}
-    how = f"learning_rate={_rate(settings)}"
+    how = f"learning_rate={rate_of(settings)}"
     if not settings.recipe:
         kind, config = plain_optimizer(settings).values() if settings.base else settings.optimizer.values()
         lines["optimizer"] = f"holdfast.training.{kind}({_arguments(config)})"
@@ -148,7 +148,7 @@ def plain_optimizer(settings: Settings) -> dict[str, Any]:  # Any: Keras's JSON 
     return found
 
 
-def _rate(settings: Settings) -> Any:  # Any: a number, or a schedule in Keras's JSON form
+def rate_of(settings: Settings) -> Any:  # Any: a number, or a schedule in Keras's JSON form
     """What `learning_rate` says: of the default recipe the rate at the top of its cycle."""
     rate = settings.optimizer["config"]["learning_rate"]
     return rate["config"]["max_learning_rate"] if settings.recipe else rate
