@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core import generator
+from ..core import derive, generator
 
 BUFFER_BLOCKS = 8  # blocks that are shuffled into each other
 SOME_BYTES = 2**28
@@ -107,11 +107,25 @@ class Rows:
         blocks = self.store.blocks
         if blocks is None:
             return torch.randperm(len(self), generator=generator(seed, "order", number))
-        random = np.random.default_rng(generator(seed, "order", number).initial_seed())
         own = blocks[self.places]
-        _, own = np.unique(own, return_inverse=True)
-        turn = random.permutation(int(own.max()) + 1)[own] // BUFFER_BLOCKS
-        return torch.from_numpy(np.lexsort((random.random(len(own)), turn)))
+        lying = np.argsort(own, kind="stable")
+        pieces = np.split(lying, np.flatnonzero(np.diff(own[lying])) + 1)  # the samples of each block
+        found = []
+        for buffer, turn in enumerate(turns(len(pieces), seed, number)):
+            held = np.concatenate([pieces[block] for block in turn])
+            found.append(held[shuffled(len(held), seed, number, buffer)])
+        return torch.from_numpy(np.concatenate(found))
+
+
+def turns(blocks: int, seed: int, number: int) -> list[NDArray[np.int64]]:
+    """The blocks in the order of pass `number`, by the buffers in which they are shuffled into each other."""
+    order = np.random.default_rng(derive(seed, "order", number)).permutation(blocks)
+    return np.split(order, range(BUFFER_BLOCKS, blocks, BUFFER_BLOCKS))
+
+
+def shuffled(samples: int, seed: int, number: int, buffer: int) -> NDArray[np.int64]:
+    """The order of the samples of one buffer of pass `number`; it is found without those of the others."""
+    return np.random.default_rng(derive(seed, "order", number, buffer)).permutation(samples)
 
 
 Samples = Tensor | Rows  # a tensor in memory, or what stands for one
