@@ -26,6 +26,7 @@ from ..training import (
     predict,
     train,
 )
+from ..training.loop import Steps
 from ..training.split import Split, whole_of
 from .arrays import Arrays, as_inputs, check_number, hold_out
 from .augmenting import Chosen, augmentation_for, check_augment
@@ -83,17 +84,20 @@ class Fitting:
     validation_freq: int
     measure_train: Literal["end", "epoch", "never"]
 
-    def events(self) -> Generator[Event]:
+    def events(self, runner: Steps | None = None) -> Generator[Event]:
         """Trains; each event comes when all callbacks have heard it, `End` last.
+
+        Args:
+            runner: takes the steps; None: one of its own.
 
         Raises:
             NotReady: the model is being trained already.
         """
         with self.model.busy:
             self.model.history = self.history
-            yield from self._events()
+            yield from self._events(runner)
 
-    def _events(self) -> Generator[Event]:
+    def _events(self, runner: Steps | None) -> Generator[Event]:
         events = train(
             self.state,
             self.program,
@@ -103,6 +107,7 @@ class Fitting:
             validation=self.validation,
             validation_freq=self.validation_freq,
             measured=self.measured if self.measure_train == "epoch" else None,
+            runner=runner,
         )
         yield from listen(events, self.callbacks)
         if self.measure_train != "never":

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,7 @@ def train(
     validation: Batches | None = None,
     validation_freq: int = 1,
     measured: Batches | None = None,
+    runner: "Steps | None" = None,
 ) -> Iterator[Event]:
     """Trains, yielding an event at every moment that somebody may want to hear of.
 
@@ -47,6 +48,7 @@ def train(
         first: label of the first epoch; None: the number of epochs that `state` has completed.
         validation: data to judge on after every `validation_freq`-th epoch.
         measured: training data to judge on after every epoch, too, in evaluation mode: logs train_loss and so on.
+        runner: takes the steps; None: one of its own.
 
     Yields:
         Begin, then StepEnd after every step and EpochEnd after every epoch.  However it ends, also by `close()`, the
@@ -61,14 +63,14 @@ def train(
     first = state.epoch if first is None else first
     steps = len(batches)
     end = state.step - state.batch + steps * (epochs - first)
-    runner = Runner(state, program)
+    runner = Runner(state, program) if runner is None else runner
     judged_every = validation_freq if validation is not None else None
     try:
         yield Begin(state, program, first, epochs, steps, batches.samples, judged_every)
         for epoch in range(first, epochs):
             state.model.train()
             began, seen = time.perf_counter(), batches.count(state.epoch, state.batch)
-            for batch in batches.epoch(state.epoch, state.batch):
+            for batch in runner.epoch(batches):
                 runner.step(batch, end)
                 seen += len(batch)
                 yield StepEnd(state, program, epoch, state.batch, seen, runner.read)
@@ -154,6 +156,15 @@ def fit(events: Iterator[Event], callbacks: Sequence[Callback]) -> Stop | None:
     return stop
 
 
+class Steps(Protocol):
+    """What takes the steps of a training, see `Runner`."""
+
+    def epoch(self, batches: Batches) -> Iterator[Batch]: ...
+    def step(self, batch: Batch, end: int) -> None: ...
+    def read(self) -> dict[str, float]: ...
+    def end_epoch(self) -> None: ...
+
+
 class Runner:
     """What a training needs at hand for its steps; all that counts is in the state."""
 
@@ -171,18 +182,29 @@ class Runner:
         plain = partial(update, self.state, self.program, fused(self.state.model), self.parameters)
         return GraphedStep(plain, self.state, self.device) if self.device.type == "cuda" else plain
 
+    def epoch(self, batches: Batches) -> Iterator[Batch]:
+        """What is left of the epoch under way."""
+        return batches.epoch(self.state.epoch, self.state.batch)
+
     def step(self, batch: Batch, end: int) -> None:
         """One update of the model; loss and metrics are added up on the device."""
+        self.update(batch, self.numbers(end))
+        self.count()
+
+    def numbers(self, end: int) -> tuple[float, ...]:
+        """The optimizer's numbers for the next step, for which all that draws is made ready."""
         state, program = self.state, self.program
         for number, module in enumerate(self.random):
             module.reseed(derive(program.seed, "dropout", state.epoch, state.step, number))
         if program.schedule is not None:
             state.learning_rate = program.schedule(state.step, state.begin, end)
         share = (state.step - state.begin) / max(end - state.begin, 1)
-        numbers = program.optimizer.numbers(state.slots, rate=state.learning_rate, step=state.step, share=share)
-        self.update(batch, numbers)
-        state.step += 1
-        state.batch += 1
+        return program.optimizer.numbers(state.slots, rate=state.learning_rate, step=state.step, share=share)
+
+    def count(self) -> None:
+        """A step was taken."""
+        self.state.step += 1
+        self.state.batch += 1
 
     def read(self) -> dict[str, float]:
         """Loss and metrics of the epoch so far; waits for the device."""
