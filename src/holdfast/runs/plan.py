@@ -135,7 +135,9 @@ def _recipe_augment(data: Dataset, network: BaseModel) -> Chosen:
     return "light" if data.kind == "sounds" else recipe_shift(network, [SparseCategoricalCrossentropy()])
 
 
-def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1, 2] = 0) -> BaseModel:
+def fitted(
+    data: Dataset, model: ModelChoice, how: How, *, callbacks: Sequence[Callback] = (), verbose: Literal[0, 1, 2] = 0
+) -> BaseModel:
     """A model trained on the training part as `train` does, but without a folder; no other part is looked at.
 
     Where there is patience, a seventh of the training part says when to stop.
@@ -144,6 +146,7 @@ def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1
         data: of which only the training part counts.
         model: as in `train`; one that is given is not changed, a fresh copy of it is trained.
         how: as in `train`.
+        callbacks: who listens.
         verbose: as in `train`; the live line is drawn on terminals only.
 
     Raises:
@@ -157,7 +160,7 @@ def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1
     if settings.patience is not None:
         train, validation = _inner(data.train, settings.seed)
     shown = verbose if verbose != 1 or sys.stdout.isatty() else 0
-    session, stopper = session_for(network, data.with_parts(train, validation), settings, (), shown)
+    session, stopper = session_for(network, data.with_parts(train, validation), settings, callbacks, shown)
     history = session.run()
     diverged = stopper.best_epoch is None if stopper else not math.isfinite(history.logs[-1]["loss"])
     if diverged:
@@ -238,6 +241,8 @@ def session_for(
     and with them the validation loss, may look best before.
     """
     stopper = None if settings.patience is None else EarlyStopping(patience=settings.patience)
+    if settings.whole:
+        data = data.with_parts(data.pool, data.pool.take([]))
     network.reads = data.reads
     session = prepare(
         network,

@@ -1,0 +1,356 @@
+"""The study of a search: Optuna's, kept in the ledger's database; draws follow from the seed, the number of the trial
+and the trials that have ended."""
+
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..core import BadFile, BadValue, HoldfastError, UnknownName, derive, suggestion
+from ..data import Part
+from ..evaluate import Ledger
+from ..runs.folds import Fold, folds_of
+from .candidate import candidate_of
+from .space import Space, Value
+from .task import Task, Told
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
+SAMPLERS = ("tpe", "gp", "cmaes", "random", "grid", "qmc")
+PRUNERS = ("auto", "asha", "hyperband", "median", "wilcoxon", "none")
+STARTUP = 10  # trials drawn at random before a sampler learns from them
+FACTOR, STEPS = 3, 9  # one in FACTOR goes on at each rung; a training has so many STEPS
+RUNGS = (1, 3)  # steps after which a trial is compared with the others
+TOLD, DEFAULT = "told", "default"  # user attributes of a trial
+REASON = 1000  # characters of a reason that are kept
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The open books of a search: the ledger, the study in the same database, and the folds that all trials share."""
+
+    task: Task
+    ledger: Ledger
+    study: "Study"
+
+    @classmethod
+    @contextmanager
+    def open(cls, task: Task) -> Iterator["Desk"]:
+        """Opens both for as long as the block lasts; the study is made where there is none.
+
+        Raises:
+            BadFile: the database cannot be used.
+        """
+        from optuna import create_study
+
+        with Ledger.open(task.storage) as ledger, _storage(task.storage) as storage:
+            study = create_study(
+                study_name=task.name,
+                storage=storage,
+                direction="maximize",
+                load_if_exists=True,
+                pruner=pruner_for(task.pruner, folds=task.cv is not None),
+            )
+            study.study_name = "holdfast"  # Hyperband deals trials out by it: the same in every folder
+            yield cls(task, ledger, study)
+
+    @cached_property
+    def pool(self) -> Part:
+        """What folds are made of."""
+        return self.task.data.pool
+
+    @cached_property
+    def folds(self) -> list[Fold]:
+        """On which a trial is judged one after another; none without cross-validation."""
+        task = self.task
+        return [] if task.cv is None else folds_of(task.data, self.pool, task.cv, seed=task.seed)
+
+    @property
+    def n(self) -> int:
+        """How many samples judge a trial."""
+        return sum(len(fold.judged) for fold in self.folds) or len(self.task.data.validation)
+
+    @property
+    def storage(self) -> "BaseStorage":
+        """Where the trials are."""
+        return self.study._storage
+
+    def trials(self) -> "list[FrozenTrial]":
+        """All trials, by number; not to be changed."""
+        return self.study.get_trials(deepcopy=False)
+
+    def trial(self, number: int) -> "FrozenTrial":
+        """One trial, as it is stored now."""
+        key = self.storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
+        return self.storage.get_trial(key)
+
+
+@contextmanager
+def _storage(url: str) -> "Iterator[BaseStorage]":
+    """Optuna's tables in a database, made where there are none."""
+    import optuna
+    from sqlalchemy.exc import DatabaseError
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    patient = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+    for rest in range(9, -1, -1):
+        try:
+            storage = optuna.storages.RDBStorage(url, engine_kwargs=patient)
+            break
+        except (DatabaseError, optuna.exceptions.StorageInternalError, AssertionError) as error:
+            if not rest:  # another process made the tables at the same moment, but not ten times
+                raise BadFile(f"cannot keep a search in the ledger's database: {error}") from error
+            time.sleep(0.1)
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def ask(desk: Desk, task: Task) -> int | None:
+    """Draws the values of the next trial, and writes it as running, whole or not at all.
+
+    Returns:
+        Its number; None where a grid has been tried.
+    """
+    from optuna.trial import TrialState, create_trial
+
+    known = desk.trials()
+    if task.sampler == "grid":
+        drawn = _next_of_grid(task, len(known))
+        if drawn is None:
+            return None
+    elif not known and isinstance(task.space, Space):
+        drawn = {"user_attrs": {DEFAULT: True}}  # what `train` does by itself is the first to beat
+    else:
+        drawn = _drawn(task, known)
+    state = TrialState.FAIL if TOLD in drawn.get("user_attrs", {}) else TrialState.RUNNING
+    key = desk.storage.create_new_trial(desk.study._study_id, create_trial(state=state, **drawn))
+    return desk.storage.get_trial(key).number
+
+
+def _drawn(task: Task, known: "Sequence[FrozenTrial]") -> dict[str, Any]:  # Any: arguments of create_trial
+    """What a sampler draws, in memory: on disk each value would cost a transaction, and a killed draw go on elsewhere.
+
+    A function that fails gives a trial that has failed, with the reason.
+    """
+    from optuna import create_study, trial
+    from optuna.storages import InMemoryStorage
+
+    number, storage = len(known), InMemoryStorage()
+    with _quiet():
+        sampler, pruner = sampler_for(task, number), pruner_for(task.pruner, folds=task.cv is not None)
+        scratch = create_study(
+            study_name="holdfast", storage=storage, direction="maximize", sampler=sampler, pruner=pruner
+        )
+        for one in known:
+            storage.create_new_trial(scratch._study_id, _for_sampler(one))
+        asked, attrs = scratch.ask(), dict[str, Any]()
+        try:
+            if isinstance(task.space, Space):
+                task.space.suggest(asked)
+            else:
+                candidate_of(task.space, asked, task.data, task.model, task.how)
+        except Exception as error:  # of a function of the user's, whatever it is
+            attrs = {TOLD: asdict(Told(number, dict(asked.params), "failed", None, None, 0, 0.0, reason_of(error)))}
+    found = cast(trial.FrozenTrial, storage.get_trial(asked._trial_id))
+    return {
+        "params": found.params,
+        "distributions": found.distributions,
+        "system_attrs": found.system_attrs,
+        "user_attrs": attrs,
+    }
+
+
+def _for_sampler(known: "FrozenTrial") -> "FrozenTrial":
+    """A trial as samplers are to see it: one without values teaches them nothing, and they would share none with it."""
+    from copy import copy
+
+    from optuna.trial import TrialState
+
+    if known.params or not known.state.is_finished():
+        return known
+    failed = copy(known)
+    failed.state, failed.values = TrialState.FAIL, None
+    return failed
+
+
+def _next_of_grid(task: Task, number: int) -> dict[str, Any] | None:  # Any: as above
+    """The point of a grid with this number, in an order by chance; None behind the last."""
+    if not isinstance(task.space, Space):
+        raise BadValue("sampler='grid': needs a space whose values can be listed; take 'tpe' with a function.")
+    points = task.space.grid()
+    if number >= len(points):
+        return None
+    place = np.random.default_rng(derive(task.seed, "grid")).permutation(len(points))[number]
+    params, known = points[int(place)], task.space.distributions()
+    return {"params": params, "distributions": {name: known[name] for name in params}}
+
+
+def sampler_for(task: Task, number: int) -> "BaseSampler":
+    """The sampler that draws one trial; its chance follows from the seed and the number of the trial."""
+    from optuna import samplers
+
+    seed = derive(task.seed, "trial", number) % 2**32
+    match task.sampler:
+        case "tpe":
+            return samplers.TPESampler(
+                seed=seed, multivariate=True, group=True, n_startup_trials=STARTUP, constant_liar=task.workers > 1
+            )
+        case "gp":
+            return samplers.GPSampler(seed=seed, n_startup_trials=STARTUP)
+        case "cmaes":
+            return samplers.CmaEsSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False)
+        case "qmc":
+            return _sobol(task, number)
+        case _:
+            return samplers.RandomSampler(seed=seed)
+
+
+def _sobol(task: Task, number: int) -> "BaseSampler":
+    """Draws the point of a scrambled Sobol sequence with this number, a coordinate a dimension.
+
+    Optuna's own keeps the place in the sequence in the study, where a killed draw would leave a hole.
+    """
+    from optuna.distributions import BaseDistribution, CategoricalDistribution
+    from optuna.samplers import BaseSampler
+    from scipy.stats import qmc
+
+    sobol = qmc.Sobol(64, seed=derive(task.seed, "sobol") % 2**32)
+    point = (sobol.fast_forward(number) if number else sobol).random(1)[0]
+    places = {name: place for place, name in enumerate(task.space.dimensions)} if isinstance(task.space, Space) else {}
+
+    class Sobol(BaseSampler):
+        def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, BaseDistribution]:
+            return {}
+
+        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+            return {}
+
+        def sample_independent(self, study: Any, trial: Any, name: str, distribution: BaseDistribution) -> Value:
+            share = float(point[places.setdefault(name, len(places)) % len(point)])
+            if isinstance(distribution, CategoricalDistribution):
+                return cast(Value, distribution.choices[int(share * len(distribution.choices))])
+            return _at(cast(Any, distribution), share)
+
+    return Sobol()
+
+
+def _at(distribution: Any, share: float) -> float | int:  # Any: Optuna's Int or Float
+    """The number at a share of the way through a range."""
+    low, high, step = distribution.low, distribution.high, distribution.step
+    whole = isinstance(distribution.low, int)
+    if distribution.log:
+        low, high = (low - 0.5, high + 0.5) if whole else (low, high)
+        value = float(np.exp(np.log(low) + share * (np.log(high) - np.log(low))))
+        return min(max(round(value), distribution.low), distribution.high) if whole else min(value, high)
+    if step is None:
+        return float(low + share * (high - low))
+    count = int(round((high - low) / step)) + 1
+    return type(low)(min(low + int(share * count) * step, high))
+
+
+def pruner_for(name: str, *, folds: bool) -> "BasePruner":
+    """The pruner of that name; "auto" is ASHA, and Wilcoxon's test on folds."""
+    from optuna import pruners
+
+    with _quiet():
+        match ("wilcoxon" if folds else "asha") if name == "auto" else name:
+            case "asha":
+                return pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=FACTOR)
+            case "hyperband":
+                return pruners.HyperbandPruner(min_resource=1, max_resource=STEPS, reduction_factor=FACTOR)
+            case "median":
+                return pruners.MedianPruner()
+            case "wilcoxon":
+                return pruners.WilcoxonPruner()
+            case _:
+                return pruners.NopPruner()
+
+
+def check_names(sampler: str, pruner: str, space: object, *, folds: bool) -> None:
+    """Raises UnknownName or BadValue for a sampler or a pruner that is not there, or does not suit."""
+    for word, name, known in (("sampler", sampler, SAMPLERS), ("pruner", pruner, PRUNERS)):
+        if name not in known:
+            raise UnknownName(f"{word} {name!r} is not known{suggestion(name, list(known))}; known: {', '.join(known)}.")
+    if folds and pruner in ("asha", "hyperband", "median"):
+        raise BadValue(f"pruner={pruner!r}: compares epochs, with cv folds are compared; take 'wilcoxon' or 'none'.")
+    if not folds and pruner == "wilcoxon":
+        raise BadValue("pruner='wilcoxon': compares folds; give cv=5, or take 'asha'.")
+    if sampler == "grid":
+        if not isinstance(space, Space):
+            raise BadValue("sampler='grid': needs a space whose values can be listed; take 'tpe' with a function.")
+        space.grid()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Optuna's warnings that multivariate TPE and its groups are experimental, and that GP likes greenlet."""
+    from optuna.exceptions import ExperimentalWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        warnings.filterwarnings("ignore", message=".*greenlet.*")
+        yield
+
+
+def objective(accuracy: float, log_loss: float, n: int) -> float:
+    """What samplers and pruners compare: the accuracy on n samples, and by less than half of one the log-loss."""
+    return accuracy - min(log_loss, 1e6) / (1 + min(log_loss, 1e6)) / (2 * n)
+
+
+def close(desk: Desk, told: Told) -> Told:
+    """Writes how a trial has ended, first the whole of it, then that it has.
+
+    Raises:
+        BadFile: the database cannot be used.
+    """
+    from optuna.trial import TrialState
+
+    trial = desk.trial(told.number)
+    desk.storage.set_trial_user_attr(trial._trial_id, TOLD, asdict(told))
+    state = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}[told.state]
+    known = told.value is not None and told.log_loss is not None
+    values = [objective(cast(float, told.value), cast(float, told.log_loss), desk.n)] if known else None
+    desk.storage.set_trial_state_values(trial._trial_id, state, values)
+    return told
+
+
+def fail(desk: Desk, number: int, reason: str) -> Told:
+    """Gives a trial up that nobody can carry out."""
+    return close(desk, Told(number, dict(desk.trial(number).params), "failed", None, None, 0, 0.0, reason[:REASON]))
+
+
+def told_of(trial: "FrozenTrial") -> Told | None:
+    """What was told of a trial; None while it is running."""
+    found = trial.user_attrs.get(TOLD)
+    return None if found is None else Told(**found)
+
+
+def all_told(desk: Desk) -> list[Told]:
+    """All trials that have ended, by number."""
+    ended = [told_of(trial) for trial in desk.trials() if trial.state.is_finished()]
+    return [told for told in ended if told is not None]
+
+
+def running(desk: Desk) -> list[int]:
+    """The numbers of the trials that have not ended."""
+    return [trial.number for trial in desk.trials() if not trial.state.is_finished()]
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a trial failed, in a line."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    named = words if isinstance(error, HoldfastError) else f"{type(error).__name__}: {words}"
+    return named[:REASON]

@@ -1,0 +1,288 @@
+"""One trial: trained, judged and told, from its beginning or from where it was interrupted."""
+
+import math
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from json import dumps, loads
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..core import BadFile, BadValue
+from ..data import Batches, Dataset
+from ..evaluate import score
+from ..evaluate.score import PartName
+from ..models import BaseModel
+from ..runs.lines import Say, quiet
+from ..runs.loading import load_shown
+from ..runs.plan import fitted, plan, session_for
+from ..runs.predictions import Predictions
+from ..runs.watch import Checkpointing, Looking
+from ..training import Callback, EpochEnd, Event, Stop, evaluate
+from ..transfer import anew
+from .candidate import Candidate, candidate_of
+from .space import Value
+from .study import RUNGS, STEPS, Desk, close, objective, reason_of, told_of
+from .task import Task, Told, without_test
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+CHECKPOINT, ANSWERS = "last.safetensors", "answers.npz"
+LEAST_S = 1.0  # between two checkpoints: who is killed trains so much again
+PRUNED, LATE = "others looked better", "out of time"
+
+
+def carry_out(
+    task: Task,
+    number: int,
+    say: Say = quiet,
+    *,
+    desk: Desk | None = None,
+    hear: Sequence[Callback] = (),
+    over: Callable[[], bool] | None = None,
+) -> Told:
+    """Trains and judges one trial that is stored as running; of one that has ended it tells what is known.
+
+    A trial that was interrupted goes on from its checkpoint, and ends as it would have.  What it answers is on the disk
+    before it is told complete.
+
+    Args:
+        task: the search.
+        number: of the trial.
+        say: told where it goes on.
+        desk: the open books of the search; None opens them.
+        hear: listeners of its trainings.
+        over: asked after each epoch or fold whether the trial is to end there, as one that was stopped.
+
+    Raises:
+        BadFile: the disk or the database cannot be used.  What is wrong with the trial itself is told, not raised.
+    """
+    if desk is None:
+        with Desk.open(task) as opened:
+            return carry_out(task, number, say, desk=opened, hear=hear, over=over)
+    trial = desk.trial(number)
+    told = told_of(trial)
+    if told is not None:  # it may have been killed between the two writes of `close`
+        return told if trial.state.is_finished() else close(desk, told)
+    folder, began = task.trial_folder(number), time.perf_counter()
+    values: dict[str, Value] = dict(trial.params)
+    try:
+        values, candidate = chosen(task, trial)
+        folder.mkdir(parents=True, exist_ok=True)
+        way = _Way(desk, trial, folder, tuple(hear), over or (lambda: False), say)
+        told = (_on_folds if desk.folds else _on_validation)(way, values, candidate, began)
+    except (BadFile, OSError):
+        raise
+    except Exception as error:  # diverged, out of memory, shapes that do not fit: the search goes on
+        told = Told(number, values, "failed", None, None, 0, time.perf_counter() - began, reason_of(error))
+    close(desk, told)
+    _clear(folder, keep=told.state == "complete")
+    return told
+
+
+def chosen(task: Task, trial: "FrozenTrial") -> tuple[dict[str, Value], Candidate]:
+    """The values of a stored trial and what is trained with them: fresh models, with the seed of the search."""
+    from optuna.trial import FixedTrial
+
+    values, found = candidate_of(
+        task.space, FixedTrial(trial.params, trial.number), task.data, task.model, task.how
+    )
+    model = found.model
+    if isinstance(model, BaseModel):
+        model.build_for(task.data.train.images)
+        model = anew(model, seed=task.seed)
+    return values, replace(found, model=model, how={**task.how, **found.how, "seed": task.seed})
+
+
+@dataclass(frozen=True)
+class _Way:
+    """What a trial needs on its way."""
+
+    desk: Desk
+    trial: "FrozenTrial"
+    folder: Path
+    hear: tuple[Callback, ...]
+    over: Callable[[], bool]
+    say: Say
+
+    def report(self, step: int, accuracy: float, log_loss: float, n: int) -> None:
+        """Writes down how good it looks."""
+        key = self.trial._trial_id
+        self.desk.storage.set_trial_intermediate_value(key, step, objective(accuracy, log_loss, n))
+
+    def hopeless(self) -> bool:
+        """Whether the others looked so much better that this one is to stop."""
+        study = self.desk.study
+        return study.pruner.prune(study, self.desk.storage.get_trial(self.trial._trial_id))
+
+    def looked(self, part: PartName, fingerprint: str, seen: dict[str, float], epoch: int | None = None) -> None:
+        """Writes a look into the ledger."""
+        desk = self.desk
+        desk.ledger.look(desk.task.run, part, fingerprint, seen, purpose="selection", epoch=epoch)
+
+
+class Rungs:
+    """Looks at validation after some of the epochs, and stops a trial there that looks worse than the others.
+
+    They are shares of the trial's own epochs: so those of a one-cycle schedule are compared at the same place in it.
+    """
+
+    def __init__(self, way: _Way, validation: Batches, epochs: int, *, looks: bool) -> None:
+        places = {max(1, round(epochs * rung / STEPS)): rung for rung in reversed(RUNGS)}
+        self.way, self.validation, self.looks = way, validation, looks
+        self.due = {epoch: rung for epoch, rung in places.items() if epoch < epochs}
+        self.began = time.perf_counter()
+        self.epochs, self.seconds = 0, 0.0
+        self.seen: tuple[float, float] | None = None  # accuracy and log-loss at the last rung
+        self.stopped = ""
+
+    def __call__(self, event: Event) -> Stop | None:
+        if not isinstance(event, EpochEnd):
+            return None
+        self.epochs = event.epoch + 1
+        late = self.way.over()
+        rung = self.due.get(self.epochs)
+        if rung is not None or late:
+            if self.looks:
+                found = evaluate(event.state.model, event.program, self.validation)
+                fingerprint = self.way.desk.task.data.validation.fingerprint
+                self.way.looked("validation", fingerprint, found, self.epochs)
+            else:
+                found = {name: event.logs[f"val_{name}"] for name in ("accuracy", "loss")}
+            if not math.isfinite(found["loss"]):
+                raise BadValue(f"training diverged after {self.epochs} epochs: the loss is not a number.")
+            self.seen = found["accuracy"], found["loss"]
+        if rung is not None and self.seen is not None:
+            self.way.report(rung, *self.seen, len(self.validation.data))
+            if self.way.hopeless():
+                self.stopped = PRUNED
+        if late and not self.stopped:
+            self.stopped = LATE
+        return Stop(self.stopped) if self.stopped else None
+
+    def state_dict(self) -> dict[str, Any]:  # Any: see Resumable
+        spent = self.seconds + time.perf_counter() - self.began
+        return {"epochs": self.epochs, "seconds": spent, "seen": self.seen, "stopped": self.stopped}
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:  # Any: see Resumable
+        self.epochs, self.seconds, self.stopped = state["epochs"], state["seconds"], state["stopped"]
+        self.seen = None if state["seen"] is None else cast(tuple[float, float], tuple(state["seen"]))
+
+
+def _on_validation(way: _Way, values: dict[str, Value], candidate: Candidate, began: float) -> Told:
+    """Trains on train, and judges on validation."""
+    task, number = way.desk.task, way.trial.number
+    data = read_for(task.data, candidate)
+    settings, network = plan(data, candidate.model, candidate.how)
+    session, stopper = session_for(network, data, settings, (), 0)
+    assert session.validation is not None
+    rungs = Rungs(way, session.validation, settings.epochs, looks=stopper is None)
+    others: tuple[Callback, ...] = (rungs, *way.hear, *session.callbacks)
+    if stopper is not None:
+        others = (Looking(way.desk.ledger, task.run, data.validation.fingerprint), *others)
+    keeping = Checkpointing(way.folder / CHECKPOINT, others, least_s=LEAST_S)
+    if keeping.path.exists():
+        keeping.restore(session.state, session.program)
+        way.say(f"trial {number}", f"goes on after epoch {session.state.epoch} of {settings.epochs}")
+    validation = session.validation if stopper else None  # else only the rungs look at it
+    session = replace(session, callbacks=(keeping,), first=session.state.epoch, validation=validation)
+    history = session.run()
+    seconds = rungs.seconds + time.perf_counter() - began
+    if rungs.stopped:
+        accuracy, log_loss = rungs.seen or (None, None)
+        return Told(number, values, "pruned", accuracy, log_loss, rungs.epochs, seconds, rungs.stopped)
+    if not math.isfinite(history.logs[-1]["loss"]) or (stopper and stopper.best_epoch is None):
+        raise BadValue("training diverged: the loss is not a number in the end.")
+    answers = Predictions.of(data.validation, session.model.predict(data.validation))
+    accuracy, log_loss = _worth(answers)
+    answers.write(way.folder / ANSWERS)
+    way.looked("validation", data.validation.fingerprint, {"accuracy": accuracy, "loss": log_loss}, rungs.epochs)
+    return Told(number, values, "complete", accuracy, log_loss, rungs.epochs, seconds)
+
+
+def _on_folds(way: _Way, values: dict[str, Value], candidate: Candidate, began: float) -> Told:
+    """Trains and judges fold by fold; folds that were done before an interruption are not trained again."""
+    desk, number = way.desk, way.trial.number
+    data = read_for(desk.task.data, candidate)
+    pool = desk.pool if data is desk.task.data else data.pool
+    totals, counts = np.zeros((len(pool), len(data.classes))), np.zeros(len(pool), np.int64)
+    epochs, stopped = _Epochs(), ""
+    for step, fold in enumerate(desk.folds, 1):
+        kept = way.folder / f"fold-{step:03d}.npz"
+        new = not kept.exists()
+        if new:
+            part = data.with_parts(pool.take(fold.train), pool.take(fold.judged))
+            model = fitted(part, candidate.model, candidate.how, callbacks=(epochs, *way.hear))
+            Predictions.of(part.validation, model.predict(part.validation)).write(kept)
+        answers = Predictions.read(kept)
+        accuracy, log_loss = _worth(answers)
+        totals[fold.judged] += answers.probabilities
+        counts[fold.judged] += 1
+        if new:
+            way.looked("out-of-fold", pool.fingerprint, {"accuracy": accuracy, "loss": log_loss})
+        way.report(step, accuracy, log_loss, len(fold.judged))
+        if step < len(desk.folds):
+            stopped = PRUNED if way.hopeless() else LATE if way.over() else ""
+        if stopped:
+            break
+    judged = np.flatnonzero(counts)
+    means = (totals[judged] / counts[judged, None]).astype(np.float32)
+    whole = Predictions.of(pool.take(judged), means)
+    accuracy, log_loss = _worth(whole)
+    seconds = time.perf_counter() - began
+    if stopped:
+        return Told(number, values, "pruned", accuracy, log_loss, epochs.count, seconds, stopped)
+    whole.write(way.folder / ANSWERS)
+    return Told(number, values, "complete", accuracy, log_loss, epochs.count, seconds)
+
+
+@dataclass
+class _Epochs:
+    """Counts the epochs of all folds."""
+
+    count: int = 0
+
+    def __call__(self, event: Event) -> Stop | None:
+        self.count += isinstance(event, EpochEnd)
+        return None
+
+
+def _worth(answers: Predictions) -> tuple[float, float]:
+    """Accuracy and log-loss.
+
+    Raises:
+        BadValue: answers that are no numbers.
+    """
+    if not np.isfinite(answers.probabilities).all():
+        raise BadValue("training diverged: what the model answers is not a number.")
+    found = score(answers.labels, answers.probabilities, part="validation")
+    return found.accuracy.value, found.log_loss.value
+
+
+def read_for(data: Dataset, candidate: Candidate) -> Dataset:
+    """The data as a candidate reads it: as it is, or, of another size say, read again; without its test part."""
+    if not candidate.reading:
+        return data
+    if not data.origin:
+        named = ", ".join(candidate.reading)
+        raise BadValue(f"{named}: cannot be chosen for data from memory, which is not read again.")
+    return _read_again(dumps({**data.origin, **candidate.reading}))
+
+
+@lru_cache(maxsize=2)
+def _read_again(origin: str) -> Dataset:
+    return without_test(load_shown(quiet=True, **loads(origin)))
+
+
+def _clear(folder: Path, *, keep: bool) -> None:
+    """Removes what only an interrupted trial needs; of one without answers the folder, too."""
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in (folder / CHECKPOINT, *folder.glob("fold-*.npz")):
+        path.unlink(missing_ok=True)
