@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Protocol, cast
+from mmap import mmap
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core import derive, generator
+from ..core import BadFile, derive, generator
 
 BUFFER_BLOCKS = 8  # blocks that are shuffled into each other
 SOME_BYTES = 2**28
@@ -50,6 +52,22 @@ class Mapped:
 
     def fetch(self, places: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(self.array[places])
+
+    def __reduce__(self) -> tuple[Any, ...]:  # Any: as pickle has it
+        """Other processes map the same file; what lies in none is sent to them."""
+        array = self.array
+        if isinstance(array, np.memmap) and isinstance(array.base, mmap) and Path(array.filename or "").is_file():
+            return _mapped, (str(Path(array.filename).absolute()), array.dtype, array.shape, array.offset)
+        return type(self), (np.asarray(array),)
+
+
+def _mapped(path: str, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int) -> Mapped:  # Any: of any numbers
+    try:
+        return Mapped(np.memmap(path, dtype, "r", offset, shape))
+    except (OSError, ValueError) as error:
+        raise BadFile(
+            f"{path}: this process does not see it as it was; lay it on a disk that all machines see."
+        ) from error
 
 
 class Rows:
