@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -72,16 +72,15 @@ def train(
             began, seen = time.perf_counter(), batches.count(state.epoch, state.batch)
             for batch in runner.epoch(batches):
                 runner.step(batch, end)
-                seen += len(batch)
+                seen += len(batch) if batch.share is None else batch.share.whole
                 yield StepEnd(state, program, epoch, state.batch, seen, runner.read)
             logs = runner.read()
             seconds = time.perf_counter() - began
             due = (epoch + 1) % validation_freq == 0
             if validation is not None and due:
-                judged = evaluate(state.model, program, validation)
-                logs |= {f"val_{key}": value for key, value in judged.items()}
+                logs |= {f"val_{key}": value for key, value in runner.judge(validation).items()}
             if measured is not None:
-                logs |= {f"train_{key}": value for key, value in evaluate(state.model, program, measured).items()}
+                logs |= {f"train_{key}": value for key, value in runner.judge(measured).items()}
             # Not before: who is interrupted while judging has not ended the epoch, and a resumed training reports it.
             runner.end_epoch()
             if program.proximal is not None:
@@ -92,17 +91,23 @@ def train(
         state.model.eval()
 
 
-def listen(events: Iterator[Event], callbacks: Sequence[Callback]) -> Iterator[Event]:
+def listen(events: Iterator[Event], callbacks: Sequence[Callback], agree: "Agree | None" = None) -> Iterator[Event]:
     """The same events, each after every callback has heard it; the first Stop among their answers ends them.
 
     Whatever happens, callbacks that heard of a beginning hear an `End`, which comes last, so that they can close what
     they opened.
+
+    Args:
+        agree: from an event and the answer to it to that of all processes that train together; None: this one trains
+            alone.
     """
     last: Event | None = None
     stop: Stop | None = Stop("interrupted")
     try:
         for last in events:
             heard = hear(last, callbacks)
+            if agree is not None:
+                heard = agree(last, heard)
             yield last
             if heard is not None:
                 stop = heard
@@ -156,12 +161,16 @@ def fit(events: Iterator[Event], callbacks: Sequence[Callback]) -> Stop | None:
     return stop
 
 
+Agree: TypeAlias = Callable[[Event, Stop | None], Stop | None]
+
+
 class Steps(Protocol):
     """What takes the steps of a training, see `Runner`."""
 
     def epoch(self, batches: Batches) -> Iterator[Batch]: ...
     def step(self, batch: Batch, end: int) -> None: ...
     def read(self) -> dict[str, float]: ...
+    def judge(self, batches: Batches) -> dict[str, float]: ...
     def end_epoch(self) -> None: ...
 
 
@@ -210,6 +219,10 @@ class Runner:
         """Loss and metrics of the epoch so far; waits for the device."""
         return read(self.state.running)
 
+    def judge(self, batches: Batches) -> dict[str, float]:
+        """Loss and metrics of the model in evaluation mode, see `evaluate`."""
+        return evaluate(self.state.model, self.program, batches)
+
     def end_epoch(self) -> None:
         """The state moves on to the next epoch."""
         for metric in self.state.running.values():
@@ -237,11 +250,18 @@ def update(
     loss = total_loss(state.model, program, outputs, batch, state.running)
     if parameters:
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
-        program.optimizer.apply(parameters, gradients, state.slots, numbers)
-        if program.proximal is not None and numbers:
-            program.proximal(parameters, partial(program.optimizer.reach, state.slots, numbers))
-        if program.constrain is not None:
-            program.constrain()
+        descend(state, program, parameters, gradients, numbers)
+
+
+def descend(
+    state: State, program: Program, parameters: list[Tensor], gradients: Sequence[Tensor], numbers: Sequence[Number]
+) -> None:
+    """What gradients change: the parameters and the slots, in place."""
+    program.optimizer.apply(parameters, gradients, state.slots, numbers)
+    if program.proximal is not None and numbers:
+        program.proximal(parameters, partial(program.optimizer.reach, state.slots, numbers))
+    if program.constrain is not None:
+        program.constrain()
 
 
 def accumulators(program: Program) -> dict[str, Metric]:
