@@ -70,6 +70,7 @@ APART = (
     "mnist_small_net",
     "streaming",
     "tables",
+    "tune",
     "tune_fine_tuning",
     "tune_recipe",
 )  # what `make bench` does not run
