@@ -6,7 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from ..models.augmenting import from_rows
+from ..models.recipe import LABEL_SMOOTHING, WEIGHT_DECAY
 from ..training import get_optimizer
+from ..transfer import recipe as on_base
 from ..transfer.rates import FACTOR, UNFREEZE
 from .record import Record, Settings
 
@@ -79,11 +81,24 @@ def _fits_a_command(record: Record) -> bool:
     if isinstance(settings.augment, list):
         return False
     if settings.recipe:
-        return not isinstance(origin["image_size"], list)
+        return _by_the_recipe(settings) and not isinstance(origin["image_size"], list)
     kind, config = plain_optimizer(settings).values()
     rate = config["learning_rate"]
+    if settings.label_smoothing != _usual_smoothing(settings):
+        return False
     plain = isinstance(rate, (int, float)) and asdict(get_optimizer(kind)) | {"learning_rate": rate} == config
     return plain and not isinstance(origin["image_size"], list)
+
+
+def _by_the_recipe(settings: Settings) -> bool:
+    """Whether weight decay and label smoothing, which have no option, are those of the recipe."""
+    decay = plain_optimizer(settings)["config"]["weight_decay"]
+    return decay == WEIGHT_DECAY and settings.label_smoothing == _usual_smoothing(settings)
+
+
+def _usual_smoothing(settings: Settings) -> float:
+    """What is taken unless it is told."""
+    return 0.0 if not settings.recipe else on_base.LABEL_SMOOTHING if settings.base else LABEL_SMOOTHING
 
 
 def _own_rates(settings: Settings) -> bool:
@@ -127,7 +142,10 @@ def _python(record: Record) -> tuple[str, str]:
         kind, config = plain_optimizer(settings).values() if settings.base else settings.optimizer.values()
         lines["optimizer"] = f"holdfast.training.{kind}({_arguments(config)})"
         how = "optimizer=optimizer"
-    rest = settings.model_dump(include={"epochs", "batch_size", "patience", "seed", "device", "precision"})
+    elif not _by_the_recipe(settings):
+        how += f", weight_decay={plain_optimizer(settings)['config']['weight_decay']}"
+    smoothed = {"label_smoothing"} if settings.label_smoothing != _usual_smoothing(settings) else set[str]()
+    rest = settings.model_dump(include={"epochs", "batch_size", "patience", "seed", "device", "precision", *smoothed})
     setup = "\n".join(["import holdfast\n", *(f"{name} = {value}" for name, value in lines.items())])
     return setup, f"{how}, augment={_augment(settings)}, {_arguments(rest)}"
 

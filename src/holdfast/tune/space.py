@@ -220,12 +220,12 @@ class Space:
     def __post_init__(self) -> None:
         _settle(self, dimensions=dict(self.dimensions), fixed=dict(self.fixed))
         for name, dimension in self.dimensions.items():
-            with _named(name):
+            with _Named(name):
                 _check_dimension(name, dimension)
                 for other, wanted in dimension.when.items():
                     self._check_when(other, wanted)
         for name, value in self.fixed.items():
-            with _named(name):
+            with _Named(name):
                 _check_value(name, value)
                 if name in self.dimensions:
                     raise BadValue("has a value and a range; keep one of them.")
@@ -269,7 +269,7 @@ class Space:
         """
         tried: dict[str, tuple[Value, ...]] = {}
         for name in self.order():
-            with _named(name):
+            with _Named(name):
                 tried[name] = self.dimensions[name].grid()
         count = math.prod(map(len, tried.values()))
         if count > MOST_COMBINATIONS:
@@ -395,7 +395,7 @@ def _space_of(given: Mapping[str, Any]) -> Space:  # Any: what the user wrote
     dimensions: dict[str, Dimension] = {}
     fixed: dict[str, Value] = {}
     for name, value in _flat(given):
-        with _named(name):
+        with _Named(name):
             if name not in WORDS and "." not in name:
                 known = f"; known are {', '.join(WORDS)} and paths such as conv2d.filters"
                 raise UnknownName(f"is nothing that can be chosen{suggestion(name, list(WORDS)) or known}")
@@ -528,7 +528,7 @@ def _settle(dimension: object, **values: object) -> None:
         object.__setattr__(dimension, name, value)
 
 
-class _named:
+class _Named:
     """Puts the name of a dimension in front of what is wrong with it."""
 
     def __init__(self, name: str) -> None:
