@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from evaluate.making import first_ledger, rows, small, write
 from holdfast.core import BadFile, BadValue, MissingExtra
 from holdfast.evaluate import Ledger, Revealed, tables
+from holdfast.evaluate.database import VERSION
 
 
 def test_what_was_written_is_there_when_the_ledger_is_opened_again(tmp_path: Path) -> None:
@@ -139,7 +140,9 @@ def test_a_ledger_of_the_first_holdfast_is_brought_up_to_date_and_goes_on(tmp_pa
 
 def test_the_migrations_make_the_tables_that_the_queries_see(where: str) -> None:
     with Ledger.open(where) as ledger, ledger.transaction(reading=True) as connection:
-        found = compare_metadata(MigrationContext.configure(connection), tables.METADATA)
+        found = compare_metadata(
+            MigrationContext.configure(connection, opts={"version_table": VERSION}), tables.METADATA
+        )
 
     assert found == []
 
@@ -164,7 +167,7 @@ def test_a_ledger_that_is_up_to_date_is_opened_without_alembic(where: str) -> No
 
 def test_a_ledger_of_a_newer_holdfast_is_left_alone(where: str) -> None:
     with Ledger.open(where) as ledger:
-        write(ledger, "update alembic_version set version_num = '0999'")
+        write(ledger, "update ledger_version set version_num = '0999'")
 
     with pytest.raises(BadFile, match=r"^the ledger .* was written by a newer holdfast; run: pip install --upgrade"):
         Ledger.open(where)

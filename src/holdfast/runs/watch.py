@@ -51,7 +51,11 @@ class Checkpointing:
         heard = hear(event, self.others)
         self.stop = self.stop or heard
         since = time.monotonic() - self._saved
-        if since > self.every_s if isinstance(event, StepEnd) else since >= self.least_s and isinstance(event, EpochEnd):
+        if (
+            since > self.every_s
+            if isinstance(event, StepEnd)
+            else since >= self.least_s and isinstance(event, EpochEnd)
+        ):
             self.save(event.state)
         return self.stop
 

@@ -283,7 +283,9 @@ def check_names(sampler: str, pruner: str, space: object, *, folds: bool) -> Non
     """Raises UnknownName or BadValue for a sampler or a pruner that is not there, or does not suit."""
     for word, name, known in (("sampler", sampler, SAMPLERS), ("pruner", pruner, PRUNERS)):
         if name not in known:
-            raise UnknownName(f"{word} {name!r} is not known{suggestion(name, list(known))}; known: {', '.join(known)}.")
+            raise UnknownName(
+                f"{word} {name!r} is not known{suggestion(name, list(known))}; known: {', '.join(known)}."
+            )
     if folds and pruner in ("asha", "hyperband", "median"):
         raise BadValue(f"pruner={pruner!r}: compares epochs, with cv folds are compared; take 'wilcoxon' or 'none'.")
     if not folds and pruner == "wilcoxon":
@@ -335,7 +337,7 @@ def fail(desk: Desk, number: int, reason: str) -> Told:
 def told_of(trial: "FrozenTrial") -> Told | None:
     """What was told of a trial; None while it is running."""
     found = trial.user_attrs.get(TOLD)
-    return None if found is None else Told(**found)
+    return None if found is None else Told(**found | {"seen": tuple(found["seen"])})
 
 
 def all_told(desk: Desk) -> list[Told]:

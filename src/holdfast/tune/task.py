@@ -1,20 +1,13 @@
 """What a search is, as all that carry out its trials see it, and what is told of a trial."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from ..data import Dataset, Sealed
-from ..models import BaseModel
 from ..runs.plan import How, ModelChoice
-from .candidate import Candidate
+from .candidate import Build
 from .space import Space, Value
-
-if TYPE_CHECKING:
-    from optuna.trial import Trial
-
-Build: TypeAlias = "Callable[[Trial], BaseModel | Candidate]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +61,7 @@ class Told:
         epochs: that it was trained, over all folds.
         seconds: that it took.
         reason: why it failed or was stopped.
+        seen: its accuracies epoch by epoch, where the epoch to keep was chosen by them.
     """
 
     number: int
@@ -78,6 +72,7 @@ class Told:
     epochs: int
     seconds: float
     reason: str = ""
+    seen: tuple[float, ...] = ()
 
     @property
     def order(self) -> tuple[float, float, int]:

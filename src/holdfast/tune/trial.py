@@ -24,8 +24,8 @@ from ..runs.predictions import Predictions
 from ..runs.watch import Checkpointing, Looking
 from ..training import Callback, EpochEnd, Event, Stop, evaluate
 from ..transfer import anew
-from .candidate import Candidate, candidate_of
-from .space import Value
+from .candidate import Candidate, candidate, candidate_of
+from .space import Space, Value
 from .study import RUNGS, STEPS, Desk, close, objective, reason_of, told_of
 from .task import Task, Told, without_test
 
@@ -89,9 +89,12 @@ def chosen(task: Task, trial: "FrozenTrial") -> tuple[dict[str, Value], Candidat
     """The values of a stored trial and what is trained with them: fresh models, with the seed of the search."""
     from optuna.trial import FixedTrial
 
-    values, found = candidate_of(
-        task.space, FixedTrial(trial.params, trial.number), task.data, task.model, task.how
-    )
+    if isinstance(task.space, Space) and not trial.params:  # the first, which is what `train` does by itself
+        values = dict(task.space.fixed)
+        found = candidate(values, task.data, task.model, task.how)
+    else:
+        asked = FixedTrial(trial.params, trial.number)
+        values, found = candidate_of(task.space, asked, task.data, task.model, task.how)
     model = found.model
     if isinstance(model, BaseModel):
         model.build_for(task.data.train.images)
@@ -202,7 +205,8 @@ def _on_validation(way: _Way, values: dict[str, Value], candidate: Candidate, be
     accuracy, log_loss = _worth(answers)
     answers.write(way.folder / ANSWERS)
     way.looked("validation", data.validation.fingerprint, {"accuracy": accuracy, "loss": log_loss}, rungs.epochs)
-    return Told(number, values, "complete", accuracy, log_loss, rungs.epochs, seconds)
+    seen = tuple(row["val_accuracy"] for row in history.logs) if stopper else ()
+    return Told(number, values, "complete", accuracy, log_loss, rungs.epochs, seconds, seen=seen)
 
 
 def _on_folds(way: _Way, values: dict[str, Value], candidate: Candidate, began: float) -> Told:
