@@ -43,6 +43,8 @@ def train(
     batch_size: int | None = None,
     optimizer: str | Optimizer | None = None,
     learning_rate: float | None = None,
+    weight_decay: float | None = None,
+    label_smoothing: float | None = None,
     patience: int | None = None,
     augment: Chosen = "auto",
     seed: int = 0,
@@ -69,6 +71,8 @@ def train(
         optimizer: a name or an Optimizer; None: the one that the model was compiled with, else the default recipe.  The
             loss is cross-entropy always.
         learning_rate: instead of the optimizer's own; of the recipe, at the top of the cycle.
+        weight_decay: instead of the optimizer's own, or the recipe's 0.004.
+        label_smoothing: of the loss in training; None: by the recipe 0.05, 0 on a base and beside an optimizer.
         patience: epochs without improvement in validation loss after which training stops.  None: 5 at a constant
             learning rate; else all epochs are trained, for a schedule comes to its best at its end.
         augment: as in `BaseModel.fit`, but for code of your own, of which no run can tell.
@@ -94,6 +98,8 @@ def train(
         batch_size=batch_size,
         optimizer=optimizer,
         learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
         patience=patience,
         augment=augment,
         seed=seed,
