@@ -14,12 +14,11 @@ from ..evaluate import Chosen, Comparison, Report, Score, bbc, compare
 from ..evaluate.score import PartName
 from ..models import BaseModel, from_config, pick_device
 from . import lines
-from .crossval import OUT_OF_FOLD
 from .formats import duration
 from .pages.compare import Shown, page
 from .predictions import Predictions
 from .record import Record
-from .run import TEST, VALIDATION, WHAT, check_finished, ledger_of, values_of
+from .run import OUT_OF_FOLD, TEST, VALIDATION, WHAT, check_finished, ledger_of, values_of
 from .write import write_text
 
 FILES: Mapping[PartName, str] = {"test": TEST, "out-of-fold": OUT_OF_FOLD, "validation": VALIDATION}  # the best first

@@ -26,10 +26,8 @@ from .pages.report import crossval_page
 from .plan import How, ModelChoice, check_settings, fitted, plan
 from .predictions import Predictions
 from .record import Record
-from .run import MODEL, REPORT, values_of
+from .run import MODEL, OUT_OF_FOLD, REPORT, values_of
 from .write import write_text
-
-OUT_OF_FOLD = "out-of-fold.npz"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from .left_out import LeftOut
 from .lines import recipe_line
 from .pages.told import Baseline, Confidence, CrossvalFacts, DataFacts, Facts, Making, ModelFacts, PartFacts, Picture
 from .record import Record, Settings
+from .searched import Searched, judges
 from .seeds import SeedSpread
 
 if TYPE_CHECKING:
@@ -40,11 +41,12 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
     Args:
         run: judged.
         data: what it was trained on.
-        probabilities: (N, K) of the validation part.
+        probabilities: (N, K) of the samples that judge it: of validation, as a rule.
     """
     record = run.record
     measured = {"loss": run.train.log_loss.value, "accuracy": run.train.accuracy.value}
-    mistakes, samples = pictures_of(data, data.validation, probabilities, record.settings.seed)
+    judged = judges(run.folder, data)[1] if record.settings.whole else data.validation
+    mistakes, samples = pictures_of(data, judged, probabilities, record.settings.seed)
     seeds, groups = record.scores.get("seeds"), record.scores.get("left_out")
     return Facts(
         name=record.name,
@@ -57,7 +59,8 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
         openings=run.openings,
         kept_sealed=run.kept_sealed,
         baselines=baselines_of(run),
-        confidence=confidence_of(data.validation, probabilities, run.model.unknown, record.temperature),
+        confidence=confidence_of(judged, probabilities, run.model.unknown, record.temperature),
+        search=Searched.of(record),
         seeds=SeedSpread.from_dict(seeds) if seeds else None,
         left_out=LeftOut.from_dict(groups) if groups else None,
         verdict=run.verdict,
@@ -68,7 +71,11 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
         mistakes=mistakes,
         samples=samples,
         augmented=augmented_of(run.model, data, record.settings),
-        embedded=embedded_of(run.model, data, probabilities, record.settings.seed),
+        embedded=(
+            None
+            if record.settings.whole  # which has learned from these samples
+            else embedded_of(run.model, data, probabilities, record.settings.seed)
+        ),
     )
 
 
