@@ -76,7 +76,13 @@ def _line(command: str, origin: Mapping[str, Any], options: Mapping[str, object]
 def _fits_a_command(record: Record) -> bool:
     """Whether all that Python can say was said in a way that the command line can, too."""
     settings, origin = record.settings, record.origin
-    if not origin or settings.model == "model" or origin["seed"] != settings.seed or _own_rates(settings):
+    if (
+        not origin
+        or settings.model == "model"
+        or settings.dropout is not None
+        or origin["seed"] != settings.seed
+        or _own_rates(settings)
+    ):
         return False
     if isinstance(settings.augment, list):
         return False
@@ -133,6 +139,7 @@ def _python(record: Record) -> tuple[str, str]:
         data = f"holdfast.data.load({record.origin['path']!r}, {_arguments(given)})"
     if settings.base:
         given = {"until": settings.until, "fine_tune": settings.fine_tune, "preprocessing": settings.preprocessing}
+        given["dropout"] = settings.dropout
         model = f"holdfast.transfer.FromBase({settings.base!r}, {_arguments(given)})"
     elif settings.model != "model":
         model = repr(settings.model)

@@ -136,6 +136,7 @@ def _of_base(base: FromBase | None) -> dict[str, Any]:  # Any: fields of Setting
         "until": base.until,
         "fine_tune": base.fine_tune,
         "preprocessing": base.preprocessing,
+        "dropout": base.dropout,
     }
 
 

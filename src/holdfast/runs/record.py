@@ -38,6 +38,7 @@ class Settings(BaseModel):
     until: str | None = None  # the layer of the base whose outputs are the features
     fine_tune: int = 0  # layers of the base that are trained, too
     preprocessing: Preprocessing | None = None  # of pictures, where the base does not say it
+    dropout: float | None = None  # of the base's features, before the head; None: as it is without being told
 
 
 class Record(BaseModel):
