@@ -119,6 +119,15 @@ def test_classes_in_batches_vary_as_by_a_permutation_once_shards_are_shuffled() 
     assert abs(statistic - 1) < 4 * math.sqrt(2 / (9 * len(batches)))
 
 
+def test_samples_of_a_batch_lie_together_by_their_blocks() -> None:
+    """So that workers that share a batch open one or two shards a step each, not eight."""
+    _, rows = held(4000, block=100)
+    plain, by_batch = rows.order(0, 0).reshape(-1, 50), rows.order(0, 0, 50).reshape(-1, 50)
+
+    assert torch.equal(plain.sort(1).values, by_batch.sort(1).values)
+    assert all((torch.diff(batch // 100) != 0).sum() < 8 for batch in by_batch)
+
+
 def test_parts_have_an_order_of_their_own_samples() -> None:
     store, _ = held(300, block=10)
     places = np.random.default_rng(0).permutation(300)[:70]

@@ -203,7 +203,7 @@ class Batches:
     def _order(self, number: int) -> Tensor:
         """The places of all samples in the order of a pass."""
         lazy = [cast(Rows, tensor) for tensor in self.data.inputs if isinstance(tensor, Rows)]
-        found = lazy[0].order(self.seed, number) if lazy else order(len(self.data), self.seed, number)
+        found = lazy[0].order(self.seed, number, self.batch_size) if lazy else order(len(self.data), self.seed, number)
         return found if self.lazy else found.to(self.device)
 
     def _made(self, plan: Plan) -> Batch:

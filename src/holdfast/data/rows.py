@@ -117,10 +117,11 @@ class Rows:
         assert dim == 0, "samples are the first axis"
         return Rows(self.store, self.places[indices.cpu().numpy()])
 
-    def order(self, seed: int, number: int) -> Tensor:
+    def order(self, seed: int, number: int, batch_size: int = 1) -> Tensor:
         """The places of all rows in the order of pass `number`, int64; it follows from (seed, number).
 
-        Blocks in a random order, and samples shuffled within as many blocks as are held at once.
+        Blocks in a random order, and samples shuffled within as many blocks as are held at once.  Those of a batch are
+        put together by their blocks: of workers that share it each then reads one or two.
         """
         blocks = self.store.blocks
         if blocks is None:
@@ -128,11 +129,17 @@ class Rows:
         own = blocks[self.places]
         lying = np.argsort(own, kind="stable")
         pieces = np.split(lying, np.flatnonzero(np.diff(own[lying])) + 1)  # the samples of each block
-        found = []
+        found = np.empty(len(own), np.int64)
+        start = 0
         for buffer, turn in enumerate(turns(len(pieces), seed, number)):
             held = np.concatenate([pieces[block] for block in turn])
-            found.append(held[shuffled(len(held), seed, number, buffer)])
-        return torch.from_numpy(np.concatenate(found))
+            found[start : start + len(held)] = held[shuffled(len(held), seed, number, buffer)]
+            start += len(held)
+        if batch_size > 1:
+            for first in range(0, len(found), batch_size):
+                batch = found[first : first + batch_size]
+                found[first : first + batch_size] = batch[together(own[batch])]
+        return torch.from_numpy(found)
 
 
 def turns(blocks: int, seed: int, number: int) -> list[NDArray[np.int64]]:
@@ -144,6 +151,11 @@ def turns(blocks: int, seed: int, number: int) -> list[NDArray[np.int64]]:
 def shuffled(samples: int, seed: int, number: int, buffer: int) -> NDArray[np.int64]:
     """The order of the samples of one buffer of pass `number`; it is found without those of the others."""
     return np.random.default_rng(derive(seed, "order", number, buffer)).permutation(samples)
+
+
+def together(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The order in which the samples of a batch, in these blocks, are put together by their blocks."""
+    return np.argsort(blocks, kind="stable")
 
 
 Samples = Tensor | Rows  # a tensor in memory, or what stands for one
