@@ -82,6 +82,7 @@ def train(
     from ..models.unknown import check_coverage
     from ..runs.loading import load_for, load_shown
     from ..runs.plan import check_settings
+    from ..training.parallel import in_turn, joined, leads
 
     verbose = 0 if quiet else 1
     if resume is not None:
@@ -95,17 +96,19 @@ def train(
         raise BadValue("DATA is missing; try: holdfast train digits")
     check_coverage(coverage)
     check_settings(model, how, out)
-    dataset = load_for(
-        model,
-        quiet=quiet,
-        out=out,
-        path=data,
-        validation=validation,
-        test=test,
-        seed=how["seed"],
-        **reading,
-    )
-    runs.train(dataset, model, **how, seeds=seeds, coverage=coverage, out=out, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
+    with joined() as team:
+        with in_turn(team):
+            dataset = load_for(
+                model,
+                quiet=quiet or not leads(team),
+                out=out,
+                path=data,
+                validation=validation,
+                test=test,
+                seed=how["seed"],
+                **reading,
+            )
+        runs.train(dataset, model, **how, seeds=seeds, coverage=coverage, out=out, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
 
 
 @app.command()
