@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from ..core import BadValue, UnknownName, suggestion
 from ..layers import InputLayer, Layer
@@ -33,7 +34,7 @@ def changed(model: BaseModel, changes: Mapping[str, Setting], *, seed: int) -> B
     """
     config = to_config(model)
     rows = {row["config"]["name"]: row for row in config["config"]["layers"]}
-    told: dict[str, dict[str, Setting]] = {}
+    told: dict[str, dict[str, Any]] = {}  # Any: fields of a layer
     for path, value in changes.items():
         name, setting = place_of(model, path)
         told.setdefault(name, {})[setting] = value

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..core import BadFile, BadValue, UnknownName, suggestion
 from ..data import Dataset, RandomShift
@@ -41,7 +41,7 @@ class Candidate:
 
 
 def candidate_of(
-    choice: "Space | Build", trial: "Trial", data: Dataset, model: ModelChoice, how: How
+    choice: Space | Build, trial: "Trial", data: Dataset, model: ModelChoice, how: How
 ) -> tuple[dict[str, Value], Candidate]:
     """The values of a trial and what they train.
 
@@ -62,7 +62,7 @@ def candidate_of(
     if not isinstance(built, (Candidate, str, Path, BaseModel, FromBase, Variant)):
         raise BadValue(f"the function of the space gave {built!r}; it must give a model or a Candidate.")
     found = built if isinstance(built, Candidate) else Candidate(built, how)
-    return dict(trial.params), replace(found, how=How(**{**how, **found.how}))  # type: ignore[typeddict-item]  # as given
+    return dict(trial.params), replace(found, how=How(**{**how, **found.how}))
 
 
 def candidate(values: Mapping[str, Value], data: Dataset | None, model: ModelChoice, how: How) -> Candidate:
@@ -211,7 +211,7 @@ def _how(given: Mapping[str, Any], model: ModelChoice, how: How) -> How:  # Any:
         found["augment"] = given["augment"]
     if found.get("optimizer") is not None:
         get_optimizer(found["optimizer"])
-    return How(**found)  # type: ignore[typeddict-item]  # of names that it has
+    return cast(How, found)
 
 
 def _optimizer(optimizer: Any, settings: Mapping[str, Any]) -> Any:  # Any: what `train` takes, and values

@@ -159,7 +159,8 @@ def _net_values(network: BaseModel) -> dict[str, Any]:  # Any: values, each of i
     }
     if convolutions:
         found["filters"] = convolutions[0].filters
-        found["kernel_size"] = convolutions[min(1, len(convolutions) - 1)].kernel_size[0]  # the first may be longer
+        side = convolutions[min(1, len(convolutions) - 1)].kernel_size  # the first may be longer
+        found["kernel_size"] = side if isinstance(side, int) else side[0]
     return found
 
 
