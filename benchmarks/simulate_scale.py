@@ -1,9 +1,9 @@
-"""Claim: of 1 billion samples, 1,000 workers read as many each, each sample once, and few shards a step; in a minute.
+"""Claim: of 1 billion samples 1,000 workers read as many each, each once, and from one shard a step; in a minute.
 
-Nothing is trained and nothing is read: the order is the one that training takes (`holdfast.data.rows`), buffer by buffer
-over a whole pass, and each batch is dealt out to the ranks as training deals it out.  What is counted of each step is
-how many samples, bytes and shards a worker has to read.  Files have the sizes of a lognormal distribution around
---sample-kb, so that the worker with the most to read is known: all wait for it.
+Nothing is trained and nothing is read: the order is the one that training takes (`holdfast.data.rows`), buffer by
+buffer over a whole pass, and each batch is dealt out to the ranks as training deals it out (`holdfast.core.Share`).
+What is counted of each step is how many samples, bytes and shards a worker has to read.  Files have the sizes of a
+lognormal distribution around --sample-kb, so that the worker with the most to read is known: all wait for it.
 
 What follows from arithmetic alone is printed below it with its formula: memory, reading, and the exchange of gradients.
 
@@ -12,7 +12,6 @@ What follows from arithmetic alone is printed below it with its formula: memory,
 """
 
 import argparse
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,8 +23,8 @@ import numpy as np
 from common import RESULTS, write
 from numpy.typing import NDArray
 
-from holdfast.data.rows import shuffled, turns
-
+from holdfast.core import Share
+from holdfast.data.rows import shuffled, together, turns
 
 INDEX_BYTES = 90  # a sample, of a set of shards; docs/big-data.md
 SIZES = 2**20  # so many different files; all others have the size of one of these
@@ -86,16 +85,16 @@ class Load:
     opened: int = 0  # shards that workers open, summed over workers and steps
     place_sum: int = 0
 
-    def count(self, places: NDArray[np.int64], shards: NDArray[np.int64], sizes: NDArray[np.float32]) -> None:
+    def count(self, places: NDArray[np.int64], shards: NDArray[np.uint16], sizes: NDArray[np.float32]) -> None:
         """One batch, of which each rank takes its part."""
         workers = len(self.samples)
         starts, counts = dealt(len(places), workers)
         some = counts > 0
         read = np.zeros(workers)
-        read[some] = np.add.reduceat(sizes[places % SIZES], starts[some])
-        own = shards - shards.min()
-        pairs = np.repeat(np.arange(workers), counts) * (int(own.max()) + 1) + own
-        self.opened += int(np.count_nonzero(np.bincount(pairs)))
+        read[some] = np.add.reduceat(sizes[places & (SIZES - 1)], starts[some])
+        # In the order in which they are read, a worker opens the first shard and then each that is another one.
+        changes = np.flatnonzero(np.diff(shards)) + 1
+        self.opened += int(np.count_nonzero(some)) + len(np.setdiff1d(changes, starts[some], assume_unique=True))
         self.samples += counts
         self.bytes_ += read
         self.steps += 1
@@ -106,20 +105,22 @@ class Load:
 
 @cache
 def dealt(batch: int, workers: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where the part of each rank begins in a batch, and how many samples it has."""
-    starts = np.array([part(batch, rank, workers).start for rank in range(workers)])
-    return starts, np.diff(starts, append=batch)
+    """Where the part of each rank begins in a batch, and how many samples it has.
+
+    Of a batch of fewer samples than workers all read the whole: here it is the first one's.
+    """
+    shares = [Share.of(batch, rank, workers) for rank in range(workers)]
+    return np.array([share.first for share in shares]), np.array([share.count * share.counts for share in shares])
 
 
-def walk(given: Set, *, workers: int, batch: int, seed: int, number: int, sort: bool) -> dict[str, Any]:
+def walk(given: Set, *, workers: int, batch: int, seed: int, number: int) -> dict[str, Any]:
     """What a pass asks of the workers, in numbers of which each has its unit in its name."""
     load, sizes, began = Load(np.zeros(workers, np.int64), np.zeros(workers)), given.sizes(), time.perf_counter()
     told = began
     for places, shards in batches(given, batch, seed, number):
-        if sort:
-            order = np.argsort(shards, kind="stable")
-            places, shards = places[order], shards[order]
-        load.count(places, shards, sizes)
+        shards = (shards - shards.min()).astype(np.uint16)  # are sorted sooner
+        order = together(shards)
+        load.count(places[order], shards[order], sizes)
         if time.perf_counter() - told > 5:
             told = time.perf_counter()
             print(f"\r{load.samples.sum() / given.samples:4.0%}", end="", flush=True)

@@ -17,7 +17,7 @@ LOCAL, AUTO = "ray", "ray://auto"
 
 
 @dataclass(frozen=True)
-class Share:
+class Portion:
     """What one of several workers gets; of a GPU perhaps a fraction."""
 
     cpus: float
@@ -42,14 +42,14 @@ class Cluster:
     gpus: float
     elsewhere: bool
 
-    def share(self, workers: int, *, gpu: bool = True) -> Share:
+    def share(self, workers: int, *, gpu: bool = True) -> Portion:
         """An equal share for each of so many workers.  Those of one GPU divide it equally, whatever they need of it."""
         each = self.cpus / workers
         cpus = float(int(each)) if each >= 1 else int(each * 100) / 100
         if not gpu or self.gpus < 1:
-            return Share(max(cpus, 0.01), 0.0)
+            return Portion(max(cpus, 0.01), 0.0)
         together = -(-workers // int(self.gpus))  # on one GPU
-        return Share(max(cpus, 0.01), 1.0 if together == 1 else int(1000 / together) / 1000)
+        return Portion(max(cpus, 0.01), 1.0 if together == 1 else int(1000 / together) / 1000)
 
 
 def check_on(on: str, workers: int) -> None:

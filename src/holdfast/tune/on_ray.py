@@ -9,7 +9,7 @@ from socket import gethostname
 from typing import Any
 
 from ..core import BadFile, BadValue, HoldfastError, need
-from ..runs.cluster import Share, cluster
+from ..runs.cluster import Portion, cluster
 from ..runs.lines import Say
 from .study import Desk, ask, fail, running
 from .task import Task, Told
@@ -59,7 +59,7 @@ def drive(
 class _Flight:
     """The trials that workers are carrying out."""
 
-    def __init__(self, ray: Any, task: Task, desk: Desk, share: Share, deadline: float | None, say: Say) -> None:
+    def __init__(self, ray: Any, task: Task, desk: Desk, share: Portion, deadline: float | None, say: Say) -> None:
         self.ray, self.task, self.desk, self.deadline, self.say = ray, task, desk, deadline, say
         self.share = share
         self.held = ray.put(task)  # the data goes to each machine once
