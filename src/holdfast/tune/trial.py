@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core import BadFile, BadValue
 from ..data import Batches, Dataset
@@ -26,7 +27,7 @@ from ..training import Callback, EpochEnd, Event, Stop, evaluate
 from ..transfer import anew
 from .candidate import Candidate, candidate, candidate_of
 from .space import Space, Value
-from .study import RUNGS, STEPS, Desk, close, objective, reason_of, told_of
+from .study import RUNGS, STEPS, Desk, all_told, close, objective, reason_of, told_of, worse
 from .task import Task, Told, without_test
 
 if TYPE_CHECKING:
@@ -118,9 +119,16 @@ class _Way:
         key = self.trial._trial_id
         self.desk.storage.set_trial_intermediate_value(key, step, objective(accuracy, log_loss, n))
 
-    def hopeless(self) -> bool:
-        """Whether the others looked so much better that this one is to stop."""
-        study = self.desk.study
+    def hopeless(self, judged: NDArray[np.int64] | None = None, answers: Predictions | None = None) -> bool:
+        """Whether the others looked so much better that this one is to stop; with folds, by its answers so far."""
+        desk, study = self.desk, self.desk.study
+        if judged is not None and answers is not None and desk.task.pruner in ("auto", "wilcoxon"):
+            best = max(all_told(desk), key=lambda told: (told.state == "complete", told.order), default=None)
+            if best is None or best.state != "complete":
+                return False
+            theirs = Predictions.read(desk.task.trial_folder(best.number) / ANSWERS).right
+            places = np.searchsorted(desk.judged, judged)
+            return worse(answers.right, theirs[places])
         return study.pruner.prune(study, self.desk.storage.get_trial(self.trial._trial_id))
 
     def looked(self, part: PartName, fingerprint: str, seen: dict[str, float], epoch: int | None = None) -> None:
@@ -223,25 +231,22 @@ def _on_folds(way: _Way, values: dict[str, Value], candidate: Candidate, began: 
             part = data.with_parts(pool.take(fold.train), pool.take(fold.judged))
             model = fitted(part, candidate.model, candidate.how, callbacks=(epochs, *way.hear))
             Predictions.of(part.validation, model.predict(part.validation)).write(kept)
-        answers = Predictions.read(kept)
-        accuracy, log_loss = _worth(answers)
-        totals[fold.judged] += answers.probabilities
+        totals[fold.judged] += Predictions.read(kept).probabilities
         counts[fold.judged] += 1
+        judged = np.flatnonzero(counts)
+        answers = Predictions.of(pool.take(judged), (totals[judged] / counts[judged, None]).astype(np.float32))
+        accuracy, log_loss = _worth(answers)
         if new:
             way.looked("out-of-fold", pool.fingerprint, {"accuracy": accuracy, "loss": log_loss})
-        way.report(step, accuracy, log_loss, len(fold.judged))
         if step < len(desk.folds):
-            stopped = PRUNED if way.hopeless() else LATE if way.over() else ""
+            way.report(step, accuracy, log_loss, len(judged))
+            stopped = PRUNED if way.hopeless(judged, answers) else LATE if way.over() else ""
         if stopped:
             break
-    judged = np.flatnonzero(counts)
-    means = (totals[judged] / counts[judged, None]).astype(np.float32)
-    whole = Predictions.of(pool.take(judged), means)
-    accuracy, log_loss = _worth(whole)
     seconds = time.perf_counter() - began
     if stopped:
         return Told(number, values, "pruned", accuracy, log_loss, epochs.count, seconds, stopped)
-    whole.write(way.folder / ANSWERS)
+    answers.write(way.folder / ANSWERS)
     return Told(number, values, "complete", accuracy, log_loss, epochs.count, seconds)
 
 
