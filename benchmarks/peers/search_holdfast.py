@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from holdfast.runs.run import LEDGER
-from holdfast.tune import search
+from holdfast.tune.search import search
 
 from .search_sets import SETS
 from .search_told import Asked, Teller
