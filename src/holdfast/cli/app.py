@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ..core import BadFile, BadValue
-from .options import DATA_HELP, Out, Quiet, RunFolder, RunOrModel, given, how_of, model_of, reading_of
+from .options import (
+    DATA_HELP,
+    Config,
+    Out,
+    Quiet,
+    RunFolder,
+    RunOrModel,
+    by_config,
+    given,
+    how_of,
+    model_of,
+    reading_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,6 +80,7 @@ def train(
     coverage: Annotated[
         float, typer.Option(help="Share of pictures of the known kind that the model answers; others are unknown.")
     ] = 0.95,
+    config: Config = None,
     out: Out = Path("runs"),
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run; DATA only if it has moved.")
@@ -94,6 +107,7 @@ def train(
         return
     if data is None:
         raise BadValue("DATA is missing; try: holdfast train digits")
+    model, how, reading = by_config(context, config, model, how, reading)
     check_coverage(coverage)
     check_settings(model, how, out)
     with joined() as team:

@@ -105,29 +105,36 @@ def check_space(space: Space, data: Dataset | None, model: ModelChoice, how: How
 
 
 def configured(
-    source: Path | str | Mapping[str, Value], model: ModelChoice = "convnet", how: How | None = None
+    source: Path | str | Mapping[str, Value],
+    model: ModelChoice = "convnet",
+    how: How | None = None,
+    *,
+    place: Path | None = None,
 ) -> Candidate:
     """What a best.toml, or the values of a trial, train: for `train`, `cross_validate` and the like.
 
     Args:
-        source: a file that `write_values` or a search has written, or its values.
+        source: a file that a search has written, or values by name.
         model: what to train where the values do not say it.
         how: what holds where the values do not say otherwise.
+        place: the file that the values are from, for messages.
 
     Raises:
-        BadFile: no such file, or values that cannot be trained.
+        BadFile, BadValue, UnknownName: no such file, or values that cannot be trained.
 
     Example:
-        >>> configured({"units": 32, "epochs": 5}).how
-        {'epochs': 5}
+        >>> found = configured({"units": 32, "epochs": 5})
+        >>> found.model.net.told, found.how
+        ({'units': 32}, {'epochs': 5})
     """
-    if isinstance(source, Mapping):
-        return candidate(source, None, model, how or How())
-    values = read_values(source)
+    values = source if isinstance(source, Mapping) else read_values(source)
+    place = place if isinstance(source, Mapping) else Path(source)
     try:
         return candidate(values, None, model, how or How())
     except (BadValue, UnknownName) as error:
-        raise BadFile(f"{source}: {error}") from error
+        if place is None:
+            raise
+        raise BadFile(f"{place}: {error}") from error
 
 
 def _model(given: Mapping[str, Any], model: ModelChoice, data: Dataset | None) -> ModelChoice:  # Any: values
