@@ -23,8 +23,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def ray_session() -> Iterator[None]:
     """Ray with 2 cores of this machine, which all tests that need it share: it takes seconds to start, and 650 MB."""
     pytest.importorskip("ray", reason="ray is not installed: pip install 'holdfast[ray]'")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
+
+    from holdfast.runs.cluster import set_environment
+
+    set_environment()
 
     folder = mkdtemp(prefix="ray-", dir="/tmp")  # a socket's path must be short
     with warnings.catch_warnings():

@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from secrets import token_hex
 from tempfile import mkdtemp
 from typing import Any
 
@@ -78,7 +80,7 @@ def cluster(on: str) -> Iterator[Cluster]:
         MissingExtra: Ray is not installed.
     """
     check_on(on, 1)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray asks no argument for it
+    set_environment()
     ray = need("ray", extra="ray")
     if ray.is_initialized():
         yield _what_there_is(ray)
@@ -96,6 +98,16 @@ def cluster(on: str) -> Iterator[Cluster]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def set_environment() -> None:
+    """What Ray takes from the environment alone: it tells nobody that it is used, and writes no token into the home."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if (
+        not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH"} & set(os.environ)
+        and not Path("~/.ray/auth_token").expanduser().exists()
+    ):
+        os.environ.setdefault("RAY_AUTH_TOKEN", token_hex(32))
+
+
 def _connect(ray: Any, on: str, folder: Path | None) -> None:  # Any: a module without types
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     if folder is not None:
@@ -107,6 +119,8 @@ def _connect(ray: Any, on: str, folder: Path | None) -> None:  # Any: a module w
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what will change in Ray
             ray.init(**options)
+        # What a raylet has to say of workers that died comes to standard output whatever is asked for: we say it.
+        vars(import_module("ray._private.worker"))["print_to_stdstream"] = lambda *_, **__: None
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         if folder is not None:
             raise

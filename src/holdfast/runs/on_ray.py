@@ -15,9 +15,10 @@ from ..core import BadValue, HoldfastError, Lost, need
 from ..data import Dataset
 from .cluster import Cluster, Portion, check_on, cluster
 from .job import CHECKPOINT, resume, train
-from .lines import resume_line
+from .lines import Say, quiet, resume_line, say
 from .loading import load_for
 from .plan import ModelChoice
+from .record import Record
 from .run import Run
 
 POLL_S = 0.2
@@ -51,14 +52,16 @@ def train_on_ray(
         MissingExtra: Ray is not installed.
     """
     job = _Train(data, model, dict(reading or {}), {**options, "out": out, "verbose": verbose})
-    return _joined(job, on, workers, Path(out), cpu=options.get("device") == "cpu")
+    said = say if verbose else quiet
+    return _joined(job, on, workers, Path(out), said, cpu=options.get("device") == "cpu")
 
 
 def resume_on_ray(
     folder: str | Path, data: Dataset | None = None, *, on: str = "ray", workers: int = 2, verbose: int = 1
 ) -> Run:
     """`resume`, on several workers; they need not be as many as before.  Raises what `train_on_ray` does."""
-    return _joined(_Resume(folder, data, verbose), on, workers, Path(folder).parent, cpu=False)
+    said, cpu = say if verbose else quiet, Record.read(Path(folder)).settings.device == "cpu"
+    return _joined(_Resume(folder, data, verbose), on, workers, Path(folder).parent, said, cpu=cpu)
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class _Resume:
         return resume(self.folder, self.data, verbose=self.verbose)
 
 
-def _joined(job: Callable[[], Run], on: str, workers: int, out: Path, *, cpu: bool) -> Run:
+def _joined(job: Callable[[], Run], on: str, workers: int, out: Path, say: Say, *, cpu: bool) -> Run:
     """The run that workers make together, with what the first of them prints."""
     check_on(on, workers)
     ray = need("ray", extra="ray")
@@ -115,6 +118,10 @@ def _joined(job: Callable[[], Run], on: str, workers: int, out: Path, *, cpu: bo
             ray.get(fitting)
         except ray.exceptions.RayTaskError as error:
             raise _told(error.cause, out, before) from error
+        except KeyboardInterrupt:
+            if folder := _begun(out, before):
+                say("go on", resume_line(folder))
+            raise
         finally:
             with suppress(Exception):  # it has ended, or its cluster has
                 ray.cancel(fitting, force=True)
@@ -239,6 +246,6 @@ def _told(error: Any, out: Path, before: set[Path]) -> BaseException:  # Any: Ra
 
 
 def _begun(out: Path, before: set[Path]) -> Path | None:
-    """The folder of the run that was being trained."""
+    """The folder of the run that was begun, if it has come so far that it can be resumed."""
     found = [path for path in set(out.iterdir()) - before if (path / CHECKPOINT).is_file()]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)

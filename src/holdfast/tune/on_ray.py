@@ -1,5 +1,6 @@
 """Trials on Ray: this process draws them, workers carry them out, each a task that may be killed and begun again."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ from typing import Any
 
 from ..core import BadFile, BadValue, HoldfastError, need
 from ..runs.cluster import Portion, cluster
-from ..runs.lines import Say
-from .study import Desk, ask, fail, running
+from ..runs.lines import Say, quiet
+from .progress import Progress
+from .search import check_first
+from .study import Desk, all_told, ask, fail, running
 from .task import Task, Told
 from .trial import carry_out
 
@@ -31,7 +34,8 @@ def drive(
         task: the search.
         desk: its open books.
         trials: how many there are to be, with those that have ended.
-        deadline: of `time.monotonic`; None: none.
+        deadline: of `time.monotonic`, after which no trial begins; those under way end, unless they take half as
+            long again as there was time.  None: none.
         say: told of workers that died.
         on: which cluster, as `runs.cluster` takes it.
         workers: how many trials are carried out at once.
@@ -49,9 +53,11 @@ def drive(
                 "set HOLDFAST_LEDGER to the URL of a PostgreSQL database, and --out to a folder that all machines see."
             )
         share = machines.share(workers, gpu=task.how.get("device", "auto") != "cpu")
-        flight = _Flight(ray, task, desk, share, deadline, say)
+        progress = Progress(all_told(desk), trials, None, time.monotonic(), say, 0 if say is quiet else 1)
+        flight = _Flight(ray, desk, share, deadline, say, progress)
         try:
-            flight.all_trials(trials, workers)
+            with progress:
+                flight.all_trials(trials, workers)
         finally:
             flight.cancel()
 
@@ -59,40 +65,55 @@ def drive(
 class _Flight:
     """The trials that workers are carrying out."""
 
-    def __init__(self, ray: Any, task: Task, desk: Desk, share: Portion, deadline: float | None, say: Say) -> None:
-        self.ray, self.task, self.desk, self.deadline, self.say = ray, task, desk, deadline, say
-        self.share = share
-        self.held = ray.put(task)  # the data goes to each machine once
+    def __init__(
+        self, ray: Any, desk: Desk, share: Portion, deadline: float | None, say: Say, progress: Progress
+    ) -> None:  # Any: a module without types
+        self.ray, self.desk, self.share, self.say, self.progress = ray, desk, share, say, progress
+        now = time.monotonic()
+        self.deadline = math.inf if deadline is None else deadline
+        self.far = self.deadline + max(0.0, self.deadline - now) / 2  # a trial under way then is stopped
+        self.held = ray.put(desk.task)  # the data goes to each machine once
         options = {"num_cpus": share.cpus, "num_gpus": share.gpus, "max_retries": 0}
         self.work = ray.remote(**options)(_carry_out)
+        self.told = all_told(desk)
         self.flying = dict[Any, int]()  # Any: what Ray names a task by
         self.seen = dict[int, float]()  # when the checkpoint of a trial was written that its worker began from
         self.deaths = Counter[int]()
 
     def all_trials(self, trials: int, workers: int) -> None:
         """Keeps so many workers busy until there are so many trials, or the time is over."""
-        waiting = running(self.desk)  # of a search that was interrupted
-        drawn_all = False
+        waiting, drawn_all = running(self.desk), False  # of a search that was interrupted
         while True:
-            late = self.deadline is not None and time.monotonic() > self.deadline
-            while len(self.flying) < workers and not late:
-                if not waiting and not drawn_all:
-                    number = ask(self.desk, self.task) if len(self.desk.trials()) < trials else None
-                    drawn_all = number is None
-                    waiting = [] if number is None else [number]
-                if not waiting:
-                    break
-                self.begin(waiting.pop(0))
+            while len(self.flying) < workers and (waiting or not (drawn_all or self.late())):
+                number = waiting.pop(0) if waiting else None
+                if number is None and len(self.told) + len(self.flying) < trials:
+                    number = ask(self.desk, self.desk.task)
+                if number is None:
+                    drawn_all = True
+                else:
+                    self.begin(number)
             if not self.flying:
                 return
             done, _ = self.ray.wait(list(self.flying), timeout=WAIT_S)
             waiting += [number for ref in done if (number := self.end(ref)) is not None]
-            if late and time.monotonic() > (self.deadline or 0.0) + GRACE_S:
+            check_first(self.told)
+            self.progress.show(f"{len(self.told)} of {trials} trials, {len(self.flying)} at work")
+            if self.late() and time.monotonic() > self.far + GRACE_S:
+                for number in self.cancel():
+                    fail(self.desk, number, "out of time")
                 return
+
+    def late(self) -> bool:
+        """Whether the time is over; a search that found nothing is worth nothing."""
+        return time.monotonic() > self.deadline and self.found()
+
+    def found(self) -> bool:
+        """Whether a trial has come to its end."""
+        return any(one.state == "complete" for one in self.told)
 
     def begin(self, number: int) -> None:
         """Gives a trial to a worker."""
-        left = None if self.deadline is None else self.deadline - time.monotonic()
+        left = self.far - time.monotonic() if self.found() else math.inf
         self.seen[number] = self._checkpoint(number)
         self.flying[self.work.remote([self.held], number, left, self.share.threads)] = number
 
@@ -100,28 +121,35 @@ class _Flight:
         """A trial has ended, or is to be begun again: its number then."""
         number = self.flying.pop(ref)
         try:
-            self.ray.get(ref)
+            self.hear(self.ray.get(ref))
         except self.ray.exceptions.RayTaskError as error:
             raise _reason(error, number) from error
         except self.ray.exceptions.RayError as error:
             self.deaths[number] = 1 if self._checkpoint(number) > self.seen[number] else self.deaths[number] + 1
             kind = type(error).__name__
             if self.deaths[number] == DEATHS:
-                fail(self.desk, number, f"its worker died {DEATHS} times ({kind})")
+                self.hear(fail(self.desk, number, f"its worker died {DEATHS} times ({kind})"))
                 return None
             self.say("worker", f"lost ({kind}); trial {number} goes on from its checkpoint")
             return number
         return None
 
-    def cancel(self) -> None:
+    def hear(self, told: Told) -> None:
+        """A trial has ended."""
+        self.told.append(told)
+        self.progress.end(told, self.desk.n)
+
+    def cancel(self) -> list[int]:
         """Ends all that is in flight, as if by kill -9: what a trial has reached by then it goes on from."""
         for ref in self.flying:
             self.ray.cancel(ref, force=True)
+        numbers = list(self.flying.values())
         self.flying.clear()
+        return numbers
 
     def _checkpoint(self, number: int) -> float:
         """When the last one was written; of folds what they answer."""
-        files = list(self.task.trial_folder(number).glob("*"))
+        files = list(self.desk.task.trial_folder(number).glob("*"))
         return max((file.stat().st_mtime for file in files), default=0.0)
 
 
@@ -133,17 +161,17 @@ def _reason(error: Any, number: int) -> BaseException:  # Any: Ray's error
     )
 
 
-def _carry_out(held: Sequence[Any], number: int, left_s: float | None, threads: int) -> Told:  # Any: a reference
+def _carry_out(held: Sequence[Any], number: int, left_s: float, threads: int) -> Told:  # Any: a reference
     """A trial in a worker."""
     import torch
 
     torch.set_num_threads(threads)
-    task, end = _task(held[0]), None if left_s is None else time.monotonic() + left_s
+    task, end = _task(held[0]), time.monotonic() + left_s
     if not Path(task.folder).is_dir():
         raise BadFile(
             f"{task.folder}: the worker on {gethostname()} does not see it; set --out to a folder that all do."
         )
-    return carry_out(task, number, over=None if end is None else lambda: time.monotonic() > end)
+    return carry_out(task, number, over=lambda: time.monotonic() > end)
 
 
 @lru_cache(1)

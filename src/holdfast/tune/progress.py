@@ -57,7 +57,12 @@ class Progress:
     def __call__(self, event: Event) -> None:
         if isinstance(event, Begin):
             self.epochs = event.epochs
-        if not isinstance(event, StepEnd) or time.monotonic() < self.due:
+        if isinstance(event, StepEnd):
+            self.show(f"trial {self.done + 1}/{self.trials}, epoch {event.epoch + 1}/{self.epochs}")
+
+    def show(self, what: str) -> None:
+        """Shows what is going on, where somebody looks and the last time was some time ago."""
+        if time.monotonic() < self.due:
             return
         self.due = time.monotonic() + REDRAW_S
         if self.verbose != 1 or not sys.stdout.isatty():
@@ -66,9 +71,9 @@ class Progress:
             from rich.console import Console
 
             self.screen = screen_for(Console(), lines=False)
-        self.screen.show(self.line(event.epoch + 1))
+        self.screen.show(self.line(what))
 
-    def line(self, epoch: int) -> Line:
+    def line(self, what: str) -> Line:
         """What is shown."""
         spent = time.monotonic() - self.began
         share = self.done / self.trials
@@ -78,8 +83,7 @@ class Progress:
         best = (
             "" if self.best is None else f"best so far {100 * (self.best.value or 0):.1f} % (trial {self.best.number})"
         )
-        head = f"search    trial {self.done + 1}/{self.trials}, epoch {epoch}/{self.epochs}"
-        return Line(head, share, "", best, left)
+        return Line(f"search    {what}", share, "", best, left)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

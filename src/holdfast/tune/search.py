@@ -107,7 +107,7 @@ def search(
     if chosen is None:
         from .defaults import default_space
 
-        chosen = default_space(data, model)
+        chosen = default_space(data, model, how)
         check_names(sampler, pruner, chosen, folds=cv is not None)
     if isinstance(chosen, Space):
         check_space(chosen, data, model, how)
@@ -284,7 +284,7 @@ def _one_by_one(desk: Desk, options: Mapping[str, Any], say: Say, verbose: Liter
 
     with progress:
         while waiting or (len(told) < options["trials"] and not late()):
-            _check_first(told)
+            check_first(told)
             number = waiting.pop(0) if waiting else ask(desk, task)
             if number is None:
                 say("grid", f"all its {lines.counted(len(told), 'trial')} are done")
@@ -293,7 +293,7 @@ def _one_by_one(desk: Desk, options: Mapping[str, Any], say: Say, verbose: Liter
             one = carry_out(task, number, say, desk=desk, hear=(progress,), over=lambda: late(FAR))
             told.append(one)
             progress.end(one, desk.n)
-    _check_first(told)
+    check_first(told)
 
 
 def _spent(desk: Desk) -> float:
@@ -301,7 +301,7 @@ def _spent(desk: Desk) -> float:
     return sum(one.seconds for one in all_told(desk))
 
 
-def _check_first(told: list[Told]) -> None:
+def check_first(told: list[Told]) -> None:
     """Raises BadValue where the first trials all failed."""
     if len(told) >= FIRST and all(one.state == "failed" for one in told):
         raise BadValue(f"the first {len(told)} trials all failed; the last: {told[-1].reason}")
