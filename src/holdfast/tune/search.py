@@ -13,6 +13,7 @@ from ..models import BaseModel
 from ..models.arrays import check_number
 from ..runs import lines
 from ..runs.bases import base_words, keep_base, with_what_was_seen
+from ..runs.cluster import check_on
 from ..runs.folder import begin, working
 from ..runs.folds import folds_of
 from ..runs.formats import duration
@@ -25,6 +26,7 @@ from ..runs.watch import alone
 from ..training import get_optimizer
 from ..transfer import anew
 from .candidate import Build, check_space
+from .nested import check_nested, cost_words
 from .progress import Progress
 from .space import Space, as_space
 from .study import Desk, all_told, ask, check_names, running
@@ -77,7 +79,7 @@ def search(
             their epochs, "wilcoxon" after a fold; "none"; "auto": asha, and wilcoxon with cv.
         refit: the winner is trained again as a run with the "same" data, seed and epochs, or on "all" but the test
             part; None: not at all; "auto": same, and all with cv.
-        nested: so many searches on parts of the data judge the way of searching, too.
+        nested: so many more searches, each without one of so many folds, judge the way of searching on these folds.
         on: "ray" or "ray://address": trials are carried out there.
         workers: trials at once, with `on`.
         out: folder of the runs, in which `<name>-tune-001` and so on are made, and of their ledger.
@@ -93,17 +95,12 @@ def search(
         >>> len(found.trials), found.best.state
         (3, 'complete')
     """
-    given = {key: value for key, value in locals().items() if key not in ("data", "space", "how")}
-    _check(model, how, Path(out), trials=trials, time_s=time_s, cv=cv, refit=refit, on=on, workers=workers)
-    chosen = space if space is None or callable(space) else as_space(space)
-    check_names(sampler, pruner, chosen, folds=cv is not None)
+    options: dict[str, Any] = {"trials": trials, "time_s": time_s, "cv": cv, "sampler": sampler, "pruner": pruner}
+    options |= {"refit": refit, "nested": nested, "on": on, "workers": workers}
+    chosen = check_told(model, how, Path(out), space, **options)
     say, seed = lines.say if verbose else lines.quiet, how.get("seed", 0)
     if not isinstance(data, Dataset):
         data = load_for(model, quiet=not verbose, out=out, path=data, seed=seed)
-    if nested is not None:
-        from .nested import search_nested
-
-        return search_nested(data, space, **given, **how)
     if chosen is None:
         from .defaults import default_space
 
@@ -120,8 +117,7 @@ def search(
         held.enter_context(working(folder, record, ledger))
         keep_base(network, settings, folder)
         cv = _kept_folds(data, cv, seed, folder)
-        told = {"trials": trials, "time_s": time_s, "cv": cv, "sampler": sampler, "pruner": pruner, "refit": refit}
-        record.search = told | {"on": on, "workers": workers, "space": space_to(chosen), "how": how_to(how)}
+        record.search = options | {"cv": cv, "space": space_to(chosen), "how": how_to(how)}
         task = _task(folder, record, ledger, data, chosen, model, how)
         with Desk.open(task) as desk:
             record.write(folder)  # after the study: whatever has a record can be resumed
@@ -172,29 +168,39 @@ def resume_search(
         return _carry_on(desk, record, data, say, verbose)
 
 
-def _check(
+def check_told(
     model: ModelChoice,
     how: How,
     out: Path,
+    space: Space | Mapping[str, Any] | Path | str | Build | None,  # Any: see as_space
     *,
     trials: int,
     time_s: float | None,
     cv: Any,  # Any: as in cross_validate
+    sampler: str,
+    pruner: str,
     refit: Refit,
+    nested: int | None,
     on: str | None,
     workers: int,
-) -> None:
-    """Raises at once what would be raised after the data was read."""
-    from .found import check_refit
+) -> Space | Build | None:
+    """The space, read; raises at once what would be raised after the data was read."""
+    from .winner import check_refit
 
     check_settings(model, how, out)
     check_refit(refit, cv)
+    check_nested(nested, cv)
     check_number(f"search(trials={trials!r})", trials)
     check_number(f"search(workers={workers!r})", workers)
     if time_s is not None and not time_s > 0:
         raise BadValue(f"search(time_s={time_s!r}): must be positive.")
-    if on is None and workers > 1:
+    if on is not None:
+        check_on(on, workers)
+    elif workers > 1:
         raise BadValue(f"search(workers={workers}): a process carries out one trial at a time; add on='ray'.")
+    chosen = space if space is None or callable(space) else as_space(space)
+    check_names(sampler, pruner, chosen, folds=cv is not None)
+    return chosen
 
 
 def _decided(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseModel, How]:
@@ -326,6 +332,8 @@ def _say_plan(desk: Desk, record: Record, data: Dataset, say: Say) -> None:
     limit = "" if options["time_s"] is None else f" or {duration(options['time_s'])}"
     judge = f"validation, n={desk.n:,}" if task.cv is None else f"{len(desk.folds)} folds, n={desk.n:,}"
     stop = "" if task.pruner == "none" else f", stopped by {desk.study.pruner.__class__.__name__}"
+    if (outer := options["nested"]) is not None:
+        say("nested", cost_words(outer, options["trials"], options["time_s"]))
     say("search", f"{options['trials']} trials{limit}, drawn by {task.sampler}{stop}, compared on {judge}")
 
 
