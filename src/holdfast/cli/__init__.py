@@ -10,7 +10,8 @@ __all__ = ["main"]
 
 # Modules with commands of their own, beside those in app.py.
 COMMANDS = (
-    "bases", "compare", "crossval", "curve", "data", "dims", "export", "labels", "ledger", "pays", "pretrain", "shard"
+    "bases", "compare", "crossval", "curve", "data", "dims", "export", "labels", "ledger", "pays", "pretrain", "shard",
+    "tune",
 )  # fmt: skip
 
 

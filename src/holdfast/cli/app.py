@@ -99,7 +99,7 @@ def train(
 
     verbose = 0 if quiet else 1
     if resume is not None:
-        _check_resume(context)
+        check_resume(context)
         moved = None
         if data is not None:
             moved = load_shown(quiet=quiet, **{**runs.Record.read(resume).origin, "path": data})
@@ -228,6 +228,8 @@ def _score(folder: Path, row: "RunRow") -> str:
         scores = Record.read(folder).scores
     except BadFile:
         return ""
+    if "tune" in scores:
+        return _searched(scores["tune"])
     if "dims" in scores:
         return best_words(scores["dims"]["best"])
     judged = next((scores[part] for part in ("validation", "out-of-fold") if part in scores), None)
@@ -239,7 +241,16 @@ def _score(folder: Path, row: "RunRow") -> str:
     return f"{accuracy.text} n={accuracy.n:,}, {row.looks:,} look{'s' * (row.looks != 1)}"
 
 
-def _check_resume(context: typer.Context) -> None:
+def _searched(told: dict[str, Any]) -> str:  # Any: what JSON holds
+    """What a search found, without the luck of the choice."""
+    from ..evaluate import Score
+
+    score = Score(**(told["score"] | {"interval": tuple(told["score"]["interval"])}))
+    seen = f"the best of {len(told['trials']):,} trials without the luck (seen: {100 * score.naive:.1f} %)"
+    return f"{score.text} n={score.n:,}, {seen}"
+
+
+def check_resume(context: typer.Context) -> None:
     """Raises BadValue for options that a resumed run cannot heed."""
     given = [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
     extra = [f"--{name.replace('_', '-')}" for name in given if name not in ("data", "resume", "quiet")]

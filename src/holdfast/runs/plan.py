@@ -177,7 +177,7 @@ def fitted(
     settings, network = plan(data, model, how)
     train, validation = data.train, data.train.take([])
     if settings.patience is not None:
-        train, validation = _inner(data.train, settings.seed)
+        train, validation = inner(data.train, settings.seed)
     shown = verbose if verbose != 1 or sys.stdout.isatty() else 0
     session, stopper = session_for(network, data.with_parts(train, validation), settings, callbacks, shown)
     history = session.run()
@@ -187,7 +187,7 @@ def fitted(
     return session.model
 
 
-def _inner(part: Part, seed: int) -> tuple[Part, Part]:
+def inner(part: Part, seed: int) -> tuple[Part, Part]:
     """Six sevenths and one seventh of a part: with times the latest, else by class; no group is cut."""
     if part.times is not None:
         late = part.times > np.quantile(part.times, 1 - INNER)

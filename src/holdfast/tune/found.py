@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +22,14 @@ from ..runs.run import REPORT, REPORT_JSON
 from ..runs.searched import Policy, Searched
 from ..runs.write import write_text
 from .influence import Influence, in_order, influences
+from .nested import Nested, nested_score
 from .page import page
 from .space import Value, write_values
 from .study import Desk
 from .task import Task, Told
 from .trial import ANSWERS
-from .winner import check_refit, train_winner
-from .words import count_words, region_words, values_words
+from .winner import check_refit, near, train_winner
+from .words import region_words, values_words
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -46,7 +47,8 @@ class Search:
         trials: all that were begun, by number.
         best: the one with the best accuracy, ties by log-loss.
         score: its accuracy without the luck of being the best of all that came to their end (BBC-CV).
-        nested: the score of the whole way of searching, by nested cross-validation, where that was asked for.
+        nested: what the whole way of searching is worth, by nested cross-validation, where that was asked for.
+        searched: the dimensions, as Optuna has them.
         influences: what each dimension did, the most important first; empty where too few trials tell.
         region: where the best trials lie, as a sentence.
         run: the winner, trained anew; None where that was not asked for.
@@ -57,7 +59,8 @@ class Search:
     trials: tuple[Told, ...]
     best: Told
     score: Score
-    nested: Score | None
+    nested: Nested | None
+    searched: "Mapping[str, BaseDistribution]"
     influences: tuple[Influence, ...]
     region: str
     run: Run | None
@@ -80,6 +83,8 @@ class Search:
             BadFile: no search there.
             BadValue: something else than a search, or one that has not finished.
         """
+        from optuna.distributions import json_to_distribution
+
         folder = Path(folder)
         record = Record.read(folder)
         check_search(record, folder)
@@ -94,9 +99,10 @@ class Search:
             for row in told["influences"]
         )
         best = next(one for one in trials if one.number == told["best"])
-        nested = told["nested"] and _score(told["nested"])
+        searched = {name: json_to_distribution(one) for name, one in told["searched"].items()}
+        nested = Nested.of(record.scores.get("nested"))
         run = Run.load(folder.parent / winner) if winner else None
-        return cls(folder, record, trials, best, _score(told["score"]), nested, found, told["region"], run)
+        return cls(folder, record, trials, best, _score(told["score"]), nested, searched, found, told["region"], run)
 
     def __str__(self) -> str:
         return f"{self.folder}: {score_words(self)}"
@@ -117,8 +123,6 @@ def conclude(
     ledger: Ledger,
     say: Say,
     refit: str | None = "auto",
-    *,
-    nested: Score | None = None,
 ) -> Search:
     """Judges the best trial, trains the winner, and writes what was found.  May be called again after a kill.
 
@@ -131,7 +135,6 @@ def conclude(
         say: told the score and the rest, line by line.
         refit: "same": the winner is trained as its trial was; "all": on train and validation; None: not at all;
             "auto": "all" with folds, else "same".
-        nested: the score of the whole way of searching, where it is known.
 
     Raises:
         BadValue: no trial came to its end.
@@ -145,18 +148,20 @@ def conclude(
         }
     found = influences(told, searched, seed=task.seed)
     region = region_words(told, searched, found, score.n)
-    search = Search(Path(task.folder), record, told, best, score, nested, found, region, None)
-    _write(search, searched)
-    say("trials", count_words(told))
+    search = Search(near(task.folder), record, told, best, score, None, searched, found, region, None)
+    _write(search)
     say("best", f"trial {best.number}: {values_words(best.values)}")
     say("region", region)
+    if record.search.get("nested"):
+        search = replace(search, nested=nested_score(task, record, data, ledger, say))
     if policy is not None:
         run = train_winner(task, record, best, _searched(search, policy), data, ledger, say)
         search = replace(search, run=run)
-        _write(search, searched)
+    _write(search)
     say("search", score_words(search))
-    if nested is not None:
-        say("nested", f"accuracy {nested.text} n={nested.n:,}, of this way of searching, on samples no search has seen")
+    if search.nested is not None:
+        total = search.nested.score
+        say("nested", f"accuracy {total.text} n={total.n:,}, of this way of searching, on samples no search has seen")
     say("saved", f"{search.folder} · report: {search.folder / REPORT} · train on: --config {search.folder / BEST}")
     return search
 
@@ -220,7 +225,7 @@ def _searched(search: Search, policy: Policy) -> Searched:
         n=score.n,
         candidates=search.complete,
         trials=len(search.trials),
-        nested=search.nested,
+        nested=search.nested and search.nested.score,
     )
 
 
@@ -236,27 +241,30 @@ def score_words(search: Search) -> str:
     )
 
 
-def _write(search: Search, searched: "dict[str, BaseDistribution]") -> None:
+def _write(search: Search) -> None:
     """Writes best.toml, trials.csv, the report and its numbers; fills in the record."""
+    from optuna.distributions import distribution_to_json
+
     record = search.record
     told = {
         "score": asdict(search.score),
-        "nested": search.nested and asdict(search.nested),
         "best": search.best.number,
         "values": search.best.values,
         "complete": search.complete,
         "region": search.region,
         "sentence": score_words(search),
+        "searched": {name: distribution_to_json(one) for name, one in search.searched.items()},
         "influences": [asdict(one) for one in search.influences],
         "trials": [asdict(one) for one in search.trials],
     }
-    record.scores = {"tune": told} | {key: name for key, name in record.scores.items() if key == "winner"}
+    record.scores["tune"] = told
     comment = f"trial {search.best.number} of {search.folder.name}: {score_words(search)}"
     write_values(search.folder / BEST, search.best.values, comment)
     _write_trials(search.folder / TRIALS, search.trials)
     plain = {"schema": 1, "kind": "tune", "name": record.name, "winner": record.scores.get("winner")} | told
+    plain["nested"] = record.scores.get("nested")
     write_text(search.folder / REPORT_JSON, json.dumps(plain, indent=1))
-    write_text(search.folder / REPORT, page(search, searched))
+    write_text(search.folder / REPORT, page(search))
 
 
 def _write_trials(path: Path, trials: Sequence[Told]) -> None:

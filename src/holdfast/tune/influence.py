@@ -4,6 +4,7 @@ The sentences are made in words.py, the drawings in page.py.
 """
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -58,35 +59,29 @@ def counted(trials: "Sequence[Told]", distributions: "Mapping[str, BaseDistribut
 
 
 def in_order(trials: "Sequence[Told]") -> "list[Told]":
-    """The best first, by accuracy, ties by log-loss; pruned ones after all that came to their end, then failed ones."""
-    places = {"complete": 0, "pruned": 1}
-    return sorted(
-        trials, key=lambda one: (places.get(one.state, 2), -_or(one.value, -1.0), _or(one.log_loss, math.inf))
-    )
+    """The best first, by accuracy, ties by log-loss; then the pruned ones, the longest trained first; then failed ones.
 
+    What pruned trials had reached compares with others that were stopped at the same place only.
+    """
 
-def _or(value: float | None, other: float) -> float:
-    return other if value is None or math.isnan(value) else value
+    def place(one: "Told") -> tuple[float, ...]:
+        log_loss = math.inf if one.log_loss is None else one.log_loss
+        if one.state == "failed" or one.value is None:
+            return 2, one.number
+        return (0, 0, -one.value, log_loss) if one.state == "complete" else (1, -one.epochs, -one.value, log_loss)
+
+    return sorted(trials, key=place)
 
 
 def merits(trials: "Sequence[Told]") -> NDArray[np.float64]:
-    """The rank of each among these, 0 the worst to 1 the best.
-
-    Ranks, since a net that diverged says no more than a bad one.  Pruned trials share the lowest rank: what they had
-    reached was measured earlier in their training than that of the others.
-    """
-    from scipy.stats import rankdata
-
-    order = {one.number: place for place, one in enumerate(reversed(in_order(trials)))}
-    pruned = sum(one.state == "pruned" for one in trials)
-    ranks = [pruned / 2 if one.state == "pruned" else order[one.number] + 1.0 for one in trials]
-    return np.asarray((rankdata(ranks) - 1) / max(len(trials) - 1, 1), np.float64)
+    """The rank of each among these, 0 the worst to 1 the best: a net that diverged says no more than a bad one."""
+    places = {one.number: place for place, one in enumerate(reversed(in_order(trials)))}
+    return np.array([places[one.number] / max(len(trials) - 1, 1) for one in trials])
 
 
 def best_of(trials: "Sequence[Told]") -> "list[Told]":
-    """The best tenth of these, five at least, as far as so many came to their end."""
-    ended = [one for one in in_order(trials) if one.state == "complete"]
-    return ended[: max(LEAST_BEST, round(BEST * len(trials)))]
+    """The best tenth of these, five at least; pruned ones among them where fewer came to their end."""
+    return in_order(trials)[: max(LEAST_BEST, round(BEST * len(trials)))]
 
 
 def influences(
@@ -105,7 +100,7 @@ def influences(
         for name, distribution in distributions.items()
         if not distribution.single() and any(name in one.values for one in used)
     }
-    if len(used) < LEAST or not searched or len({one.value for one in used if one.state == "complete"}) < 2:
+    if len(used) < LEAST or not searched:
         return ()
     merit = merits(used)
     chances = _chances(used, searched, merit, seed)
@@ -146,7 +141,10 @@ def _importances(
     import optuna
 
     study = _study(trials, distributions, merit)
-    with np.errstate(all="ignore"):
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # a bootstrap sample may hold one trial so often that nothing is left
         found = optuna.importance.get_param_importances(study)
     return {name: float(share) for name, share in found.items()}
 

@@ -81,12 +81,13 @@ class Contour:
     y_ticks: list[tuple[float, str]]
 
 
-def page(found: "Search", distributions: "Mapping[str, BaseDistribution]") -> str:
+def page(found: "Search") -> str:
     """The report as one HTML file that asks the network for nothing."""
-    score = found.score
+    score, distributions = found.score, found.searched
     told = counted(found.trials, distributions)
     named = [one.name for one in found.influences] or list(distributions)
-    default = next((one for one in found.trials if not distributions.keys() & one.values.keys()), None)
+    first = found.trials[0]  # what `train` does by itself, unless a function chose it
+    default = first if found.record.search.get("space") and first.number == 0 and first.value is not None else None
     shown = in_order(found.trials)[:SHOWN]
     intervals = {one.number: wilson(one.value * score.n, score.n) for one in found.trials if one.value is not None}
     best = {one.number for one in best_of(told)}
@@ -100,22 +101,24 @@ def page(found: "Search", distributions: "Mapping[str, BaseDistribution]") -> st
         "best_words": values_words(found.best.values),
         "winner": winner,
         "winner_words": _winner_words(found),
-        "default": None if default is None or default.value is None else default,
+        "default": default,
         "intervals": intervals,
         "scale": Scale(
-            [score.value, score.naive, *([found.nested.value] if found.nested else [])],
-            [score.interval, intervals[found.best.number], *([found.nested.interval] if found.nested else [])]
-            + ([intervals[default.number]] if default and default.value is not None else []),
+            [score.value, score.naive, *([found.nested.score.value] if found.nested else [])],
+            [score.interval, intervals[found.best.number], *([found.nested.score.interval] if found.nested else [])]
+            + ([intervals[default.number]] if default else []),
         ),
         "history": history(found.trials, best),
         "parallel": parallel(told, distributions, named, best),
         "contours": contours(told, distributions, named, best),
+        "nested": found.nested,
         "searched": {name: searched(one) for name, one in distributions.items()},
         "names": named,
         "trials": shown,
         "best": best,
         "n_told": len(told),
         "spelled": spelled,
+        "said": values_words,
         "things": things_of(found.record),
         "seconds": sum(one.seconds for one in found.trials),
         "least": LEAST,

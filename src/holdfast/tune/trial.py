@@ -3,7 +3,7 @@
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from json import dumps, loads
@@ -73,7 +73,7 @@ def carry_out(
     folder, began = task.trial_folder(number), time.perf_counter()
     values: dict[str, Value] = dict(trial.params)
     try:
-        values, candidate = chosen(task, trial)
+        values, candidate = chosen(task, trial.params, number)
         folder.mkdir(parents=True, exist_ok=True)
         way = _Way(desk, trial, folder, tuple(hear), over or (lambda: False), say)
         told = (_on_folds if desk.folds else _on_validation)(way, values, candidate, began)
@@ -86,15 +86,15 @@ def carry_out(
     return told
 
 
-def chosen(task: Task, trial: "FrozenTrial") -> tuple[dict[str, Value], Candidate]:
-    """The values of a stored trial and what is trained with them: fresh models, with the seed of the search."""
+def chosen(task: Task, params: Mapping[str, Any], number: int) -> tuple[dict[str, Value], Candidate]:  # Any: values
+    """The values of a trial that drew these, and what is trained with them: fresh models, with the search's seed."""
     from optuna.trial import FixedTrial
 
-    if isinstance(task.space, Space) and not trial.params:  # the first, which is what `train` does by itself
+    if isinstance(task.space, Space) and not params:  # the first, which is what `train` does by itself
         values = dict(task.space.fixed)
         found = candidate(values, task.data, task.model, task.how)
     else:
-        asked = FixedTrial(trial.params, trial.number)
+        asked = FixedTrial(dict(params), number)
         values, found = candidate_of(task.space, asked, task.data, task.model, task.how)
     model = found.model
     if isinstance(model, BaseModel):

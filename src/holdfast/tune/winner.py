@@ -10,6 +10,7 @@ import numpy as np
 from ..core import BadValue
 from ..data import Dataset
 from ..evaluate import Ledger
+from ..models import BaseModel
 from ..runs import Run, lines
 from ..runs.bases import keep_base, with_what_was_seen
 from ..runs.folder import begin
@@ -22,6 +23,8 @@ from ..runs.run import VALIDATION, check_same, write_pages
 from ..runs.searched import ANSWERS, Policy, Searched
 from ..runs.watch import alone
 from ..training import Callback, End, Event, Stop
+from .candidate import Candidate
+from .space import Space
 from .study import Desk
 from .task import Task, Told
 from .trial import ANSWERS as ANSWERS_OF_TRIAL
@@ -63,12 +66,12 @@ def train_winner(
         ledger: of both.
         say: told how it goes.
     """
+    candidate = _candidate(task, told)
     with Desk.open(task) as desk:
-        _, candidate = chosen(task, desk.trial(told.number))
         folds = len(desk.folds)
     if candidate.reading:
         data = load_shown(quiet=True, **{**data.origin, **candidate.reading})
-    home, answers = Path(task.folder), Predictions.read(task.trial_folder(told.number) / ANSWERS_OF_TRIAL)
+    home, answers = near(task.folder), Predictions.read(task.trial_folder(told.number) / ANSWERS_OF_TRIAL)
     settings, network = plan(data, candidate.model, candidate.how)
     if searched.policy == "all":
         settings = _whole(settings, told, folds)
@@ -107,6 +110,27 @@ def train_winner(
             write_pages(run, data, Predictions.read(folder / VALIDATION).probabilities)
             say("winner", again.found)
     return run
+
+
+def trained(task: Task, told: Told) -> BaseModel:
+    """The model of a trial, trained as it was; without a folder."""
+    candidate = _candidate(task, told)
+    settings, network = plan(task.data, candidate.model, candidate.how)
+    session, _ = session_for(network, task.data, settings, (), 0)
+    session.run()
+    return session.model
+
+
+def _candidate(task: Task, told: Told) -> Candidate:
+    fixed = task.space.fixed if isinstance(task.space, Space) else {}
+    drawn = {name: value for name, value in told.values.items() if name not in fixed}
+    return chosen(task, drawn, told.number)[1]
+
+
+def near(folder: str) -> Path:
+    """The folder as it is to be shown and typed: from here, where it lies below."""
+    whole, here = Path(folder), Path.cwd()
+    return whole.relative_to(here) if whole.is_relative_to(here) else whole
 
 
 def _whole(settings: Settings, told: Told, folds: int) -> Settings:

@@ -45,13 +45,15 @@ def region_words(
     """
     used = telling(trials, distributions)
     if not found:
-        return _too_few(len(used))
+        return f"{counted(len(used), 'trial')} with drawn values are too few to say what mattered; it takes {LEAST}"
     best = best_of(used)
-    shares = [one.value for one in best if one.value is not None]
+    shares = [one.value for one in best if one.value is not None and one.state == "complete"]
     clear = [one for one in found if one.clear]
     vague = [one.name for one in found if not one.clear]
     which = f"the best {len(best)} of {len(used):,} trials"
-    reached = f"{percent(min(shares))} to {percent(max(shares))} as seen, n={n:,} each"
+    reached = f"{percent(min(shares))} to {percent(max(shares))} as seen, n={n:,} each" if shares else "all pruned"
+    if shares and len(shares) < len(best):
+        reached = f"{len(shares)} of them came to their end, at {reached}; the others were pruned late"
     said = []
     if clear:
         where = "; ".join(_lies(one, distributions[one.name]) for one in clear)
@@ -61,12 +63,6 @@ def region_words(
     if clear and vague:
         said.append(f"of {_listed(vague)} these trials show no effect beyond chance")
     return "; ".join(said)
-
-
-def _too_few(n: int) -> str:
-    if n < LEAST:
-        return f"{counted(n, 'trial')} with drawn values are too few to say what mattered; it takes {LEAST}"
-    return f"{counted(n, 'trial')} say nothing of what mattered: all that came to their end reached the same"
 
 
 def _lies(one: Influence, distribution: Any) -> str:  # Any: one with ends, or with choices
