@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 
 class Share(NamedTuple):
-    """Samples `first` ... `first + count - 1` of a batch of `whole`.
+    """Samples `first` ... `first + own - 1` of a batch of `whole`.
 
     A batch of fewer samples than there are processes is everybody's, and `counts` for the first of them alone.
     """
 
     first: int
-    count: int
+    own: int
     whole: int
     counts: bool = True
 
@@ -23,6 +23,6 @@ class Share(NamedTuple):
         return cls(first, end - first, whole)
 
     @property
-    def samples(self) -> slice:
+    def places(self) -> slice:
         """Where they are in the batch."""
-        return slice(self.first, self.first + self.count)
+        return slice(self.first, self.first + self.own)

@@ -188,7 +188,7 @@ class Batches:
         share = Share.of(min(self.batch_size, len(self.data) - start), *self.worker)
         if self.pairs:
             return slice(start, start + share.whole), share
-        return slice(start + share.first, start + share.first + share.count), share
+        return slice(start + share.first, start + share.first + share.own), share
 
     @property
     def pairs(self) -> bool:
@@ -198,7 +198,7 @@ class Batches:
     def _own(self, batch: Batch, plan: Plan) -> Batch:
         """One's own share of what was made."""
         assert plan.share is not None
-        return replace(take(batch, plan.share.samples) if self.pairs else batch, share=plan.share)
+        return replace(take(batch, plan.share.places) if self.pairs else batch, share=plan.share)
 
     def _order(self, number: int) -> Tensor:
         """The places of all samples in the order of a pass."""

@@ -39,7 +39,7 @@ class RandomModule(nn.Module):
     def take(self, n: int) -> int:
         """The seed of the next `n` draws for the samples on the CPU, those of a later call being others."""
         if self.share is not None:
-            return self._take_share(n // self.share.count, self.share)
+            return self._take_share(n // self.share.own, self.share)
         seed, self.seed = self.seed, (self.seed + n * STEP) % 2**64
         return seed
 
@@ -55,7 +55,7 @@ class RandomModule(nn.Module):
 
     def places(self, n: int) -> tuple[int, slice]:
         """For how many samples a GPU draws, and which of these draws are for the `n` that come in."""
-        return (n, slice(None)) if self.share is None else (self.share.whole, self.share.samples)
+        return (n, slice(None)) if self.share is None else (self.share.whole, self.share.places)
 
     def generator(self, device: torch.device) -> torch.Generator:
         if device not in self._generators:

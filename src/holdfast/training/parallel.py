@@ -4,15 +4,18 @@ Who starts them is torchrun or Ray Train; how a batch is shared out is core/shar
 gradients and metrics, added up once a step; sums of batch norms; and what the first process has decided.
 """
 
+import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -172,6 +175,7 @@ def joined() -> Iterator[Team | None]:
         yield team
     except BaseException as error:
         _mute_sigterm()  # for good: this process is about to end, and what it has to say is not to be cut off
+        _tell_torchrun(str(error) or type(error).__name__)
         first = _first_to_say()
         if isinstance(error, Lost) and not first:
             raise Lost("") from error
@@ -231,6 +235,14 @@ def _hear_sigterm() -> Any:  # Any: what `signal.signal` gives
 def _mute_sigterm() -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _tell_torchrun(message: str) -> None:
+    """Has torchrun's own report, which comes last, say what happened here in the place of "to enable traceback"."""
+    if path := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        said = {"message": message, "extraInfo": {"py_callstack": message, "timestamp": str(int(time.time()))}}
+        with suppress(OSError):
+            Path(path).write_text(json.dumps({"message": said}), encoding="utf-8")
 
 
 def _first_to_say() -> bool:
@@ -307,7 +319,7 @@ class Together:
         measured = accumulators(program)
         with program.autocast(batch.inputs[0].device):
             outputs = forward(self.module, batch)
-        loss = total_loss(state.model, program, outputs, batch, measured) * (share.count / share.whole)
+        loss = total_loss(state.model, program, outputs, batch, measured) * (share.own / share.whole)
         gradients: Sequence[Tensor] = ()
         if parameters:
             gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
@@ -324,7 +336,7 @@ class Together:
         if not share.counts:
             flat.zero_()
         self.team.add_up(flat)
-        parts = flat.split([tensor.numel() for tensor in tensors])
+        parts = torch.split(flat, [tensor.numel() for tensor in tensors])
         return [part.view(tensor.shape).to(tensor.dtype) for part, tensor in zip(parts, tensors, strict=True)]
 
     def read(self) -> dict[str, float]:
@@ -350,7 +362,7 @@ class Together:
         totals = [known(metric) for metric in running.values()]
         flat = torch.cat([total.reshape(-1) for total in totals])
         self.team.add_up(flat)
-        for total, part in zip(totals, flat.split([total.numel() for total in totals]), strict=True):
+        for total, part in zip(totals, torch.split(flat, [total.numel() for total in totals]), strict=True):
             total.copy_(part.view(total.shape))
 
     def end_epoch(self) -> None:
