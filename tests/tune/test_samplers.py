@@ -53,7 +53,8 @@ def task_in(folder: Path, space: Space, sampler: str, seed: int) -> Task:
 def drive(task: Task, trials: int, worth: Callable[[Values], float]) -> list[float]:
     """The worth of each trial of a search that goes on until it has so many, or has tried all."""
     with Desk.open(task) as desk:
-        assert isinstance(space := task.space, Space)
+        space = task.space
+        assert isinstance(space, Space)
         while len(all_told(desk)) < trials:
             number = ask(desk, task)
             if number is None:
@@ -65,7 +66,7 @@ def drive(task: Task, trials: int, worth: Callable[[Values], float]) -> list[flo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler, space", [("tpe", HILL), ("cmaes", PLAIN)], ids=["tpe", "cmaes"])
+@pytest.mark.parametrize(("sampler", "space"), [("tpe", HILL), ("cmaes", PLAIN)], ids=["tpe", "cmaes"])
 def test_a_sampler_that_learns_beats_chance(sampler: str, space: Space, tmp_path: Path) -> None:
     learned, chance = (drive(task_in(tmp_path / name, space, name, 0), 22, hill) for name in (sampler, "random"))
 
