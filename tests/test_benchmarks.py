@@ -73,6 +73,7 @@ APART = (
     "tune",
     "tune_fine_tuning",
     "tune_recipe",
+    "tune_spaces",
 )  # what `make bench` does not run
 
 

@@ -58,7 +58,7 @@ def default_space(data: Dataset, model: ModelChoice = "convnet", how: How | None
     else:
         dimensions = _of_ready(network)
     dimensions |= _of_training(data, settings)
-    return Space({name: one for name, one in dimensions.items() if how.get(name) is None})
+    return Space({name: one for name, one in dimensions.items() if not _told(how, name)})
 
 
 def default_values(
@@ -81,6 +81,11 @@ def default_values(
         if applies(dimension, values) and name in known and dimension.has(known[name]):
             values[name] = known[name]
     return {name: values[name] for name in space.dimensions if name in values}
+
+
+def _told(how: How, name: str) -> bool:
+    """Whether it was said how to train in this respect."""
+    return how.get("augment", "auto") != "auto" if name == "augment" else how.get(name) is not None
 
 
 def _planned(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseModel]:

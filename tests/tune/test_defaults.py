@@ -1,0 +1,106 @@
+"""Default spaces and the trial to begin with."""
+
+from typing import Any
+
+import pytest
+
+from holdfast.data import Dataset, load
+from holdfast.models import convnet
+from holdfast.runs.plan import plan
+from holdfast.transfer import FromBase
+from holdfast.tune import Categorical, Float, Int, Space, candidate, default_space, default_values
+from holdfast.tune.candidate import check_space
+
+CASES = (
+    ("digits", "convnet"),
+    ("digits", "dense"),
+    ("demo:series", "convnet"),
+    ("demo:series", "features"),
+    ("demo:sounds", "convnet"),
+    ("demo:sounds", "convnet1d"),
+    ("demo:sounds", "dense"),
+    ("demo:table", "convnet"),
+    ("demo:volumes", "convnet"),
+)
+
+
+@pytest.fixture(scope="module")
+def read() -> dict[str, Dataset]:
+    return {name: load(name) for name in {name for name, _ in CASES}}
+
+
+@pytest.mark.parametrize(("name", "model"), CASES)
+def test_a_default_space_has_what_train_does_by_itself(name: str, model: str, read: dict[str, Dataset]) -> None:
+    data = read[name]
+    space = default_space(data, model)
+
+    values = default_values(space, data, model)
+
+    assert space.has(values)
+    found = candidate(values, data, model, {})
+    (settings, network), (usual, before) = plan(data, found.model, found.how), plan(data, model, {})
+    assert list(map(repr, network.layers)) == list(map(repr, before.layers))
+    assert settings.model_dump(exclude={"model"}) == usual.model_dump(exclude={"model"})
+
+
+@pytest.mark.parametrize(("name", "model"), CASES)
+def test_all_of_a_default_space_can_be_trained(name: str, model: str, read: dict[str, Dataset]) -> None:
+    data = read[name]
+    space = default_space(data, model)
+
+    check_space(space, data, model, {})
+
+    for end in (0, -1):
+        values = {key: _ends(one)[end] for key, one in space.dimensions.items()}
+        found = candidate(values, data, model, {})
+        plan(data, found.model, found.how)
+
+
+def _ends(dimension: Any) -> tuple[Any, ...]:  # Any: a dimension, and its values
+    return dimension.choices if isinstance(dimension, Categorical) else (dimension.low, dimension.high)
+
+
+def test_what_was_told_is_not_chosen(read: dict[str, Dataset]) -> None:
+    space = default_space(read["digits"], "convnet", {"learning_rate": 0.01, "batch_size": 32, "augment": None})
+
+    assert not {"learning_rate", "batch_size", "augment"} & set(space.dimensions)
+
+
+def test_an_optimizer_that_was_told_is_chosen_around(read: dict[str, Dataset]) -> None:
+    space = default_space(read["digits"], "convnet", {"optimizer": "sgd"})
+
+    rate = space.dimensions["learning_rate"]
+    assert isinstance(rate, Float)
+    assert rate.low < 0.01 < rate.high
+    assert "momentum" in space.dimensions
+    assert "label_smoothing" not in space.dimensions
+
+
+def test_of_a_base_the_depth_of_fine_tuning_is_chosen(read: dict[str, Dataset]) -> None:
+    base = FromBase(convnet((8, 8, 1), 10))
+
+    space = default_space(read["digits"], base)
+
+    depths = space.dimensions["fine_tune"]
+    assert isinstance(depths, Categorical)
+    assert depths.choices[0] == 0
+    assert space.has(default_values(space, read["digits"], base))
+    assert "filters" not in space.dimensions
+
+
+def test_of_a_model_of_your_own_training_and_dropout_are_chosen(read: dict[str, Dataset]) -> None:
+    own = convnet((8, 8, 1), 10)
+
+    space = default_space(read["digits"], own)
+
+    assert {"learning_rate", "dropout.rate"} <= set(space.dimensions)
+    assert "filters" not in space.dimensions
+    assert space.has(default_values(space, read["digits"], own))
+    assert own.compiled is None
+
+
+def test_values_that_a_space_does_not_have_are_left_out(read: dict[str, Dataset]) -> None:
+
+    space = Space({"units": Categorical((500, 600)), "layers": Int(2, 4)})
+
+    assert default_values(space, read["digits"]) == {"layers": 3}
