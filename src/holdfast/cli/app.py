@@ -81,6 +81,16 @@ def train(
         float, typer.Option(help="Share of pictures of the known kind that the model answers; others are unknown.")
     ] = 0.95,
     config: Config = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray[://ADDRESS]",
+            help="Train on a Ray cluster: of this machine; ray://auto, the one that it belongs to; ray://HOST:10001.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that share each batch, with --on; of GPUs one each.")
+    ] = 1,
     out: Out = Path("runs"),
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run; DATA only if it has moved.")
@@ -98,11 +108,16 @@ def train(
     from ..training.parallel import in_turn, joined, leads
 
     verbose = 0 if quiet else 1
+    if on is None and workers > 1:
+        raise BadValue(f"--workers {workers} needs --on ray, or start them by torchrun -m holdfast train.")
     if resume is not None:
-        check_resume(context)
+        check_resume(context, "on", "workers")
         moved = None
         if data is not None:
             moved = load_shown(quiet=quiet, **{**runs.Record.read(resume).origin, "path": data})
+        if on is not None:
+            runs.resume_on_ray(resume, moved, on=on, workers=workers, verbose=verbose)
+            return
         runs.resume(resume, moved, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
         return
     if data is None:
@@ -110,6 +125,11 @@ def train(
     model, how, reading = by_config(context, config, model, how, reading)
     check_coverage(coverage)
     check_settings(model, how, out)
+    if on is not None:
+        reading |= {"validation": validation, "test": test}
+        given = {**how, "seeds": seeds, "coverage": coverage, "out": out, "verbose": verbose}
+        runs.train_on_ray(data, model, on=on, workers=workers, reading=reading, **given)
+        return
     with joined() as team:
         with in_turn(team):
             dataset = load_for(
@@ -250,10 +270,10 @@ def _searched(told: dict[str, Any]) -> str:  # Any: what JSON holds
     return f"{score.text} n={score.n:,}, {seen}"
 
 
-def check_resume(context: typer.Context) -> None:
+def check_resume(context: typer.Context, *heeded: str) -> None:
     """Raises BadValue for options that a resumed run cannot heed."""
     given = [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
-    extra = [f"--{name.replace('_', '-')}" for name in given if name not in ("data", "resume", "quiet")]
+    extra = [f"--{name.replace('_', '-')}" for name in given if name not in ("data", "resume", "quiet", *heeded)]
     if extra:
         raise BadValue(f"--resume goes on with the options that the run began with; leave {extra[0]} out.")
 

@@ -74,13 +74,13 @@ class _Train:
     options: dict[str, Any]  # Any: options of `train`
 
     def __call__(self) -> Run:
-        from ..training.parallel import in_turn, joined
+        from ..training.parallel import in_turn, joined, leads
 
         with joined() as team:
             data = self.data
             if not isinstance(data, Dataset):
                 with in_turn(team):
-                    seed, quiet = self.options.get("seed", 0), not self.options["verbose"]
+                    seed, quiet = self.options.get("seed", 0), not (self.options["verbose"] and leads(team))
                     data = load_for(
                         self.model, path=data, out=self.options["out"], quiet=quiet, seed=seed, **self.reading
                     )
