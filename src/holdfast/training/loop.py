@@ -19,6 +19,7 @@ from .events import Begin, Callback, End, EpochEnd, Event, StepEnd, Stop
 from .losses import Crossentropy
 from .optimizers import Number
 from .passes import fused
+from .passes.chains import hooked
 from .program import Program
 from .state import State
 
@@ -186,9 +187,14 @@ class Runner:
             state.running = accumulators(program)
 
     @cached_property
+    def fused(self) -> nn.Module:
+        """What computes as the model does, in less time."""
+        return fused(self.state.model)
+
+    @cached_property
     def update(self) -> Callable[[Batch, Sequence[float]], None]:
         """The arithmetic of a step; found at the first one, so that whoever has hooked into the model by then hears."""
-        plain = partial(update, self.state, self.program, fused(self.state.model), self.parameters)
+        plain = partial(update, self.state, self.program, self.fused, self.parameters)
         return GraphedStep(plain, self.state, self.device) if self.device.type == "cuda" else plain
 
     def epoch(self, batches: Batches) -> Iterator[Batch]:
@@ -221,7 +227,8 @@ class Runner:
 
     def judge(self, batches: Batches) -> dict[str, float]:
         """Loss and metrics of the model in evaluation mode, see `evaluate`."""
-        return evaluate(self.state.model, self.program, batches)
+        model = self.state.model
+        return evaluate(model, self.program, batches, None if any(map(hooked, model.modules())) else self.fused)
 
     def end_epoch(self) -> None:
         """The state moves on to the next epoch."""
@@ -326,17 +333,27 @@ def mean_at_once(
     program: Program, outputs: tuple[Tensor, ...], batch: Batch, running: dict[str, Metric]
 ) -> Tensor | None:
     """`total_loss` for the commonest program, in one pass: cross-entropy of one output, and accuracy if anything."""
+    metrics = plain_metrics(program, outputs, batch, running)
+    if metrics is None or outputs[0].device.type != "cpu":
+        return None
+    totals = [metric.begun(outputs[0].device) for metric in metrics]
+    return cast(Crossentropy, program.heads[0].loss).mean(batch.targets[0], outputs[0], *totals)
+
+
+def plain_metrics(
+    program: Program, outputs: tuple[Tensor, ...], batch: Batch, running: dict[str, Metric]
+) -> tuple[SampleMean, ...] | None:
+    """Of the commonest program what it measures: the loss, and accuracy if anything; None for others."""
     weighted = any(weight is not None for weight in batch.weights)
     if len(program.heads) > 1 or len(outputs) > 1 or program.penalty is not None or weighted or batch.soft:
         return None
-    (head,), (measures,), (output,) = program.heads, program.measures, outputs
+    (head,), (measures,) = program.heads, program.measures
     loss, metrics = head.loss, [running[measure.key] for measure in measures]
     if not isinstance(loss, Crossentropy) or type(loss).__call__ is not Crossentropy.__call__ or head.weight != 1:
         return None
-    if output.device.type != "cpu" or len(metrics) > 1 or any(type(metric) not in RIGHT_LABELS for metric in metrics):
+    if len(metrics) > 1 or any(type(metric) not in RIGHT_LABELS for metric in metrics):
         return None
-    totals = [cast(SampleMean, metric).begun(output.device) for metric in (running["loss"], *metrics)]
-    return loss.mean(batch.targets[0], output, *totals)
+    return tuple(cast(SampleMean, metric) for metric in (running["loss"], *metrics))
 
 
 def add(mean: Metric, values: Tensor) -> None:
@@ -360,10 +377,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, program: Program, batches: Batches) -> dict[str, float]:
-    """Loss and metrics of a model in evaluation mode over one epoch of `batches`, with the logs' keys."""
-    program = program.judging
-    running, module = accumulators(program), fused(model)
+def evaluate(model: nn.Module, program: Program, batches: Batches, module: nn.Module | None = None) -> dict[str, float]:
+    """Loss and metrics of a model in evaluation mode over one epoch of `batches`, with the logs' keys.
+
+    Args:
+        module: computes what the model does; None: it is found.
+    """
+    program, module = program.judging, fused(model) if module is None else module
+    running = accumulators(program)
     with evaluating(model):
         for batch in batches.epoch(0):
             total_loss(model, program, forward(module, batch), batch, running)
