@@ -17,6 +17,7 @@ from ..data import Part
 from ..evaluate import Ledger
 from ..runs.folds import Fold, folds_of
 from .candidate import candidate_of
+from .defaults import default_values
 from .space import Space, Value
 from .task import Task, Told
 
@@ -143,12 +144,24 @@ def ask(desk: Desk, task: Task) -> int | None:
         if drawn is None:
             return None
     elif not known and isinstance(task.space, Space):
-        drawn = {"user_attrs": {DEFAULT: True}}  # what `train` does by itself is the first to beat
+        drawn = _usual(task, task.space)
     else:
         drawn = _drawn(task, known)
     state = TrialState.FAIL if TOLD in drawn.get("user_attrs", {}) else TrialState.RUNNING
     desk.storage.create_new_trial(desk.study._study_id, create_trial(state=state, **drawn))
     return len(known)  # nobody else asks
+
+
+def _usual(task: Task, space: Space) -> dict[str, Any]:  # Any: as below
+    """What `train` does by itself, the first to beat; without values where the space does not have these."""
+    values, known = default_values(space, task.data, task.model, task.how), space.distributions()
+    if not space.has(values):
+        return {"user_attrs": {DEFAULT: True}}
+    return {
+        "params": values,
+        "distributions": {name: known[name] for name in values},
+        "user_attrs": {DEFAULT: True},
+    }
 
 
 def _drawn(task: Task, known: "Sequence[FrozenTrial]") -> dict[str, Any]:  # Any: arguments of create_trial
