@@ -18,7 +18,7 @@ from ..runs.pages.curve import things_of
 from ..runs.pages.diagrams import Scale
 from ..runs.pages.drawing import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Axes, axes_for, round_ticks
 from ..runs.pages.report import rendered
-from .influence import LEAST, at, best_of, counted, in_order, is_number
+from .influence import LEAST, at, best_of, counted, in_order, is_number, merits
 from .words import count_words, searched, spelled, values_words
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ WIDE, AXES = 850, 8  # of the parallel coordinates: units across, dimensions bes
 SIDE = 300  # of a contour drawing
 GRID, LEVELS = 40, 7  # points a side and steps of a contour
 NEAR = 0.18  # of a side: where no trial is so near, nothing is drawn
-FITTED = 300  # trials that a surface is fitted to, at most
+FITTED = 300  # trials that a surface is fitted to, at most, the last ones
 PAIRS = 3  # contours, at most
 
 
@@ -70,12 +70,12 @@ class Parallel:
 
 @dataclass(frozen=True)
 class Contour:
-    """Accuracy over two dimensions: level curves of a smooth surface through the trials, and these."""
+    """Ranks of trials over two dimensions: level curves of a smooth surface through them, and the trials."""
 
     names: tuple[str, str]
     n: int
     levels: list[tuple[float, str]]  # opacity, path
-    key: list[tuple[float, str]]  # opacity, from which accuracy on
+    key: list[tuple[float, str]]  # opacity, from which rank on, in percent
     dots: list[Dot]
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
@@ -229,7 +229,8 @@ def _ticks(distribution: Any, most: int = 4) -> list[tuple[float, str]]:  # Any:
         return [(place(choice, distribution), spelled(choice)) for choice in distribution.choices]
     low, high = float(distribution.low), float(distribution.high)
     if not distribution.log:
-        ticks = [tick for tick in round_ticks(low, high, most) if low <= tick <= high]
+        whole = isinstance(distribution.low, int)
+        ticks = [tick for tick in round_ticks(low, high, most, integer=whole) if low <= tick <= high]
         return [(at(tick, distribution), f"{tick:g}") for tick in ticks]
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     decades = [10.0**power for power in range(first, last + 1)]
@@ -243,29 +244,26 @@ MARGIN = (52, 10, 34)  # of a contour drawing: left, top and right, bottom
 def contours(
     trials: "Sequence[Told]", distributions: "Mapping[str, BaseDistribution]", names: Sequence[str], best: set[int]
 ) -> list[Contour]:
-    """Of the pairs of numbers that matter most; none where too few trials that came to their end have both."""
+    """Of the pairs of numbers that matter most; none where too few trials have both."""
     numbers = [name for name in names if is_number(distributions[name]) and not distributions[name].single()]
     found = []
     for pair in combinations(numbers[:PAIRS], 2):
         both = [one for one in trials if all(name in one.values for name in pair)]
-        ended = [one for one in both if one.state == "complete"]
-        if len(ended) >= LEAST and len({one.value for one in ended}) > 1:
-            found.append(_contour(both, ended, distributions, pair, best))
+        if len(both) >= LEAST:
+            found.append(_contour(both, distributions, pair, best))
     return found
 
 
 def _contour(
     trials: "Sequence[Told]",
-    ended: "Sequence[Told]",
     distributions: "Mapping[str, BaseDistribution]",
     names: tuple[str, str],
     best: set[int],
 ) -> Contour:
     from contourpy import FillType, contour_generator
 
-    places = np.array([[place(one.values[name], distributions[name]) for name in names] for one in ended])
-    values = np.array([one.value for one in ended], np.float64)
-    surface = _surface(places[:FITTED], values[:FITTED])
+    places = np.array([[place(one.values[name], distributions[name]) for name in names] for one in trials])
+    surface = _surface(places[-FITTED:], merits(trials)[-FITTED:]).clip(0, 1)
     low, high = float(np.nanmin(surface)), float(np.nanmax(surface))
     steps = np.linspace(low, high, LEVELS + 1)
     line = np.linspace(0, 1, GRID)
@@ -277,7 +275,7 @@ def _contour(
         path = " ".join(_path(points, code) for points, code in zip(polygons, codes, strict=True))
         if path:
             levels.append((opacity, path))
-            key.append((opacity, f"{100 * under:.1f}"))
+            key.append((opacity, f"{100 * under:.0f}"))
     dots = [
         Dot(
             *_at(*(place(one.values[name], distributions[name]) for name in names)),
@@ -289,11 +287,11 @@ def _contour(
     ]
     across = [(_at(tick, 0)[0], label) for tick, label in _ticks(distributions[names[0]])]
     down = [(_at(0, tick)[1], label) for tick, label in _ticks(distributions[names[1]])]
-    return Contour(names, len(ended), levels, key, dots, across, down)
+    return Contour(names, len(trials), levels, key, dots, across, down)
 
 
 def _surface(places: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(GRID, GRID) a smooth surface through the accuracies; NaN where no trial is near.
+    """(GRID, GRID) a smooth surface through these values; NaN where no trial is near.
 
     A Gaussian process with noise, since trials at one place differ in their other dimensions.
     """

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def spelled(value: Value) -> str:
     """0.0012345 -> "0.00123"; words and whole numbers as they are."""
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
