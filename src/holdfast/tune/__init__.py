@@ -2,6 +2,8 @@
 
 from .candidate import Build, Candidate, candidate, configured
 from .defaults import default_space, default_values
+from .found import Search
+from .search import resume_search, search
 from .space import Categorical, Float, Int, Space, as_space, read_values, write_values
 
 __all__ = [
@@ -10,6 +12,7 @@ __all__ = [
     "Categorical",
     "Float",
     "Int",
+    "Search",
     "Space",
     "as_space",
     "candidate",
@@ -17,5 +20,7 @@ __all__ = [
     "default_space",
     "default_values",
     "read_values",
+    "resume_search",
+    "search",
     "write_values",
 ]
