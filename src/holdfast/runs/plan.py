@@ -159,6 +159,18 @@ def fitted(
 ) -> BaseModel:
     """A model trained on the training part as `train` does, but without a folder; no other part is looked at.
 
+    Args, Raises: see `fitting` and `converged`.
+    """
+    session = fitting(data, model, how, callbacks=callbacks, verbose=verbose)
+    session.run()
+    return converged(session)
+
+
+def fitting(
+    data: Dataset, model: ModelChoice, how: How, *, callbacks: Sequence[Callback] = (), verbose: Literal[0, 1, 2] = 0
+) -> Fitting:
+    """The session that trains a model on the training part as `train` does, without a folder.
+
     Where there is patience, a seventh of the training part says when to stop.
 
     Args:
@@ -167,9 +179,6 @@ def fitted(
         how: as in `train`.
         callbacks: who listens.
         verbose: as in `train`; the live line is drawn on terminals only.
-
-    Raises:
-        BadValue: training diverged.
     """
     if isinstance(model, BaseModel):
         model.build_for(data.train.images)
@@ -179,9 +188,18 @@ def fitted(
     if settings.patience is not None:
         train, validation = inner(data.train, settings.seed)
     shown = verbose if verbose != 1 or sys.stdout.isatty() else 0
-    session, stopper = session_for(network, data.with_parts(train, validation), settings, callbacks, shown)
-    history = session.run()
-    diverged = stopper.best_epoch is None if stopper else not math.isfinite(history.logs[-1]["loss"])
+    session, _ = session_for(network, data.with_parts(train, validation), settings, callbacks, shown)
+    return session
+
+
+def converged(session: Fitting) -> BaseModel:
+    """The model of a session that has ended.
+
+    Raises:
+        BadValue: training diverged.
+    """
+    stopper = next((one for one in session.callbacks if isinstance(one, EarlyStopping)), None)
+    diverged = stopper.best_epoch is None if stopper else not math.isfinite(session.history.logs[-1]["loss"])
     if diverged:
         raise BadValue("training diverged: the loss was not a number in the end; try a lower learning rate.")
     return session.model

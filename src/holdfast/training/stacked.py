@@ -3,7 +3,7 @@
 Very small nets spend their time on calls, not on arithmetic: what is called once for all models costs each a share.
 Sample n of model s is sample s * N + n of one batch, so whatever has no weights takes all models as one; dense layers
 become one product of stacked matrices, on a GPU convolutions one with groups; all other modules compute model by model.
-When this pays is found by `probe_stacked`.
+When this pays is found by `probe_stacked.models_at_once`.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -122,15 +122,12 @@ class Place:
         self.runner.end_epoch()
 
 
-def train_stacked(
-    places: Sequence[Place], trainings: Sequence[Iterator[Event]], *, at_once: int
-) -> Iterator[tuple[int, Event]]:
+def train_stacked(places: Sequence[Place], trainings: Sequence[Iterator[Event]]) -> Iterator[tuple[int, Event]]:
     """Trains, yielding the events of every training as `trainings` do, each with the number of its training.
 
     Args:
         places: one a training, that its events are taken with, see `Place`.
         trainings: their events, of which none was taken yet.
-        at_once: steps that are taken together, at most.
 
     Raises:
         BadValue: models that differ in more than their weights.
@@ -151,8 +148,7 @@ def train_stacked(
                 shapes = tuple((tensor.shape, tensor.dtype) for tensor in due(places[number]).inputs)
                 groups.setdefault(shapes, []).append(places[number])
             for group in groups.values():
-                for some in range(0, len(group), at_once):
-                    stack.step(group[some : some + at_once])
+                stack.step(group)
     finally:
         for training in trainings:
             if hasattr(training, "close"):
@@ -177,7 +173,7 @@ class Stack:
         device = places[0].runner.device
         self.turn = Turn()
         self.numbers = {id(place): number for number, place in enumerate(places)}
-        modules = [_computing(place.state.model) for place in places]
+        modules = [computing(place.state.model) for place in places]
         if device.type == "cpu":
             modules = [fused(module) for module in modules]
         self.module = together(modules, self.turn, grouped=device.type != "cpu")
@@ -283,7 +279,7 @@ def check_alike(places: Sequence[Place]) -> None:
 
 def kind(place: Place) -> Hashable:
     """What trainings have in common that can take their steps together; None: this one cannot."""
-    module, parameters = _computing(place.state.model), place.runner.parameters
+    module, parameters = computing(place.state.model), place.runner.parameters
     if not isinstance(module, fx.GraphModule) or not parameters or any(map(hooked, place.state.model.modules())):
         return None
     shapes = tuple((name, value.shape, value.requires_grad) for name, value in module.named_parameters())
@@ -291,7 +287,7 @@ def kind(place: Place) -> Hashable:
     return str(module), shapes, trained, place.program.precision, place.runner.device
 
 
-def _computing(model: nn.Module) -> nn.Module:
+def computing(model: nn.Module) -> nn.Module:
     """What takes the batches: of a split model, its end."""
     return model.head if isinstance(model, Split) else model
 

@@ -1,0 +1,98 @@
+"""How many trainings of one architecture take their steps together: as many as a short trial finds faster that way."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from ..data import Batch, Batches
+from ..data.memory import free_memory
+from .probe import TRIAL, answers, keep, key, without_hooks
+from .program import Program
+from .stacked import Place, Stack, computing, kind
+from .state import State
+
+WORTH = 2000  # steps in all, below which nothing is tried: they take less than a second
+TRIED = 64  # models at once, at most; more share what is called once with nobody who feels it
+SECONDS = 0.1  # of trial, beside the first turns
+READY = 5  # turns until torch is prepared, and a step on a GPU recorded
+LONG = 0.01  # a step that takes longer on a CPU has nothing to gain
+PAYS = 1.1  # whoever changes the way of computing should gain more than noise
+ROOM = 1 / 4  # of the free memory, for what models at once hold
+
+
+def models_at_once(state: State, program: Program, batches: Batches, *, models: int, steps: int) -> int:
+    """How many of so many trainings like this one should take their steps together; 1: none.
+
+    The answer is kept for the machine, the model, the batch size and the number of models in the user's cache folder:
+    so it is found once, and numbers do not depend on how busy the machine is.
+
+    Args:
+        steps: of each.
+    """
+    if models < 2 or models * steps < WORTH:
+        return 1
+    place = Place(replace(state, running={}), program, batches)
+    if kind(place) is None:
+        return 1
+    batch = next(iter(batches.in_order().epoch(0)))
+    count = min(models, TRIED, fitting(state, batch))
+    if count < 2:
+        return 1
+    parts = key(state, batch), program.precision, str(place.runner.device), torch.get_num_threads(), count
+    name = hashlib.sha256(str(parts).encode()).hexdigest()[:16]
+    answer = answers("stacked").get(name)
+    if answer is None:
+        with TRIAL:
+            answer = "together" if pays(state, program, batch, batches, count) else "apart"
+        keep(name, answer, "stacked")
+    return count if answer == "together" else 1
+
+
+def fitting(state: State, batch: Batch) -> int:
+    """How many models with their gradients, slots and batches the memory holds; what is between counts as weights."""
+    parameters = list(state.model.parameters())
+    device = parameters[0].device if parameters else torch.device("cpu")
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
+    each = 8 * weights + 64 * sum(tensor.numel() * 4 for tensor in batch.inputs)
+    return TRIED if free is None else int(ROOM * free / max(each, 1))
+
+
+def pays(state: State, program: Program, batch: Batch, batches: Batches, count: int) -> bool:
+    """Whether copies of the model take their steps faster together than one after another, in turns, by the best."""
+    try:
+        alone = copies(state, program, batches, 1)
+        apart = min(seconds(*alone, batch) for _ in range(READY))
+        if apart > LONG and batches.device.type == "cpu":
+            return False
+        several = copies(state, program, batches, count)
+        together = min(seconds(*several, batch) for _ in range(READY))
+        began = time.perf_counter()
+        while time.perf_counter() - began < SECONDS:
+            apart, together = min(apart, seconds(*alone, batch)), min(together, seconds(*several, batch))
+    except (RuntimeError, NotImplementedError):  # too little memory; a module that takes no more samples than a batch
+        return False
+    return together * PAYS < apart
+
+
+def copies(state: State, program: Program, batches: Batches, count: int) -> tuple[Stack, list[Place]]:
+    """So many copies of a training, without what belongs to the model itself."""
+    plain = replace(program, penalty=None, constrain=None, proximal=None)
+    models = [without_hooks(computing(state.model)).train() for _ in range(count)]
+    places = [Place(State.start(model, plain), plain, batches) for model in models]
+    return Stack(places), places
+
+
+def seconds(stack: Stack, places: Sequence[Place], batch: Batch) -> float:
+    """How long a step takes, for each of these models."""
+    device = places[0].runner.device
+    began = time.perf_counter()
+    for place in places:
+        place.batch, place.numbers = batch, place.runner.numbers(1)
+    stack.step(places)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return (time.perf_counter() - began) / len(places)
