@@ -103,7 +103,7 @@ def main(names: list[str]) -> None:
                 f"sd {100 * statistics.stdev(apart):4.2f})  {means[1]:.4f} ({means[1] - base[1]:+.4f})  "
                 f"x{means[2] / base[2]:.2f}"
             )
-        results[name] = {words: found for words, found in rows.items()}
+        results[name] = rows
         RESULTS.write_text(json.dumps(results, indent=1))
 
 

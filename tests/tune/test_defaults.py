@@ -8,7 +8,7 @@ from holdfast.data import Dataset, load
 from holdfast.models import convnet
 from holdfast.runs.plan import plan
 from holdfast.transfer import FromBase
-from holdfast.tune import Categorical, Float, Int, Space, candidate, default_space, default_values
+from holdfast.tune import Categorical, Float, as_space, candidate, default_space, default_values
 from holdfast.tune.candidate import check_space
 
 CASES = (
@@ -99,8 +99,32 @@ def test_of_a_model_of_your_own_training_and_dropout_are_chosen(read: dict[str, 
     assert own.compiled is None
 
 
-def test_values_that_a_space_does_not_have_are_left_out(read: dict[str, Dataset]) -> None:
+def test_where_a_space_does_not_have_it_the_nearest_is_taken(read: dict[str, Dataset]) -> None:
+    space = as_space(
+        {
+            "filters": [40, 32, 64],
+            "dropout": {"low": 0.1, "high": 0.3, "step": 0.1},
+            "layers": {"low": 4, "high": 8, "step": 2},
+            "activation": ["elu", "selu"],
+            "optimizer": ["sgd"],
+            "momentum": {"low": 0.5, "high": 0.9, "when": {"optimizer": "sgd"}},
+        }
+    )
 
-    space = Space({"units": Categorical((500, 600)), "layers": Int(2, 4)})
+    values = default_values(space, read["digits"])
 
-    assert default_values(space, read["digits"]) == {"layers": 3}
+    wanted = {"filters": 32, "dropout": 0.3, "layers": 4, "activation": "elu", "optimizer": "sgd", "momentum": 0.7}
+    assert values == wanted
+    assert space.has(values)
+
+
+def test_what_stands_at_a_path_is_begun_with(read: dict[str, Dataset]) -> None:
+    space = as_space(
+        {"layers[2].filters": [12, 24], "conv2d_1.kernel_size": [1, 3], "optimizer.beta_1": [0.85, 0.9]}
+        | {"dropout.rate": {"low": 0.0, "high": 0.9}}
+    )
+
+    values = default_values(space, read["digits"])
+
+    wanted = {"layers[2].filters": 24, "conv2d_1.kernel_size": 3, "optimizer.beta_1": 0.85, "dropout.rate": 0.5}
+    assert values == wanted

@@ -45,7 +45,7 @@ class Net:
     Example:
         >>> from holdfast.models import convnet
         >>> convnet((28, 28, 1), 10, net=Net(filters=8, units=32)).count_params()
-        8410
+        8538
     """
 
     filters: int | None = None

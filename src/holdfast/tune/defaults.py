@@ -3,12 +3,14 @@
 benchmarks/tune_spaces.py chose the ranges, on validation data of several sets.
 """
 
+from contextlib import suppress
 from typing import Any
 
-from ..core import snake_case
+from ..core import BadValue, UnknownName, snake_case
 from ..data import Dataset
 from ..layers import Activation, BatchNormalization, Conv1D, Conv2D, Conv3D, Dense, Dropout, Layer
 from ..models import BaseModel, Variant
+from ..models.changed import place_of
 from ..runs.again import plain_optimizer, rate_of
 from ..runs.plan import How, ModelChoice, is_file, plan
 from ..runs.record import Settings
@@ -46,7 +48,7 @@ def default_space(data: Dataset, model: ModelChoice = "convnet", how: How | None
     Example:
         >>> from holdfast import data
         >>> sorted(default_space(data.load("digits")).dimensions)[:4]
-        ['batch_normalization', 'batch_size', 'dropout', 'filters']
+        ['augment', 'batch_normalization', 'batch_size', 'dropout']
     """
     how = how or How()
     settings, network = _planned(data, model, how)
@@ -64,23 +66,39 @@ def default_space(data: Dataset, model: ModelChoice = "convnet", how: How | None
 def default_values(
     space: Space, data: Dataset, model: ModelChoice = "convnet", how: How | None = None
 ) -> dict[str, Value]:
-    """What `train` does by itself, in the words of a space: the trial to begin with.
-
-    Values that the space does not have, or that have no word in it, are left out.
+    """What `train` does by itself, or what of a space is nearest to it: the trial to begin with.
 
     Args:
         space: what may be chosen.
         data, model, how: as in `default_space`.
+
+    Example:
+        >>> from holdfast import data
+        >>> from holdfast.tune import Space
+        >>> default_values(Space({"filters": Int(32, 64), "kernel_size": Categorical((3, 5))}), data.load("digits"))
+        {'filters': 32, 'kernel_size': 3}
     """
     settings, network = _planned(data, model, how or How())
     known = {**_net_values(network), **_settings_values(settings, how or How())}
-    known |= {f"{name}.rate": layer.rate for layer, name in network.lowered.names.items() if isinstance(layer, Dropout)}
     values = dict(space.fixed)
     for name in space.order():
         dimension = space.dimensions[name]
-        if applies(dimension, values) and name in known and dimension.has(known[name]):
-            values[name] = known[name]
+        if applies(dimension, values):
+            usual = known[name] if name in known else _at_path(network, settings, name)
+            values[name] = dimension.nearest(usual)
     return {name: values[name] for name in space.dimensions if name in values}
+
+
+def _at_path(network: BaseModel, settings: Settings, path: str) -> Value:
+    """What stands at a path into the model or the optimizer; None where that is no plain value, or nothing."""
+    where, _, setting = path.rpartition(".")
+    found: Any = plain_optimizer(settings)["config"].get(setting) if where == "optimizer" else None
+    with suppress(UnknownName, BadValue):
+        name, setting = place_of(network, path)
+        found = getattr(network.get_layer(name).layer, setting)
+    if isinstance(found, tuple) and len(set(found)) == 1:  # (3, 3)
+        found = found[0]
+    return found if isinstance(found, (bool, int, float, str)) else None
 
 
 def _told(how: How, name: str) -> bool:

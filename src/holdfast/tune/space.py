@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
@@ -90,6 +90,12 @@ class Categorical:
         """Whether this may be chosen."""
         return same(value, self.choices)
 
+    def nearest(self, value: Value) -> Value:
+        """The choice nearest to a value; the first where none is nearer than others."""
+        if self.has(value) or not _is(value, float):
+            return value if self.has(value) else self.choices[0]
+        return min(self.choices, key=lambda one: abs(float(one) - float(value)) if _is(one, float) else math.inf)  # type: ignore[arg-type]  # numbers
+
     def grid(self) -> tuple[Value, ...]:
         """All values, for a search that tries every one."""
         return self.choices
@@ -131,11 +137,16 @@ class Int:
 
     def has(self, value: Value) -> bool:
         """Whether this may be chosen."""
-        return isinstance(value, int) and self.low <= value <= self.high and not (value - self.low) % self.step
+        return _is(value, int) and value in self.grid()
 
-    def grid(self) -> tuple[Value, ...]:
+    def nearest(self, value: Value) -> Value:
+        """The number nearest to a value; the middle for what is no number."""
+        wanted = float(value) if _is(value, float) else _middle(self)  # type: ignore[arg-type]  # a number
+        return min(self.grid(), key=lambda one: abs(one - wanted))
+
+    def grid(self) -> range:
         """All values, for a search that tries every one."""
-        return tuple(range(self.low, self.high + 1, self.step))
+        return range(self.low, self.high + 1, self.step)
 
 
 @dataclass(frozen=True)
@@ -181,11 +192,19 @@ class Float:
         inside = _is(value, float) and self.low <= float(value or 0) <= self.high
         return inside and (self.step is None or any(math.isclose(float(value or 0), one) for one in self._steps()))
 
+    def nearest(self, value: Value) -> Value:
+        """The number nearest to a value; the middle for what is no number."""
+        wanted = float(value) if _is(value, float) else _middle(self)  # type: ignore[arg-type]  # a number
+        return (
+            min(max(wanted, self.low), self.high)
+            if self.step is None
+            else min(self._steps(), key=lambda one: abs(one - wanted))
+        )
+
     def grid(self) -> tuple[Value, ...]:
         """All values, for a search that tries every one.  Raises BadValue for a range without steps."""
         if self.step is None:
-            middle = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
-            few = ", ".join(f"{one:.3g}" for one in (self.low, middle, self.high))
+            few = ", ".join(f"{one:.3g}" for one in (self.low, _middle(self), self.high))
             raise BadValue(f"a grid cannot try every number of a range; list some, such as [{few}], or give a step.")
         return tuple(self._steps())
 
@@ -267,7 +286,7 @@ class Space:
         Raises:
             BadValue: a range without steps, or more than 100,000 trials.
         """
-        tried: dict[str, tuple[Value, ...]] = {}
+        tried: dict[str, Sequence[Value]] = {}
         for name in self.order():
             with _Named(name):
                 tried[name] = self.dimensions[name].grid()
@@ -507,6 +526,10 @@ def _check_range(range_: Int | Float, *, least: float, stepped: bool) -> None:
     if over:
         reached = type(low)(Decimal(str(high)) - over)
         raise BadValue(f"steps of {step!r} from {low!r} do not reach high={high!r}; the last is at {reached!r}.")
+
+
+def _middle(range_: Int | Float) -> float:
+    return math.sqrt(range_.low * range_.high) if range_.log else (range_.low + range_.high) / 2
 
 
 def _when(when: Any) -> dict[str, Value | tuple[Value, ...]]:  # Any: what the user wrote
