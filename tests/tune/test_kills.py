@@ -35,12 +35,13 @@ class Setting:
 
     Attributes:
         epochs: of a trial; more than a second's worth, so that there are checkpoints.
-        refit: "none" where the winner is not trained again.
+        pruner, refit: "none" where no trial is stopped on the way, and where the winner is not trained again.
     """
 
     folder: Path
     trials: int
     epochs: int
+    pruner: str
     refit: str
 
     def words(self, out: str) -> list[str]:
@@ -49,6 +50,7 @@ class Setting:
             "--space": "space.toml",
             "--trials": self.trials,
             "--epochs": self.epochs,
+            "--pruner": self.pruner,
             "--refit": self.refit,
             "--out": out,
         }
@@ -122,8 +124,9 @@ def check_same(out: Path, whole: Path) -> None:
     assert winners[0] == winners[1]
 
 
-def changed(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else 0
+def changed(out: Path) -> int:
+    """When the ledger was last written to, its log included."""
+    return max((path.stat().st_mtime_ns for path in out.glob("ledger.db*")), default=0)
 
 
 def killed(process: "subprocess.Popen[bytes]", after: float) -> bool:
@@ -142,7 +145,7 @@ def wait_for_checkpoint(out: Path, process: "subprocess.Popen[bytes]") -> None:
 
 def wait_for_ledger(out: Path, before: int, process: "subprocess.Popen[bytes]") -> None:
     """Until the search has opened its books, or the process ends."""
-    while process.poll() is None and changed(out / "ledger.db") == before:
+    while process.poll() is None and changed(out) == before:
         time.sleep(0.005)
 
 
@@ -153,7 +156,7 @@ def with_kills(setting: Setting, out: Path, draw: random.Random, kills: int, lon
     """
     done, words = 0, setting.words(out.name)
     while not finished(search_in(out)):
-        folder, before = search_in(out), changed(out / "ledger.db")
+        folder, before = search_in(out), changed(out)
         if folder is not None:
             words = ["tune", "--resume", f"{out.name}/{folder.name}"]
         process = setting.start(*words)
@@ -164,9 +167,9 @@ def with_kills(setting: Setting, out: Path, draw: random.Random, kills: int, lon
     return done
 
 
-def undisturbed(folder: Path, *, trials: int, epochs: int, refit: str) -> tuple[Setting, float]:
+def undisturbed(folder: Path, **how: Any) -> tuple[Setting, float]:  # Any: of Setting
     """A search that nobody kills, in the folder "whole", and how many seconds its trials took."""
-    setting = Setting(folder, trials, epochs, refit)
+    setting = Setting(folder, **how)
     setting.prepare()
     assert setting.start(*setting.words("whole")).wait() == 0, setting.told()
     told = rows(folder / "whole", "select value_json from trial_user_attributes where key = 'told'")
@@ -175,7 +178,7 @@ def undisturbed(folder: Path, *, trials: int, epochs: int, refit: str) -> tuple[
 
 @pytest.mark.slow
 def test_a_search_that_is_killed_three_times_ends_as_if_nothing_was(tmp_path: Path) -> None:
-    setting, seconds = undisturbed(tmp_path, trials=4, epochs=60, refit="none")
+    setting, seconds = undisturbed(tmp_path, trials=2, epochs=150, pruner="none", refit="none")
 
     done = with_kills(setting, tmp_path / "killed", random.Random(0), 3, seconds / 3)
 
@@ -187,7 +190,7 @@ def test_a_search_that_is_killed_three_times_ends_as_if_nothing_was(tmp_path: Pa
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_fifty_kills_change_nothing(tmp_path: Path) -> None:
-    setting, seconds = undisturbed(tmp_path, trials=8, epochs=60, refit="same")
+    setting, seconds = undisturbed(tmp_path, trials=12, epochs=150, pruner="auto", refit="same")
     draw, done, rounds = random.Random(0), 0, 0
 
     while done < 50:
