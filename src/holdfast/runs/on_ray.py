@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from ..core import BadValue, HoldfastError, Lost, need
+from ..core import BadFile, BadValue, HoldfastError, Lost, need
 from ..data import Dataset
 from .cluster import Cluster, Portion, check_on, cluster
 from .job import CHECKPOINT, resume, train
@@ -61,7 +61,7 @@ def resume_on_ray(
 ) -> Run:
     """`resume`, on several workers; they need not be as many as before.  Raises what `train_on_ray` does."""
     said, cpu = say if verbose else quiet, Record.read(Path(folder)).settings.device == "cpu"
-    return _joined(_Resume(folder, data, verbose), on, workers, Path(folder).parent, said, cpu=cpu)
+    return _joined(_Resume(folder, data, verbose), on, workers, Path(folder).parent, said, cpu=cpu, known=Path(folder))
 
 
 @dataclass(frozen=True)
@@ -99,17 +99,25 @@ class _Resume:
         return resume(self.folder, self.data, verbose=self.verbose)
 
 
-def _joined(job: Callable[[], Run], on: str, workers: int, out: Path, say: Say, *, cpu: bool) -> Run:
-    """The run that workers make together, with what the first of them prints."""
+def _joined(
+    job: Callable[[], Run], on: str, workers: int, out: Path, say: Say, *, cpu: bool, known: Path | None = None
+) -> Run:
+    """The run that workers make together, with what the first of them prints; `known` is its folder."""
     check_on(on, workers)
     ray = need("ray", extra="ray")
     out.mkdir(parents=True, exist_ok=True)
-    before = set(out.iterdir())
+    before = set(out.iterdir()) - {known}
     with cluster(on) as machines:
         share = _share(machines, workers, cpu=cpu)
         screen = ray.remote(num_cpus=0)(Screen).remote()
         own = Path(mkdtemp(prefix=".ray-", dir=out.absolute()))  # what Ray Train writes for itself
-        config = {"job": job, "screen": screen, "place": str(Path.cwd()), "threads": share.threads, "look": Look.of()}
+        config = {
+            "job": [ray.put(job)],
+            "screen": screen,
+            "place": str(Path.cwd()),
+            "threads": share.threads,
+            "look": Look.of(),
+        }
         fitting = ray.remote(num_cpus=0, max_retries=0)(_fit).remote(config, workers, share, str(own))
         try:
             while not ray.wait([fitting], timeout=POLL_S)[0]:
@@ -119,8 +127,8 @@ def _joined(job: Callable[[], Run], on: str, workers: int, out: Path, say: Say, 
         except ray.exceptions.RayTaskError as error:
             raise _told(error.cause, out, before) from error
         except KeyboardInterrupt:
-            if folder := _begun(out, before):
-                say("go on", resume_line(folder))
+            if line := _remedy(out, before):
+                say("go on", line)
             raise
         finally:
             with suppress(Exception):  # it has ended, or its cluster has
@@ -158,6 +166,7 @@ def _fit(config: dict[str, Any], workers: int, share: Portion, own: str) -> None
 
 def _work(config: dict[str, Any]) -> None:  # Any: see _joined
     """What each worker does."""
+    import ray
     import torch
     from ray.train import get_context
     from ray.train.torch import get_device
@@ -167,11 +176,12 @@ def _work(config: dict[str, Any]) -> None:  # Any: see _joined
     torch.set_num_threads(config["threads"])
     if torch.cuda.is_available():
         torch.cuda.set_device(get_device())
+    job: Callable[[], Run] = ray.get(config["job"][0])
     if get_context().get_world_rank():
-        config["job"]()
+        job()
         return
     with redirect_stdout(Printer(config["screen"], config["look"])):
-        run = config["job"]()
+        run = job()
     config["screen"].found.remote(str(run.folder))
 
 
@@ -240,12 +250,15 @@ def _told(error: Any, out: Path, before: set[Path]) -> BaseException:  # Any: Ra
     ours = [one for one in causes if isinstance(one, HoldfastError) and str(one)]
     if ours:
         return min(ours, key=lambda one: isinstance(one, Lost))  # what was wrong, before that others waited for it
-    if any(type(one).__module__.startswith("ray") for one in causes) and (folder := _begun(out, before)):
-        return Lost(f"a worker died; {folder} is kept: {resume_line(folder)}, with --on and --workers, or without.")
+    if any(type(one).__module__.startswith("ray") for one in causes) and (line := _remedy(out, before)):
+        return Lost(f"a worker was lost; go on, on as many or fewer, with: {line}")
     return RuntimeError(f"a worker failed: {type(causes[0]).__name__}: {causes[0]}")
 
 
-def _begun(out: Path, before: set[Path]) -> Path | None:
-    """The folder of the run that was begun, if it has come so far that it can be resumed."""
+def _remedy(out: Path, before: set[Path]) -> str | None:
+    """How the run goes on that was begun, if it has come so far."""
     found = [path for path in set(out.iterdir()) - before if (path / CHECKPOINT).is_file()]
-    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+        with suppress(BadFile):  # it was just being begun
+            return resume_line(path, from_memory=not Record.read(path).origin)
+    return None
