@@ -1,9 +1,11 @@
 """Processes that train together, played by threads: what they say to each other passes through a room."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Barrier, BrokenBarrierError
+from functools import partial
+from threading import Condition
 from typing import Any, TypeVar
 
 import pytest
@@ -18,26 +20,32 @@ T = TypeVar("T")
 
 @dataclass
 class Room:
-    """Where `size` threads meet."""
+    """Where `size` threads meet, once for each question."""
 
     size: int
-    brought: dict[int, Any] = field(default_factory=dict)  # Any: whatever is exchanged
-    barrier: Barrier = field(init=False)
     sums: int = 0  # how often something was added up
-
-    def __post_init__(self) -> None:
-        self.barrier = Barrier(self.size, timeout=60)
+    _brought: defaultdict[int, dict[int, Any]] = field(default_factory=partial(defaultdict, dict))  # Any: what is told
+    _asked: Counter[int] = field(default_factory=Counter)  # questions by rank
+    _left: bool = False
+    _news: Condition = field(default_factory=Condition)
 
     def exchange(self, rank: int, value: T) -> list[T]:
-        """What each of them brings, by rank; who leaves early breaks it for all, as a lost process does."""
-        self.brought[rank] = value
-        try:
-            self.barrier.wait()
-            everything = [self.brought[one] for one in range(self.size)]
-            self.barrier.wait()
-        except BrokenBarrierError as error:
-            raise RuntimeError("Connection closed by peer") from error
-        return everything
+        """What each of them brings, by rank.  Raises what torch raises when somebody has left."""
+        with self._news:
+            brought = self._brought[self._asked[rank]]
+            self._asked[rank] += 1
+            brought[rank] = value
+            self._news.notify_all()
+            self._news.wait_for(lambda: len(brought) == self.size or self._left, timeout=60)
+            if len(brought) < self.size:
+                raise RuntimeError("Connection closed by peer")
+            return [brought[one] for one in range(self.size)]
+
+    def leave(self) -> None:
+        """Nobody need wait any more for whom has gone."""
+        with self._news:
+            self._left = True
+            self._news.notify_all()
 
 
 @dataclass
@@ -83,7 +91,7 @@ def by_all(size: int, work: Callable[[Team], T]) -> list[T]:
         try:
             return work(Team(rank, size, rank, seat, seat))
         except BaseException:
-            room.barrier.abort()
+            room.leave()
             raise
 
     with ThreadPoolExecutor(size) as threads:
