@@ -23,7 +23,7 @@ Value = float | int | str | bool | None
 LEAST = 10  # trials that came to their end or were pruned; below, nothing is said of dimensions
 BEST = 0.1  # of the trials are the best ones,
 LEAST_BEST = 5  # but so many at least
-BAGS, PLAYS = 100, 2000  # bootstrap samples of trials; permutations
+BAGS, PLAYS = 40, 2000  # bootstrap samples of trials; permutations
 ERROR = 0.05  # of calling one dimension clear that is not, over all of them
 
 
