@@ -110,7 +110,7 @@ def dealt(batch: int, workers: int) -> tuple[NDArray[np.int64], NDArray[np.int64
     Of a batch of fewer samples than workers all read the whole: here it is the first one's.
     """
     shares = [Share.of(batch, rank, workers) for rank in range(workers)]
-    return np.array([share.first for share in shares]), np.array([share.count * share.counts for share in shares])
+    return np.array([share.first for share in shares]), np.array([share.own * share.counts for share in shares])
 
 
 def walk(given: Set, *, workers: int, batch: int, seed: int, number: int) -> dict[str, Any]:

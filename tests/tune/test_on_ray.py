@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from evaluate.conftest import postgres, server, where  # noqa: F401  # fixtures
 from holdfast.core import BadValue
 from holdfast.data import Dataset, from_arrays
 from holdfast.runs import cluster as cluster_module
@@ -82,8 +83,9 @@ def test_interrupted_and_killed_searches_lose_and_change_no_trial(
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("ray_session")
-def test_twenty_kills_lose_no_trial(tmp_path: Path) -> None:
+def test_twenty_kills_lose_no_trial(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     alone = searched(tmp_path / "alone", trials=24, epochs=150)
+    monkeypatch.setenv("HOLDFAST_LEDGER", where)
 
     with killed(20, after_s=1.5) as done:
         found = searched(tmp_path / "ray", trials=24, epochs=150, on="ray", workers=2)
