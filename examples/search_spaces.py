@@ -8,7 +8,7 @@ from pathlib import Path
 from optuna import Trial
 
 import holdfast
-from holdfast.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D, Rescaling
+from holdfast.layers import Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, Rescaling, Symbol
 from holdfast.tune import Candidate, Float, as_space, configured, default_space
 from holdfast.tune.search import search
 
@@ -23,7 +23,7 @@ momentum = {low = 0.5, high = 0.95, when = {optimizer = "sgd"}}
 
 def net(trial: Trial) -> Candidate:
     """A space may be a function, too: whatever Python can build."""
-    layers = [Input((8, 8, 1)), Rescaling(1 / 255)]
+    layers: list[Layer | Symbol] = [Input((8, 8, 1)), Rescaling(1 / 255)]
     for _ in range(trial.suggest_int("blocks", 1, 2)):
         layers += [Conv2D(trial.suggest_int("width", 8, 16), 3, padding="same", activation="relu"), MaxPooling2D(2)]
     model = holdfast.Sequential([*layers, Flatten(), Dense(10, activation="softmax")])
