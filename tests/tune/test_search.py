@@ -20,9 +20,10 @@ from holdfast.runs.folds import Fold
 from holdfast.runs.record import Record
 from holdfast.training import SGD
 from holdfast.tune.search import resume_search, search
-from holdfast.tune.space import Categorical, Float, Int, Space
+from holdfast.tune.space import Categorical, Dimension, Float, Int, Space
 from holdfast.tune.task import Task, Told
 from holdfast.tune.told_options import how_from, how_to, pairs_from, space_from, space_to, write_pairs
+from holdfast.tune.trial import carry_out
 from runs.small import arrays, in_memory, npz
 from tune.searching import but_seconds
 
@@ -46,20 +47,15 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Found:
     return kept
 
 
-class Interrupted:
-    """Raises in place of the trial with this number, once it has been drawn."""
+def interrupt(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Breaks off in place of the trial with this number, once it has been drawn."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int, error: BaseException) -> None:
-        from holdfast.tune import search as module
+    def broken(task: Task, at: int, *rest: Any, **options: Any) -> Told:  # Any: of carry_out
+        if at == number:
+            raise KeyboardInterrupt
+        return carry_out(task, at, *rest, **options)
 
-        carry_out = module.carry_out
-
-        def broken(task: Task, at: int, *rest: Any, **options: Any) -> Told:  # Any: of carry_out
-            if at == number:
-                raise error
-            return carry_out(task, at, *rest, **options)
-
-        monkeypatch.setattr(module, "carry_out", broken)
+    monkeypatch.setattr(sys.modules["holdfast.tune.search"], "carry_out", broken)
 
 
 def test_a_search_that_was_interrupted_ends_as_if_it_had_not_been(
@@ -67,9 +63,10 @@ def test_a_search_that_was_interrupted_ends_as_if_it_had_not_been(
 ) -> None:
     data = load(npz(tmp_path / "small.npz"))
     search(data, SPACE, out=tmp_path / "whole", **SHORT)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        Interrupted(patch, 2, KeyboardInterrupt())
-        search(data, SPACE, out=tmp_path / "parts", **(SHORT | {"verbose": 1}))
+    with monkeypatch.context() as patch:
+        interrupt(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            search(data, SPACE, out=tmp_path / "parts", **(SHORT | {"verbose": 1}))
     folder = tmp_path / "parts" / "small-tune-001"
     assert f"go on     holdfast tune --resume {folder}" in capsys.readouterr().out
     assert Record.read(folder).status == "interrupted"
@@ -98,9 +95,10 @@ def test_a_search_by_a_function_is_resumed_with_the_function(
         return Sequential([Input((6, 6, 1)), Flatten(), Dense(units, "relu"), Dense(3, activation="softmax")])
 
     data = in_memory()
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        Interrupted(patch, 1, KeyboardInterrupt())
-        search(data, build, out=tmp_path, **SHORT)
+    with monkeypatch.context() as patch:
+        interrupt(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            search(data, build, out=tmp_path, **SHORT)
     folder = next(tmp_path.glob("*-tune-001"))
     with pytest.raises(BadValue, match=r"is a function; give it: resume_search\(folder, space=function\)"):
         resume_search(folder, data, verbose=0)
@@ -136,7 +134,7 @@ def test_a_search_whose_few_trials_all_fail_says_why(found: Found, tmp_path: Pat
     def build(trial: Any) -> str:  # Any: Optuna's trial
         raise LookupError("nothing there")
 
-    with pytest.raises(BadValue, match="^none of 2 trials came to its end: LookupError: nothing there"):
+    with pytest.raises(BadValue, match=r"^none of 2 trials came to its end: LookupError: nothing there"):
         search(in_memory(), build, out=tmp_path, **(SHORT | {"trials": 2}))
 
 
@@ -173,7 +171,7 @@ def test_no_search_opens_the_test_part(cv: int | None, tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    "changes, error, words",
+    ("changes", "error", "words"),
     [
         ({"trials": 0}, BadValue, r"^search\(trials=0\): must be"),
         ({"time_s": 0}, BadValue, r"^search\(time_s=0\): must be positive\.$"),
@@ -216,9 +214,10 @@ def test_folds_of_a_splitter_are_there_again_after_an_interruption(
     found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = in_memory()
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        Interrupted(patch, 1, KeyboardInterrupt())
-        search(data, SPACE, cv=ShuffleSplit(2, random_state=5), out=tmp_path, **(SHORT | {"trials": 2}))
+    with monkeypatch.context() as patch:
+        interrupt(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            search(data, SPACE, cv=ShuffleSplit(2, random_state=5), out=tmp_path, **(SHORT | {"trials": 2}))
 
     resume_search(next(tmp_path.glob("*-tune-001")), data, verbose=0)
 
@@ -226,11 +225,12 @@ def test_folds_of_a_splitter_are_there_again_after_an_interruption(
 
 
 def test_what_a_search_was_told_comes_back_from_its_record(tmp_path: Path) -> None:
-    space = Space(
-        {"a.filters": Int(1, 8, log=True), "momentum": Float(0, 0.9, step=0.1, when={"optimizer": ("sgd", None)})}
-        | {"optimizer": Categorical(("sgd", None))},
-        {"epochs": 3},
-    )
+    dimensions: dict[str, Dimension] = {
+        "a.filters": Int(1, 8, log=True),
+        "momentum": Float(0, 0.9, step=0.1, when={"optimizer": ("sgd", None)}),
+        "optimizer": Categorical(("sgd", None)),
+    }
+    space = Space(dimensions, {"epochs": 3})
     how: dict[str, Any] = {"optimizer": SGD(0.1, momentum=0.9), "augment": RandomShift(2), "epochs": 3, "seed": 1}
     pairs = [(np.array([0, 1]), np.array([2])), (np.array([2, 1]), np.array([0]))]
     write_pairs(tmp_path / "folds.npz", [Fold("fold", 0, *pair) for pair in pairs])

@@ -108,9 +108,10 @@ def test_a_trial_killed_before_it_was_told_complete_is_not_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task, heard = task_in(tmp_path), Counting()
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr("optuna.storages._CachedStorage.set_trial_state_values", killed)
-        first(task)
+        with pytest.raises(KeyboardInterrupt):
+            first(task)
 
     told = carry_out(task, 0, hear=(heard,))
 
@@ -145,9 +146,10 @@ def test_a_disk_that_is_full_is_no_fault_of_the_trial(tmp_path: Path, monkeypatc
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+    with monkeypatch.context() as patch:
         patch.setattr(Predictions, "write", full)
-        first(task)
+        with pytest.raises(OSError, match="No space left"):
+            first(task)
 
     assert carry_out(task, 0).state == "complete"
 

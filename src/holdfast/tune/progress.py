@@ -94,7 +94,7 @@ class Progress:
 
 def trial_words(told: Told, n: int) -> str:
     """A trial in a line: `trial 7: 97.8 % [95.2, 99.0] n=270 in 1.2 s; learning_rate 0.01, filters 16`."""
-    values = ", ".join(f"{name} {_short(value)}" for name, value in told.values.items()) or "as train does by itself"
+    values = ", ".join(f"{name} {_short(value)}" for name, value in told.values.items()) or "nothing chosen"
     if told.value is None:
         return f"trial {told.number}: {told.reason}; {values}"
     accuracy = Score("accuracy", told.value, wilson(told.value * n, n), n, "validation")

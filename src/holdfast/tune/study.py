@@ -34,7 +34,7 @@ STARTUP = 10  # trials drawn at random before a sampler learns from them
 FACTOR, STEPS = 3, 9  # one in FACTOR goes on at each rung; a training has so many STEPS
 RUNGS = (1, 3)  # steps after which a trial is compared with the others
 LUCK = 0.1  # one-sided; a trial that looks so much worse is stopped
-TOLD, DEFAULT = "told", "default"  # user attributes of a trial
+TOLD = "told"  # the user attribute of a trial that has ended
 REASON = 1000  # characters of a reason that are kept
 
 
@@ -153,15 +153,9 @@ def ask(desk: Desk, task: Task) -> int | None:
 
 
 def _usual(task: Task, space: Space) -> dict[str, Any]:  # Any: as below
-    """What `train` does by itself, the first to beat; without values where the space does not have these."""
+    """What `train` does by itself, or what of the space is nearest to it: the first to beat."""
     values, known = default_values(space, task.data, task.model, task.how), space.distributions()
-    if not space.has(values):
-        return {"user_attrs": {DEFAULT: True}}
-    return {
-        "params": values,
-        "distributions": {name: known[name] for name in values},
-        "user_attrs": {DEFAULT: True},
-    }
+    return {"params": values, "distributions": {name: known[name] for name in values}}
 
 
 def _drawn(task: Task, known: "Sequence[FrozenTrial]") -> dict[str, Any]:  # Any: arguments of create_trial
@@ -169,7 +163,7 @@ def _drawn(task: Task, known: "Sequence[FrozenTrial]") -> dict[str, Any]:  # Any
 
     A function that fails gives a trial that has failed, with the reason.
     """
-    from optuna import create_study, trial
+    from optuna import create_study
     from optuna.storages import InMemoryStorage
 
     number, storage = len(known), InMemoryStorage()
@@ -179,7 +173,7 @@ def _drawn(task: Task, known: "Sequence[FrozenTrial]") -> dict[str, Any]:  # Any
             study_name="holdfast", storage=storage, direction="maximize", sampler=sampler, pruner=pruner
         )
         for one in known:
-            storage.create_new_trial(scratch._study_id, _for_sampler(one))
+            storage.create_new_trial(scratch._study_id, one)
         asked, attrs = scratch.ask(), dict[str, Any]()
         try:
             if isinstance(task.space, Space):
@@ -188,26 +182,13 @@ def _drawn(task: Task, known: "Sequence[FrozenTrial]") -> dict[str, Any]:  # Any
                 candidate_of(task.space, asked, task.data, task.model, task.how)
         except Exception as error:  # of a function of the user's, whatever it is
             attrs = {TOLD: asdict(Told(number, dict(asked.params), "failed", None, None, 0, 0.0, reason_of(error)))}
-    found = cast(trial.FrozenTrial, storage.get_trial(asked._trial_id))
+    found = storage.get_trial(asked._trial_id)
     return {
         "params": found.params,
         "distributions": found.distributions,
         "system_attrs": found.system_attrs,
         "user_attrs": attrs,
     }
-
-
-def _for_sampler(known: "FrozenTrial") -> "FrozenTrial":
-    """A trial as samplers are to see it: one without values teaches them nothing, and they would share none with it."""
-    from copy import copy
-
-    from optuna.trial import TrialState
-
-    if known.params or not known.state.is_finished():
-        return known
-    failed = copy(known)
-    failed.state, failed.values = TrialState.FAIL, None
-    return failed
 
 
 def _next_of_grid(task: Task, number: int) -> dict[str, Any] | None:  # Any: as above
@@ -233,7 +214,7 @@ def sampler_for(task: Task, number: int) -> "BaseSampler":
                 seed=seed, multivariate=True, group=True, n_startup_trials=STARTUP, constant_liar=task.workers > 1
             )
         case "gp":
-            return samplers.GPSampler(seed=seed, n_startup_trials=STARTUP)
+            return samplers.GPSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False)
         case "cmaes":
             return samplers.CmaEsSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False)
         case "qmc":
@@ -265,7 +246,7 @@ def _sobol(task: Task, number: int) -> "BaseSampler":
         def sample_independent(self, study: Any, trial: Any, name: str, distribution: BaseDistribution) -> Value:
             share = float(point[places.setdefault(name, len(places)) % len(point)])
             if isinstance(distribution, CategoricalDistribution):
-                return cast(Value, distribution.choices[int(share * len(distribution.choices))])
+                return distribution.choices[int(share * len(distribution.choices))]
             return _at(cast(Any, distribution), share)
 
     return Sobol()
@@ -274,15 +255,17 @@ def _sobol(task: Task, number: int) -> "BaseSampler":
 def _at(distribution: Any, share: float) -> float | int:  # Any: Optuna's Int or Float
     """The number at a share of the way through a range."""
     low, high, step = distribution.low, distribution.high, distribution.step
-    whole = isinstance(distribution.low, int)
+    whole = isinstance(low, int)
     if distribution.log:
-        low, high = (low - 0.5, high + 0.5) if whole else (low, high)
-        value = float(np.exp(np.log(low) + share * (np.log(high) - np.log(low))))
-        return min(max(round(value), distribution.low), distribution.high) if whole else min(value, high)
-    if step is None:
-        return float(low + share * (high - low))
-    count = round((high - low) / step) + 1
-    return type(low)(min(low + int(share * count) * step, high))
+        ends = np.log((low - 0.5, high + 0.5) if whole else (low, high))  # each whole number has a range of its own
+        value = float(np.exp(ends[0] + share * (ends[1] - ends[0])))
+        value = round(value) if whole else value
+    elif step is None:
+        value = low + share * (high - low)
+    else:
+        value = low + int(share * (round((high - low) / step) + 1)) * step
+    value = min(max(value, low), high)
+    return int(value) if whole else float(value)
 
 
 def pruner_for(name: str, *, folds: bool) -> "BasePruner":

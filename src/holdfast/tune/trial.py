@@ -25,8 +25,8 @@ from ..runs.predictions import Predictions
 from ..runs.watch import Checkpointing, Looking
 from ..training import Callback, EpochEnd, Event, Stop, evaluate
 from ..transfer import anew
-from .candidate import Candidate, candidate, candidate_of
-from .space import Space, Value
+from .candidate import Candidate, candidate_of
+from .space import Value
 from .study import RUNGS, STEPS, Desk, all_told, close, objective, reason_of, told_of, worse
 from .task import Task, Told, without_test
 
@@ -88,14 +88,10 @@ def carry_out(
 
 def chosen(task: Task, params: Mapping[str, Any], number: int) -> tuple[dict[str, Value], Candidate]:  # Any: values
     """The values of a trial that drew these, and what is trained with them: fresh models, with the search's seed."""
-    from optuna.trial import FixedTrial
+    from optuna.trial import FixedTrial, Trial
 
-    if isinstance(task.space, Space) and not params:  # the first, which is what `train` does by itself
-        values = dict(task.space.fixed)
-        found = candidate(values, task.data, task.model, task.how)
-    else:
-        asked = FixedTrial(dict(params), number)
-        values, found = candidate_of(task.space, asked, task.data, task.model, task.how)
+    asked = cast(Trial, FixedTrial(dict(params), number))  # it answers what a live one does
+    values, found = candidate_of(task.space, asked, task.data, task.model, task.how)
     model = found.model
     if isinstance(model, BaseModel):
         model.build_for(task.data.train.images)
