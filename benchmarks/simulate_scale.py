@@ -46,7 +46,8 @@ class Set:
     def sizes(self) -> NDArray[np.float32]:
         """Bytes of files, of which sample i has number i modulo their count."""
         drawn = np.random.default_rng(0).lognormal(0, self.spread, SIZES)
-        return (drawn / drawn.mean() * self.sample_bytes).astype(np.float32)
+        scaled: NDArray[np.float32] = (drawn / drawn.mean() * self.sample_bytes).astype(np.float32)
+        return scaled
 
     def pass_(self, seed: int, number: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """All samples in the order of a pass, buffer by buffer: their places, and the turn of the shard of each."""

@@ -1,5 +1,6 @@
 """What holds for all tests: what a program keeps for its user goes elsewhere."""
 
+import logging
 import os
 import shutil
 import warnings
@@ -38,7 +39,7 @@ def ray_session() -> Iterator[None]:
             include_dashboard=False,
             object_store_memory=150 * 2**20,
             _temp_dir=folder,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             log_to_driver=False,
         )
     yield

@@ -1,5 +1,6 @@
 """A Ray cluster, for as long as a block works on it: one of this machine alone, or one that is there already."""
 
+import logging
 import os
 import shutil
 import socket
@@ -109,7 +110,7 @@ def set_environment() -> None:
 
 
 def _connect(ray: Any, on: str, folder: Path | None) -> None:  # Any: a module without types
-    options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if folder is not None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         options |= {"address": "local", "num_cpus": cores, "include_dashboard": False, "_temp_dir": str(folder)}
