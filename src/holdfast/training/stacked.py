@@ -132,7 +132,7 @@ def train_stacked(places: Sequence[Place], trainings: Sequence[Iterator[Event]])
     Raises:
         BadValue: models that differ in more than their weights.
     """
-    stack = Stack(places)
+    stack: Stack | None = None
     try:
         waiting = list(range(len(places)))
         while waiting:
@@ -147,6 +147,7 @@ def train_stacked(places: Sequence[Place], trainings: Sequence[Iterator[Event]])
                 places[number].prepare()
                 shapes = tuple((tensor.shape, tensor.dtype) for tensor in due(places[number]).inputs)
                 groups.setdefault(shapes, []).append(places[number])
+            stack = stack or Stack(places)  # not before: whoever has hooked into a model by now is heard
             for group in groups.values():
                 stack.step(group)
     finally:
@@ -169,20 +170,24 @@ class Stack:
     """
 
     def __init__(self, places: Sequence[Place]) -> None:
-        check_alike(places)
-        device = places[0].runner.device
-        self.turn = Turn()
-        self.numbers = {id(place): number for number, place in enumerate(places)}
-        modules = [computing(place.state.model) for place in places]
-        if device.type == "cpu":
-            modules = [fused(module) for module in modules]
-        self.module = together(modules, self.turn, grouped=device.type != "cpu")
+        able = [place for place in places if kind(place) is not None]
+        if len({kind(place) for place in able}) > 1:
+            raise BadValue("these models cannot be trained as one: they differ in more than their weights.")
+        self.turn, self.numbers = Turn(), {id(place): number for number, place in enumerate(able)}
+        on_cpu = places[0].runner.device.type == "cpu"
+        modules = [fused(computing(place.state.model)) if on_cpu else computing(place.state.model) for place in able]
+        self.module = together(modules, self.turn, grouped=not on_cpu) if able else nn.Identity()
 
     def step(self, places: Sequence[Place]) -> None:
         """One update of each of these models, whose batches have one shape: changes them, their slots and metrics."""
-        if len(places) == 1:
-            places[0].runner.update(due(places[0]), places[0].numbers)
-            return
+        able = [place for place in places if id(place) in self.numbers]
+        for place in places:
+            if len(able) < 2 or place not in able:
+                place.runner.update(due(place), place.numbers)
+        if len(able) > 1:
+            self._step_together(able)
+
+    def _step_together(self, places: Sequence[Place]) -> None:
         gradients = self.gradients(places)
         alike: dict[Hashable, list[int]] = {}
         for number, place in enumerate(places):
@@ -268,13 +273,6 @@ def finish(place: Place) -> None:
         program.proximal(place.runner.parameters, partial(program.optimizer.reach, place.state.slots, place.numbers))
     if program.constrain is not None:
         program.constrain()
-
-
-def check_alike(places: Sequence[Place]) -> None:
-    """Raises BadValue for trainings that cannot take their steps together."""
-    kinds = {kind(place) for place in places}
-    if len(kinds) > 1 or None in kinds:
-        raise BadValue("these models cannot be trained as one: they differ in more than their weights, or have hooks.")
 
 
 def kind(place: Place) -> Hashable:
