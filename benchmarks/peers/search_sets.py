@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from holdfast import Sequential
 from holdfast.data import Dataset, from_arrays, load
+from holdfast.data.sounds import Sounds
 from holdfast.layers import Input, Rescaling
 from holdfast.models.ready_sounds import FLOOR_DB, front_of
 
@@ -50,8 +51,7 @@ def arrays(data: Dataset) -> dict[str, NDArray[np.float32] | NDArray[np.int64]]:
     """Train and validation as the peers get them, channels last."""
     parts = {"train": data.train, "validation": data.validation}
     images = {name: part.images[:].numpy() for name, part in parts.items()}
-    if data.kind == "sounds":
-        assert data.reads is not None
+    if isinstance(data.reads, Sounds):
         front = Sequential(
             [Input(data.shape), front_of(data.shape, data.reads.rate), Rescaling(2 / FLOOR_DB, offset=1.0)]
         )
