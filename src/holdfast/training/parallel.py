@@ -38,7 +38,7 @@ from .state import State
 
 T = TypeVar("T")
 
-ANSWER, PATIENCE = timedelta(minutes=30), timedelta(days=30)  # for a step; for what one process does while others wait
+ANSWER, PATIENCE = timedelta(minutes=30), timedelta(days=20)  # for a step; for what one process does while others wait
 SAID = "holdfast/said"  # in the processes' common store: how many have ended with an error
 NUMBERS = ("learning_rate", "step", "epoch", "batch", "begin")
 INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by their bytes
@@ -143,7 +143,7 @@ class Team:
         try:
             ask()
         except RuntimeError as error:
-            _mute_sigterm()
+            _mute()
             raise Lost(f"one of the {self.size} workers was lost") from error
 
 
@@ -170,23 +170,24 @@ def joined() -> Iterator[Team | None]:
         dist.new_group(backend="gloo", timeout=ANSWER),
         dist.new_group(backend="gloo", timeout=PATIENCE),
     )
-    token, before = _team.set(team), _hear_sigterm() if own else None
+    token, before, groups = _team.set(team), _heard() if own else {}, [None] if own else [team.steps, team.waits]
     try:
         yield team
     except BaseException as error:
-        _mute_sigterm()  # for good: this process is about to end, and what it has to say is not to be cut off
+        _mute()
+        groups = [team.steps, team.waits]  # what is on its way on GPUs may never arrive, and is not waited for
         _tell_torchrun(str(error) or type(error).__name__)
         first = _first_to_say()
         if isinstance(error, Lost) and not first:
             raise Lost("") from error
         raise
     else:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     finally:
         _team.reset(token)
         with suppress(RuntimeError):  # others may have gone
-            for group in (None,) if own else (team.steps, team.waits):
+            for group in groups:
                 dist.destroy_process_group(group)
 
 
@@ -220,21 +221,29 @@ def _begin() -> None:
     dist.init_process_group("cpu:gloo,cuda:nccl" if fast else "gloo", timeout=ANSWER)
 
 
-def _hear_sigterm() -> Any:  # Any: what `signal.signal` gives
-    """Has SIGTERM, which torchrun sends to those who are left, raise Lost; None where signals cannot be heard."""
-
-    def heard(_: int, __: object) -> None:
-        _mute_sigterm()
-        raise Lost("this worker was told to end, as torchrun does when another one was lost")
-
+def _heard() -> dict[signal.Signals, Any]:  # Any: what `signal.signal` gives
+    """Hears the signals that torchrun sends to those who are left; what was done about them before."""
     if threading.current_thread() is not threading.main_thread():
-        return None
-    return signal.signal(signal.SIGTERM, heard)
+        return {}
+    return {number: signal.signal(number, _told_to_end) for number in (signal.SIGTERM, signal.SIGINT)}
 
 
-def _mute_sigterm() -> None:
+def _told_to_end(number: int, _: object) -> None:
+    _mute()
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise Lost("this worker was told to end, as torchrun does when another one was lost")
+
+
+def _mute() -> None:
+    """From now on signals do not cut off what this process, which is about to end, has to write and to say.
+
+    For good: torchrun repeats Ctrl-C, and tells those to end who are about to.
+    """
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(number) is _told_to_end:
+                signal.signal(number, signal.SIG_IGN)
 
 
 def _tell_torchrun(message: str) -> None:
