@@ -1,6 +1,7 @@
 """How many trainings of one architecture take their steps together: as many as a short trial finds faster that way."""
 
 import hashlib
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,16 +10,16 @@ import torch
 
 from ..data import Batch, Batches
 from ..data.memory import free_memory
-from .probe import TRIAL, answers, keep, key, without_hooks
+from .probe import answers, keep, key, one_thread, without_hooks
 from .program import Program
 from .stacked import Place, Stack, computing, kind
 from .state import State
 
 WORTH = 2000  # steps in all, below which nothing is tried: they take less than a second
-TRIED = 64  # models at once, at most; more share what is called once with nobody who feels it
+MOST = {"cpu": 8, "cuda": 64}  # models at once: the weights of more leave a processor's caches
 SECONDS = 0.1  # of trial, beside the first turns
 READY = 5  # turns until torch is prepared, and a step on a GPU recorded
-LONG = 0.01  # a step that takes longer on a CPU has nothing to gain
+LONG = 0.005  # a step that takes longer on a CPU has nothing to gain
 PAYS = 1.1  # whoever changes the way of computing should gain more than noise
 ROOM = 1 / 4  # of the free memory, for what models at once hold
 
@@ -27,7 +28,7 @@ def models_at_once(state: State, program: Program, batches: Batches, *, models: 
     """How many of so many trainings like this one should take their steps together; 1: none.
 
     The answer is kept for the machine, the model, the batch size and the number of models in the user's cache folder:
-    so it is found once, and numbers do not depend on how busy the machine is.
+    so it is found once, and does not change from one run to the next.
 
     Args:
         steps: of each.
@@ -38,17 +39,23 @@ def models_at_once(state: State, program: Program, batches: Batches, *, models: 
     if kind(place) is None:
         return 1
     batch = next(iter(batches.in_order().epoch(0)))
-    count = min(models, TRIED, fitting(state, batch))
+    device = place.runner.device
+    count = even(models, min(MOST.get(device.type, 8), fitting(state, batch)))
     if count < 2:
         return 1
-    parts = key(state, batch), program.precision, str(place.runner.device), torch.get_num_threads(), count
+    parts = key(state, batch), program.precision, type(program.optimizer).__name__, str(device), count
     name = hashlib.sha256(str(parts).encode()).hexdigest()[:16]
     answer = answers("stacked").get(name)
     if answer is None:
-        with TRIAL:
+        with one_thread():
             answer = "together" if pays(state, program, batch, batches, count) else "apart"
         keep(name, answer, "stacked")
     return count if answer == "together" else 1
+
+
+def even(models: int, most: int) -> int:
+    """How many models a group has, of as few groups as there may be, all of one size but the last."""
+    return math.ceil(models / math.ceil(models / most)) if most > 1 else 1
 
 
 def fitting(state: State, batch: Batch) -> int:
@@ -58,7 +65,7 @@ def fitting(state: State, batch: Batch) -> int:
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     weights = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
     each = 8 * weights + 64 * sum(tensor.numel() * 4 for tensor in batch.inputs)
-    return TRIED if free is None else int(ROOM * free / max(each, 1))
+    return max(MOST.values()) if free is None else int(ROOM * free / max(each, 1))
 
 
 def pays(state: State, program: Program, batch: Batch, batches: Batches, count: int) -> bool:
@@ -87,12 +94,13 @@ def copies(state: State, program: Program, batches: Batches, count: int) -> tupl
 
 
 def seconds(stack: Stack, places: Sequence[Place], batch: Batch) -> float:
-    """How long a step takes, for each of these models."""
+    """How long a step takes, for each of these models; on a CPU of its time alone, as others may be at work."""
     device = places[0].runner.device
-    began = time.perf_counter()
+    clock = time.thread_time if device.type == "cpu" else time.perf_counter
+    began = clock()
     for place in places:
         place.batch, place.numbers = batch, place.runner.numbers(1)
     stack.step(places)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return (time.perf_counter() - began) / len(places)
+    return (clock() - began) / len(places)
