@@ -21,6 +21,7 @@ from ..runs.record import Record
 from ..runs.run import REPORT, REPORT_JSON
 from ..runs.searched import Policy, Searched
 from ..runs.write import write_text
+from .candidate import whole_values
 from .influence import Influence, in_order, influences
 from .nested import Nested, nested_score
 from .page import page
@@ -149,7 +150,7 @@ def conclude(
     found = influences(told, searched, seed=task.seed)
     region = region_words(told, searched, found, score.n)
     search = Search(near(task.folder), record, told, best, score, None, searched, found, region, None)
-    _write(search)
+    _write(search, whole_values(search.best.values, task.model, task.how))
     say("best", f"trial {best.number}: {values_words(best.values)}")
     say("region", region)
     if record.search.get("nested"):
@@ -157,7 +158,7 @@ def conclude(
     if policy is not None:
         run = train_winner(task, record, best, _searched(search, policy), data, ledger, say)
         search = replace(search, run=run)
-    _write(search)
+    _write(search, whole_values(search.best.values, task.model, task.how))
     say("search", score_words(search))
     if search.nested is not None:
         total = search.nested.score
@@ -241,8 +242,13 @@ def score_words(search: Search) -> str:
     )
 
 
-def _write(search: Search) -> None:
-    """Writes best.toml, trials.csv, the report and its numbers; fills in the record."""
+def _write(search: Search, values: Mapping[str, Value]) -> None:
+    """Writes best.toml, trials.csv, the report and its numbers; fills in the record.
+
+    Args:
+        search: what was found.
+        values: of the winner, with what else it was trained with, so that they train by themselves.
+    """
     from optuna.distributions import distribution_to_json
 
     record = search.record
@@ -259,7 +265,7 @@ def _write(search: Search) -> None:
     }
     record.scores["tune"] = told
     comment = f"trial {search.best.number} of {search.folder.name}: {score_words(search)}"
-    write_values(search.folder / BEST, search.best.values, comment)
+    write_values(search.folder / BEST, values, comment)
     _write_trials(search.folder / TRIALS, search.trials)
     plain = {"schema": 1, "kind": "tune", "name": record.name, "winner": record.scores.get("winner")} | told
     plain["nested"] = record.scores.get("nested")
