@@ -11,10 +11,11 @@ from holdfast.core import BadFile, BadValue, UnknownName
 from holdfast.data import Dataset, RandomShift, load
 from holdfast.layers import BatchNormalization, Conv2D, Dense, Dropout, Rescaling
 from holdfast.models import BaseModel, Net, Variant, convnet, to_config
-from holdfast.runs.plan import How, ModelChoice, check_settings, fitted, plan
+from holdfast.runs.plan import How, ModelChoice, check_settings, fitted, optimizer_for, plan
+from holdfast.training import SGD
 from holdfast.transfer import FromBase
 from holdfast.tune import Candidate, Float, Space, as_space, candidate, configured, write_values
-from holdfast.tune.candidate import candidate_of, check_space
+from holdfast.tune.candidate import candidate_of, check_space, whole_values
 
 optuna = pytest.importorskip("optuna")
 
@@ -259,3 +260,36 @@ def test_a_file_of_values_is_told_with_its_name(tmp_path: Path) -> None:
     assert configured(tmp_path / "best.toml") == Candidate(Variant("convnet", Net(units=8)), {"epochs": 3})
     with pytest.raises(BadFile, match=r"bad.toml: momentum: the default recipe has none to choose"):
         configured(tmp_path / "bad.toml")
+
+
+WHOLE: dict[str, tuple[ModelChoice, How, dict[str, Any]]] = {  # Any: values
+    "ready-made": ("dense", {"epochs": 5, "seed": 0}, {"units": 32}),
+    "variant": (Variant("convnet", Net(filters=4), {"conv2d.activation": "elu"}), {}, {"units": 32}),
+    "base": (FromBase("mobilenet_v2", fine_tune=1), {"augment": "light"}, {"fine_tune": 2, "dropout": 0.5}),
+    "optimizer": ("convnet", {"optimizer": SGD(0.1, momentum=0.9), "augment": RandomShift(2)}, {"batch_size": 16}),
+    "another optimizer": ("convnet", {"optimizer": SGD(0.1, momentum=0.9)}, {"optimizer": "adam", "shift": 1}),
+    "no augmentation": ("convnet", {"augment": None, "learning_rate": 0.1}, {"model": "dense"}),
+}
+
+
+@pytest.mark.parametrize("case", WHOLE)
+def test_whole_values_train_by_themselves_what_they_trained_beside_the_rest(case: str, tmp_path: Path) -> None:
+    model, how, values = WHOLE[case]
+    beside = candidate(values, None, model, how)
+
+    write_values(tmp_path / "best.toml", whole_values(values, model, how))
+
+    alone = configured(tmp_path / "best.toml")
+    assert alone.model == beside.model
+    assert _plain(alone.how) == _plain(beside.how)
+
+
+def _plain(how: How) -> dict[str, Any]:  # Any: options of `train`
+    """The optimizer with its rate, and no augmentation under one name."""
+    rate = how.get("learning_rate")
+    plain = {
+        **how,
+        "optimizer": optimizer_for(how.get("optimizer"), rate),
+        "augment": how.get("augment", "auto") or "none",
+    }
+    return {name: value for name, value in plain.items() if name != "learning_rate"}

@@ -9,7 +9,7 @@ from ..core import BadFile, BadValue, UnknownName, suggestion
 from ..data import Dataset, RandomShift
 from ..models import BaseModel, Net, Variant, ready_made
 from ..runs.plan import How, ModelChoice, is_file, read_model
-from ..training import get_optimizer
+from ..training import Optimizer, get_optimizer
 from ..transfer import FromBase
 from .space import WORDS, Categorical, Space, Value, applies, read_values
 
@@ -90,6 +90,28 @@ def candidate(values: Mapping[str, Value], data: Dataset | None, model: ModelCho
     return Candidate(
         _model(given, model, data), _how(given, model, how), {name: given[name] for name in READING if name in given}
     )
+
+
+def whole_values(values: Mapping[str, Value], model: ModelChoice, how: How) -> dict[str, Value]:
+    """The values, and what else they were trained with, as far as it has words: so that they say all by themselves.
+
+    Args:
+        values: of a trial.
+        model, how: what held where the values did not say otherwise.
+
+    Example:
+        >>> whole_values({"units": 32}, "dense", {"epochs": 5, "seed": 0})
+        {'model': 'dense', 'epochs': 5, 'seed': 0, 'units': 32}
+    """
+    if "optimizer" in values:
+        how = How(**{**how, "optimizer": None})
+    told = {**_model_words(model), **_how_words(how)}
+    if "shift" in values or "augment" in values:
+        told |= {"shift": None, "augment": None}
+    if "model" in values or "base" in values:
+        told |= {"model": None, "base": None}
+    plain = {name: value for name, value in told.items() if isinstance(value, (bool, int, float, str))}
+    return {**{name: value for name, value in plain.items() if name not in values}, **values}
 
 
 def check_space(space: Space, data: Dataset | None, model: ModelChoice, how: How) -> None:
@@ -263,3 +285,29 @@ def _following(space: Space, chosen: Mapping[str, Value]) -> dict[str, Value]:
             first = dimension.choices[0] if isinstance(dimension, Categorical) else dimension.low
             values[name] = chosen.get(name, first)
     return values
+
+
+def _model_words(model: ModelChoice) -> dict[str, Any]:  # Any: values, and what has no word
+    """What is trained, in the words of a space; nothing of a model that is in no file."""
+    if isinstance(model, FromBase):
+        return {"base": model.place or None, **{name: getattr(model, name) for name in (*BASE, "dropout")}}
+    if isinstance(model, Variant):
+        return {**_model_words(model.model), **model.net.told, **model.changes}
+    if isinstance(model, BaseModel):
+        return {}
+    return {"model": str(Path(model).resolve() if is_file(model) else model)}
+
+
+def _how_words(how: How) -> dict[str, Any]:  # Any: as above
+    """How it is trained, in the words of a space."""
+    found: dict[str, Any] = {name: how.get(name) for name in PLAIN_HOW}
+    optimizer, augment = how.get("optimizer"), how.get("augment", "auto")
+    if isinstance(optimizer, Optimizer):
+        own = {item.name: getattr(optimizer, item.name) for item in fields(optimizer)}
+        rate = own.pop("learning_rate") if found["learning_rate"] is None else found["learning_rate"]
+        found |= {f"optimizer.{name}": value for name, value in own.items()} | {"learning_rate": rate}
+        optimizer = type(optimizer).__name__.lower()
+    if isinstance(augment, RandomShift):
+        return {**found, "optimizer": optimizer, "shift": augment.pixels}
+    word = "none" if augment is None else augment
+    return {**found, "optimizer": optimizer, "augment": None if word == "auto" else word}
