@@ -17,6 +17,7 @@ from typing import Any
 from ..core import BadValue, need
 
 LOCAL, AUTO = "ray", "ray://auto"
+TOKEN = ".ray/auth_token"  # in the home: where Ray keeps one
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,14 @@ def cluster(on: str) -> Iterator[Cluster]:
         MissingExtra: Ray is not installed.
     """
     check_on(on, 1)
-    set_environment()
     ray = need("ray", extra="ray")
     if ray.is_initialized():
         yield _what_there_is(ray)
         return
     # Sockets lie in it, whose paths must be short.
     folder = Path(mkdtemp(prefix="ray-", dir="/tmp" if Path("/tmp").is_dir() else None)) if on == LOCAL else None
+    if on == LOCAL:
+        set_environment()
     try:
         _connect(ray, on, folder)
         try:
@@ -102,11 +104,8 @@ def cluster(on: str) -> Iterator[Cluster]:
 def set_environment() -> None:
     """What Ray takes from the environment alone: it tells nobody that it is used, and writes no token into the home."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if (
-        not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH"} & set(os.environ)
-        and not Path("~/.ray/auth_token").expanduser().exists()
-    ):
-        os.environ.setdefault("RAY_AUTH_TOKEN", token_hex(32))
+    if not any(name.startswith("RAY_AUTH") for name in os.environ) and not Path.home().joinpath(TOKEN).exists():
+        os.environ["RAY_AUTH_TOKEN"] = token_hex(32)  # for as long as the process lives, as Ray keeps it so, too
 
 
 def _connect(ray: Any, on: str, folder: Path | None) -> None:  # Any: a module without types
@@ -126,6 +125,8 @@ def _connect(ray: Any, on: str, folder: Path | None) -> None:  # Any: a module w
         if folder is not None:
             raise
         remedy = "start one by `ray start --head`, or work on this machine alone: --on ray"
+        if "InvalidAuthToken" in str(error) + str(error.__cause__):
+            remedy = "it asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN to what its machines have"
         raise BadValue(
             f"on={on!r}: no Ray cluster answers there ({' '.join(str(error).split())[:200]}); {remedy}."
         ) from error
