@@ -28,6 +28,36 @@ def command_of(record: Record) -> str:
     return _line("train", record.origin, _options(record) | own)
 
 
+def winner_again(record: Record, values: str) -> tuple[str, str]:
+    """The command line and the Python lines that train the winner of a search again.
+
+    Args:
+        record: of the run.
+        values: the path of the best.toml of the search.
+    """
+    origin, settings = record.origin, record.settings
+    setup = _python(record)[0].splitlines()
+    data = next(line for line in setup if line.startswith("data = "))
+    python = [*setup[:2], data, f"found = holdfast.tune.configured({values!r})"]
+    python.append("run = holdfast.train(data, found.model, **found.how)")
+    if not origin:
+        return IN_PYTHON, "\n".join(python)
+    options = {
+        "config": values,
+        "validation": origin["validation"],
+        "test": origin["test"],
+        "image-size": origin["image_size"],
+        **{name.replace("_", "-"): origin.get(name) for name in READING},
+        "seed": settings.seed,
+        "device": settings.device,
+        "precision": settings.precision,
+    }
+    line = _line("train", origin, options)
+    if settings.whole:
+        line += "  # on train alone; on train and validation together, as here, only the search trains"
+    return line, "\n".join(python)
+
+
 def crossval_command(record: Record, *, cv: Any, repeats: int, refit: bool) -> str:  # Any: what `cross_validate` takes
     """The command line that makes this cross-validation again."""
     if not _fits_a_command(record) or not _folds_fit(cv):

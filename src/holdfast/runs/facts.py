@@ -17,7 +17,7 @@ from ..data.sounds import Sounds
 from ..evaluate import Score, calibration, wilson
 from ..models import BaseModel, Unknown
 from ..training import get_optimizer
-from .again import command_of, crossval_command, crossval_python, python_of
+from .again import command_of, crossval_command, crossval_python, python_of, winner_again
 from .augmented import augmented_of
 from .bases import base_words
 from .embedded import embedded_of
@@ -52,7 +52,7 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
         name=record.name,
         data=data_facts(data),
         model=model_facts(run.model, record.settings),
-        making=making_of(run.folder, record, command_of(record), python_of(record)),
+        making=making_of(run.folder, record, *_again(run)),
         validation=run.validation,
         train=run.train,
         test=run.test,
@@ -77,6 +77,14 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
             else embedded_of(run.model, data, probabilities, record.settings.seed)
         ),
     )
+
+
+def _again(run: "Run") -> tuple[str, str]:
+    """How to make it again; the winner of a search by the values that are kept there."""
+    record, searched = run.record, Searched.of(run.record)
+    if searched is None:
+        return command_of(record), python_of(record)
+    return winner_again(record, str(run.folder.parent / searched.search / "best.toml"))
 
 
 def crossval_facts(found: "CrossValidation", data: Dataset, judged: Part, network: BaseModel, cv: Any) -> CrossvalFacts:
