@@ -255,3 +255,31 @@ def test_no_trial_can_reach_the_test_part(tmp_path: Path) -> None:
 def test_an_image_size_cannot_be_chosen_for_data_from_memory(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match=r"^image_size: cannot be chosen for data from memory"):
         read_for(in_memory(), Candidate("dense", {}, {"image_size": 12}))
+
+
+def test_folds_that_are_trained_together_give_nearly_the_same_and_go_on_together(tmp_path: Path) -> None:
+    alone, together, parts = (
+        task_in(tmp_path / str(size), cv=4, together=min(size, 2), pruner="none") for size in (1, 2, 3)
+    )
+    first(alone)
+    expected = first(together)
+    with Desk.open(parts) as desk:
+        ask(desk, parts)
+    path = parts.trial_folder(0) / "fold-001.npz"
+    path.parent.mkdir(parents=True)
+    heard, number = Counting(), iter([False, False])
+
+    def over() -> bool:
+        if next(number, True):
+            raise KeyboardInterrupt
+        return False
+
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(parts, 0, over=over)
+    (parts.trial_folder(0) / "fold-004.npz").unlink()  # killed between the answers of two folds
+    told = carry_out(parts, 0, hear=(heard,))
+
+    assert but_seconds(told)[2:5] == but_seconds(expected)[2:5]
+    assert heard.epochs == 8
+    np.testing.assert_array_equal(answers(parts).probabilities, answers(together).probabilities)
+    np.testing.assert_allclose(answers(alone).probabilities, answers(together).probabilities, atol=1e-5)

@@ -25,12 +25,16 @@ def run_all(sessions: Sequence[Fitting]) -> list[History]:
     return [session.history for session in sessions]
 
 
-def trained(makers: Sequence[Callable[[], Fitting]]) -> Iterator[tuple[Fitting, float]]:
+def trained(makers: Sequence[Callable[[], Fitting]], size: int = 0) -> Iterator[tuple[Fitting, float]]:
     """Makes sessions and trains them as `run_all` does; each is yielded after its end, with its share of the seconds.
 
     No more of them are held at a time than are trained together.
+
+    Args:
+        makers: of the sessions.
+        size: how many are trained together; 0: a short trial finds out.
     """
-    left, size = list(makers), 0
+    left = list(makers)
     while left:
         began = time.perf_counter()
         sessions = [left.pop(0)()]

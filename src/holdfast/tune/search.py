@@ -11,6 +11,7 @@ from ..data import Dataset
 from ..evaluate import Ledger
 from ..models import BaseModel
 from ..models.arrays import check_number
+from ..models.together import at_once
 from ..runs import lines
 from ..runs.bases import base_words, keep_base, with_what_was_seen
 from ..runs.cluster import check_on
@@ -19,7 +20,7 @@ from ..runs.folds import folds_of
 from ..runs.formats import duration
 from ..runs.lines import Say
 from ..runs.loading import load_for
-from ..runs.plan import How, ModelChoice, check_settings, compiled_optimizer, plan, session_for
+from ..runs.plan import How, ModelChoice, check_settings, compiled_optimizer, fitting, plan, session_for
 from ..runs.record import Record, Settings
 from ..runs.run import LEDGER, check_same, data_of, ledger_of
 from ..runs.watch import alone
@@ -116,8 +117,9 @@ def search(
         held.enter_context(alone(folder))
         held.enter_context(working(folder, record, ledger))
         keep_base(network, settings, folder)
+        together = _together(data, cv, model, how)
         cv = _kept_folds(data, cv, seed, folder)
-        record.search = options | {"cv": cv, "space": space_to(chosen), "how": how_to(how)}
+        record.search = options | {"cv": cv, "together": together, "space": space_to(chosen), "how": how_to(how)}
         task = _task(folder, record, ledger, data, chosen, model, how)
         with Desk.open(task) as desk:
             record.write(folder)  # after the study: whatever has a record can be resumed
@@ -217,6 +219,16 @@ def _decided(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, Bas
     return settings, network, {**how, "precision": settings.precision}
 
 
+def _together(data: Dataset, cv: Any, model: ModelChoice, how: How) -> int:  # Any: as in cross_validate
+    """How many folds are to be trained together: several of very small nets, where that is faster."""
+    if cv is None:
+        return 1
+    pool = data.pool
+    folds = folds_of(data, pool, cv, seed=how.get("seed", 0))
+    first = data.with_parts(pool.take(folds[0].train), pool.take([]))
+    return at_once(fitting(first, model, how), len(folds))
+
+
 def _kept_folds(data: Dataset, cv: Any, seed: int, folder: Path) -> Any:  # Any: as in cross_validate
     """What `cv` is called in the record; folds that have no word are kept in a file, so that they are there again."""
     if cv is None or isinstance(cv, (int, str)):
@@ -250,6 +262,7 @@ def _task(
         seed=record.settings.seed,
         run=record.ledger_id,
         workers=options["workers"],
+        together=options["together"],
     )
 
 

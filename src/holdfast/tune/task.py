@@ -27,6 +27,7 @@ class Task:
         seed: of the draws and of every training.
         run: the id of the search in the ledger.
         workers: how many trials are carried out at once.
+        together: how many folds of a trial are trained together; decided once, for it changes answers by rounding.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Task:
     seed: int
     run: int
     workers: int = 1
+    together: int = 1
 
     def trial_folder(self, number: int) -> Path:
         """Where a trial keeps its checkpoint, then its answers."""

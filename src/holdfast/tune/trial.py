@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from json import dumps, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadFile, BadValue
-from ..data import Batches, Dataset
+from ..data import Batches, Dataset, Part
 from ..evaluate import score
 from ..evaluate.score import PartName
 from ..models import BaseModel
+from ..models.together import trained
 from ..runs.lines import Say, quiet
 from ..runs.loading import load_shown
-from ..runs.plan import fitted, plan, session_for
+from ..runs.plan import converged, fitting, plan, session_for
 from ..runs.predictions import Predictions
 from ..runs.watch import Checkpointing, Looking
 from ..training import Callback, EpochEnd, Event, Stop, evaluate
@@ -221,12 +222,10 @@ def _on_folds(way: _Way, values: dict[str, Value], candidate: Candidate, began: 
     totals, counts = np.zeros((len(pool), len(data.classes))), np.zeros(len(pool), np.int64)
     epochs, stopped = _Epochs(), ""
     for step, fold in enumerate(desk.folds, 1):
-        kept = way.folder / f"fold-{step:03d}.npz"
+        kept = _fold_path(way.folder, step)
         new = not kept.exists()
         if new:
-            part = data.with_parts(pool.take(fold.train), pool.take(fold.judged))
-            model = fitted(part, candidate.model, candidate.how, callbacks=(epochs, *way.hear))
-            Predictions.of(part.validation, model.predict(part.validation)).write(kept)
+            _train_folds(way, candidate, data, pool, step, epochs)
         totals[fold.judged] += Predictions.read(kept).probabilities
         counts[fold.judged] += 1
         judged = np.flatnonzero(counts)
@@ -244,6 +243,26 @@ def _on_folds(way: _Way, values: dict[str, Value], candidate: Candidate, began: 
         return Told(number, values, "pruned", accuracy, log_loss, epochs.count, seconds, stopped)
     answers.write(way.folder / ANSWERS)
     return Told(number, values, "complete", accuracy, log_loss, epochs.count, seconds)
+
+
+def _train_folds(way: _Way, candidate: Candidate, data: Dataset, pool: Part, step: int, epochs: "_Epochs") -> None:
+    """Trains the fold of this step, with those that are trained together with it, and keeps what they answer.
+
+    They are always the same ones, also where some of them were done when the trial was interrupted.
+    """
+    size = way.desk.task.together
+    first = (step - 1) // size * size
+    some = way.desk.folds[first : first + size]
+    parts = [data.with_parts(pool.take(fold.train), pool.take(fold.judged)) for fold in some]
+    makers = [partial(fitting, one, candidate.model, candidate.how, callbacks=(epochs, *way.hear)) for one in parts]
+    for number, (session, _) in enumerate(trained(makers, len(some))):
+        judged = parts[number].validation
+        answers = Predictions.of(judged, converged(session).predict(judged))
+        answers.write(_fold_path(way.folder, first + number + 1))
+
+
+def _fold_path(folder: Path, step: int) -> Path:
+    return folder / f"fold-{step:03d}.npz"
 
 
 @dataclass
