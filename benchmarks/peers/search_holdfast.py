@@ -5,8 +5,10 @@ python -m peers.search_holdfast tpe ASKED
 
 import sqlite3
 import sys
+from bisect import bisect
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 
 from holdfast.runs.run import LEDGER
@@ -14,8 +16,6 @@ from holdfast.tune.search import search
 
 from .search_sets import SETS
 from .search_told import Asked, Teller
-
-GRACE_S = 120.0  # to end the trial that runs, and to put the answers together
 
 
 def looks(ledger: Path) -> list[tuple[str, float]]:
@@ -29,11 +29,22 @@ def main() -> None:
     sampler, asked = sys.argv[1], Asked.read()
     data = SETS[asked.name](asked.seed)
     teller = Teller("holdfast", "optuna", "torch", "numpy")
-    teller.begin(asked.seconds + GRACE_S)
-    began, end = datetime.now(UTC), asked.seconds
-    search(data, trials=10_000, time_s=end, sampler=sampler, seed=asked.seed, refit=None, out=asked.folder, verbose=0)
+    teller.begin(None)
+    began = datetime.now(UTC)
+    found = search(
+        data,
+        trials=10_000,
+        time_s=asked.seconds,
+        sampler=sampler,
+        seed=asked.seed,
+        refit=None,
+        out=asked.folder,
+        verbose=0,
+    )
+    ends = list(accumulate(told.seconds for told in found.trials))
     for at, accuracy in looks(Path(asked.folder) / LEDGER):
-        teller.point((datetime.fromisoformat(at) - began) / timedelta(seconds=1), 0, accuracy)
+        seconds = (datetime.fromisoformat(at) - began) / timedelta(seconds=1)
+        teller.point(seconds, bisect(ends, seconds), accuracy)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a search is asked for, and how it tells what it finds: a line of JSON after each epoch.
 
-What the searching library prints goes to standard error.  A search ends when its time is over, whatever it does then.
+What the searching library prints goes to standard error.
 """
 
 import json
@@ -52,12 +52,13 @@ class Teller:
         self.packages = packages
         self.trial, self.began = -1, 0.0
 
-    def begin(self, seconds: float) -> None:
-        """Everything is imported and in memory: from here on it counts, for so long."""
+    def begin(self, seconds: float | None) -> None:
+        """Everything is imported and in memory: from here on it counts, for so long; None: until it ends by itself."""
         self._line(versions={name: version(name) for name in self.packages})
-        ending = threading.Timer(seconds, os._exit, (0,))
-        ending.daemon = True
-        ending.start()
+        if seconds is not None:
+            ending = threading.Timer(seconds, os._exit, (0,))
+            ending.daemon = True
+            ending.start()
         self.began = time.perf_counter()
 
     def begin_trial(self) -> None:
