@@ -4,7 +4,7 @@ import os
 import sys
 from importlib import import_module
 
-from ..core import GateMissed, HoldfastError, Lost
+from ..core import BadValue, GateMissed, HoldfastError, Lost
 
 __all__ = ["main"]
 
@@ -21,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"] or ["--help"]
     try:
+        if "TORCHELASTIC_RUN_ID" in os.environ and words[0] != "train":
+            raise BadValue(f"torchrun is for holdfast train; {words[0]} works in one process, start it without.")
         from .app import app
 
         for name in COMMANDS:
