@@ -175,15 +175,20 @@ def _chances(
     """How often chance ties a dimension as closely to the ranks, beside all others.
 
     A sampler that learns draws good values of all dimensions together, so that one without any effect looks as if it
-    had; therefore each is judged by what it explains beyond the others.  Numbers enter with their square (of their
-    logarithm, where that was searched), words as words.  The residuals of the model without the dimension are permuted.
+    had; therefore each is judged by what it explains beyond the others and the order of the trials.  A number enters
+    with its square (of its logarithm, where that was searched), words as words.  The residuals of the model without the
+    dimension are permuted.
 
     Source: Freedman & Lane 1983, Journal of Business & Economic Statistics 1:292-298.
     """
     columns = {name: _columns(trials, name, distribution) for name, distribution in distributions.items()}
+    # Without the squares of the others, into which too many trials would go: a sampler that narrows its draws does so
+    # over time, which is taken in place of them.
+    turn = np.linspace(-1, 1, len(trials))[:, None]
+    plain = {name: each[:, :1] if is_number(distributions[name]) else each for name, each in columns.items()}
     random, found = np.random.default_rng(seed), {}
     for name, mine in columns.items():
-        others = _basis([other for key, other in columns.items() if key != name], len(trials))
+        others = _basis([turn, turn**2, *(plain[key] for key in columns if key != name)], len(trials))
         left = merit - others @ (others.T @ merit)
         own = _basis([mine - others @ (others.T @ mine)], len(trials), constant=False)
         if not own.shape[1] or len(trials) - others.shape[1] - own.shape[1] < 3:
