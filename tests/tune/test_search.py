@@ -12,7 +12,7 @@ import pytest
 from sklearn.model_selection import ShuffleSplit
 
 from holdfast import Sequential
-from holdfast.core import BadValue, UnknownName
+from holdfast.core import BadData, BadValue, UnknownName
 from holdfast.data import RandomShift, from_arrays, load
 from holdfast.evaluate import Ledger
 from holdfast.layers import Dense, Flatten, Input
@@ -192,6 +192,17 @@ def test_what_cannot_be_searched_is_said_before_anything_is_made(
         search(in_memory(), out=tmp_path / "runs", **options)
 
     assert not (tmp_path / "runs").exists()
+
+
+def test_without_a_validation_part_trials_are_compared_on_folds(found: Found, tmp_path: Path) -> None:
+    whole = in_memory()
+    data = whole.with_parts(whole.pool, whole.pool.take([]))
+
+    with pytest.raises(BadData, match=r"^arrays: has no validation part to compare trials on; .*--cv 5"):
+        search(data, SPACE, out=tmp_path, **SHORT)
+    search(data, SPACE, out=tmp_path, cv=2, **(SHORT | {"trials": 1}))
+
+    assert found[0][1][0].state == "complete"
 
 
 def test_every_trial_has_the_precision_that_was_decided_once(found: Found, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from ..core import BadValue, whole_file
+from ..core import BadData, BadValue, whole_file
 from ..data import Dataset
 from ..evaluate import Ledger
 from ..models import BaseModel
@@ -30,7 +30,7 @@ from .candidate import Build, check_space
 from .nested import check_nested, cost_words
 from .progress import Progress
 from .space import Space, as_space
-from .study import Desk, all_told, ask, check_names, running
+from .study import Desk, all_told, ask, check_names, pruner_name, running
 from .task import Task, Told, without_test
 from .told_options import FOLDS, how_from, how_to, model_from, pairs_from, space_from, space_to, write_pairs
 from .trial import carry_out
@@ -102,6 +102,10 @@ def search(
     say, seed = lines.say if verbose else lines.quiet, how.get("seed", 0)
     if not isinstance(data, Dataset):
         data = load_for(model, quiet=not verbose, out=out, path=data, seed=seed)
+    if cv is None and not len(data.validation):
+        raise BadData(
+            f"{data.name}: has no validation part to compare trials on; compare them on folds: --cv 5 (cv=5)."
+        )
     if chosen is None:
         from .defaults import default_space
 
@@ -344,7 +348,7 @@ def _say_plan(desk: Desk, record: Record, data: Dataset, say: Say) -> None:
     say("space", names)
     limit = "" if options["time_s"] is None else f" or {duration(options['time_s'])}"
     judge = f"validation, n={desk.n:,}" if task.cv is None else f"{len(desk.folds)} folds, n={desk.n:,}"
-    stop = "" if task.pruner == "none" else f", stopped by {desk.study.pruner.__class__.__name__}"
+    stop = "" if task.pruner == "none" else f", stopped early by {pruner_name(task.pruner, folds=task.cv is not None)}"
     if (outer := options["nested"]) is not None:
         say("nested", cost_words(outer, options["trials"], options["time_s"]))
     say("search", f"{options['trials']} trials{limit}, drawn by {task.sampler}{stop}, compared on {judge}")

@@ -98,8 +98,11 @@ class Desk:
 
     def trial(self, number: int) -> "FrozenTrial":
         """One trial, as it is stored now."""
-        key = self.storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
-        return self.storage.get_trial(key)
+        return self.storage.get_trial(self.key(number))
+
+    def key(self, number: int) -> int:
+        """What the storage calls a trial."""
+        return self.storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
 
 
 @contextmanager
@@ -268,12 +271,17 @@ def _at(distribution: Any, share: float) -> float | int:  # Any: Optuna's Int or
     return int(value) if whole else float(value)
 
 
+def pruner_name(name: str, *, folds: bool) -> str:
+    """What "auto" stands for: ASHA, or Wilcoxon's test on folds."""
+    return ("wilcoxon" if folds else "asha") if name == "auto" else name
+
+
 def pruner_for(name: str, *, folds: bool) -> "BasePruner":
-    """The pruner of that name; "auto" is ASHA, and Wilcoxon's test on folds."""
+    """The pruner of that name."""
     from optuna import pruners
 
     with _quiet():
-        match ("wilcoxon" if folds else "asha") if name == "auto" else name:
+        match pruner_name(name, folds=folds):
             case "asha":
                 return pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=FACTOR)
             case "hyperband":
@@ -350,12 +358,12 @@ def close(desk: Desk, told: Told) -> Told:
     """
     from optuna.trial import TrialState
 
-    trial = desk.trial(told.number)
-    desk.storage.set_trial_user_attr(trial._trial_id, TOLD, asdict(told))
+    key = desk.key(told.number)
+    desk.storage.set_trial_user_attr(key, TOLD, asdict(told))
     state = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}[told.state]
     known = told.value is not None and told.log_loss is not None
     values = [objective(cast(float, told.value), cast(float, told.log_loss), desk.n)] if known else None
-    desk.storage.set_trial_state_values(trial._trial_id, state, values)
+    desk.storage.set_trial_state_values(key, state, values)
     return told
 
 

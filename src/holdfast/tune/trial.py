@@ -220,12 +220,14 @@ def _on_folds(way: _Way, values: dict[str, Value], candidate: Candidate, began: 
     data = read_for(desk.task.data, candidate)
     pool = desk.pool if data is desk.task.data else data.pool
     totals, counts = np.zeros((len(pool), len(data.classes))), np.zeros(len(pool), np.int64)
-    epochs, stopped = _Epochs(), ""
+    epochs, stopped = 0, ""
     for step, fold in enumerate(desk.folds, 1):
-        kept = _fold_path(way.folder, step)
-        new = not kept.exists()
-        if new:
-            _train_folds(way, candidate, data, pool, step, epochs)
+        kept = _kept_fold(way.folder, step)
+        new = kept is None
+        if kept is None:
+            _train_folds(way, candidate, data, pool, step)
+            kept = cast(Path, _kept_fold(way.folder, step))
+        epochs += int(kept.stem.split("-")[2])
         totals[fold.judged] += Predictions.read(kept).probabilities
         counts[fold.judged] += 1
         judged = np.flatnonzero(counts)
@@ -240,12 +242,12 @@ def _on_folds(way: _Way, values: dict[str, Value], candidate: Candidate, began: 
             break
     seconds = time.perf_counter() - began
     if stopped:
-        return Told(number, values, "pruned", accuracy, log_loss, epochs.count, seconds, stopped)
+        return Told(number, values, "pruned", accuracy, log_loss, epochs, seconds, stopped)
     answers.write(way.folder / ANSWERS)
-    return Told(number, values, "complete", accuracy, log_loss, epochs.count, seconds)
+    return Told(number, values, "complete", accuracy, log_loss, epochs, seconds)
 
 
-def _train_folds(way: _Way, candidate: Candidate, data: Dataset, pool: Part, step: int, epochs: "_Epochs") -> None:
+def _train_folds(way: _Way, candidate: Candidate, data: Dataset, pool: Part, step: int) -> None:
     """Trains the fold of this step, with those that are trained together with it, and keeps what they answer.
 
     They are always the same ones, also where some of them were done when the trial was interrupted.
@@ -254,26 +256,16 @@ def _train_folds(way: _Way, candidate: Candidate, data: Dataset, pool: Part, ste
     first = (step - 1) // size * size
     some = way.desk.folds[first : first + size]
     parts = [data.with_parts(pool.take(fold.train), pool.take(fold.judged)) for fold in some]
-    makers = [partial(fitting, one, candidate.model, candidate.how, callbacks=(epochs, *way.hear)) for one in parts]
+    makers = [partial(fitting, one, candidate.model, candidate.how, callbacks=way.hear) for one in parts]
     for number, (session, _) in enumerate(trained(makers, len(some))):
         judged = parts[number].validation
         answers = Predictions.of(judged, converged(session).predict(judged))
-        answers.write(_fold_path(way.folder, first + number + 1))
+        answers.write(way.folder / f"fold-{first + number + 1:03d}-{len(session.history.logs)}.npz")
 
 
-def _fold_path(folder: Path, step: int) -> Path:
-    return folder / f"fold-{step:03d}.npz"
-
-
-@dataclass
-class _Epochs:
-    """Counts the epochs of all folds."""
-
-    count: int = 0
-
-    def __call__(self, event: Event) -> Stop | None:
-        self.count += isinstance(event, EpochEnd)
-        return None
+def _kept_fold(folder: Path, step: int) -> Path | None:
+    """What the model of a fold answers, in a file whose name ends in its epochs; None before it is trained."""
+    return next(iter(folder.glob(f"fold-{step:03d}-*.npz")), None)
 
 
 def _worth(answers: Predictions) -> tuple[float, float]:
@@ -304,9 +296,10 @@ def _read_again(origin: str) -> Dataset:
 
 
 def _clear(folder: Path, *, keep: bool) -> None:
-    """Removes what only an interrupted trial needs; of one without answers the folder, too."""
+    """Removes what only an interrupted trial needs, and what a kill left half-written; without answers all of it."""
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    for path in (folder / CHECKPOINT, *folder.glob("fold-*.npz")):
-        path.unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if path.name != ANSWERS:
+            path.unlink(missing_ok=True)
