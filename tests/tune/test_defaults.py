@@ -61,9 +61,9 @@ def _ends(dimension: Any) -> tuple[Any, ...]:  # Any: a dimension, and its value
 
 
 def test_what_was_told_is_not_chosen(read: dict[str, Dataset]) -> None:
-    space = default_space(read["digits"], "convnet", {"learning_rate": 0.01, "batch_size": 32, "augment": None})
+    space = default_space(read["digits"], "convnet", {"learning_rate": 0.01, "weight_decay": 0.1, "augment": None})
 
-    assert not {"learning_rate", "batch_size", "augment"} & set(space.dimensions)
+    assert not {"learning_rate", "weight_decay", "augment"} & set(space.dimensions)
 
 
 def test_an_optimizer_that_was_told_is_chosen_around(read: dict[str, Dataset]) -> None:
@@ -73,7 +73,7 @@ def test_an_optimizer_that_was_told_is_chosen_around(read: dict[str, Dataset]) -
     assert isinstance(rate, Float)
     assert rate.low < 0.01 < rate.high
     assert "momentum" in space.dimensions
-    assert "label_smoothing" not in space.dimensions
+    assert "weight_decay" not in space.dimensions
 
 
 def test_of_a_base_the_depth_of_fine_tuning_is_chosen(read: dict[str, Dataset]) -> None:
