@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -26,15 +27,31 @@ def _ours(number: str) -> bool:
     return False
 
 
-def kill_one(title: str, *, after_s: float, within_s: float = 60.0) -> bool:
-    """Kills a process of this title that has been at work for so long, with -9; False where there was none."""
-    end, since = time.monotonic() + within_s, dict[int, float]()
+def kill_one(title: str, *, after: Path, within_s: float = 120.0) -> bool:
+    """Kills the process of this title that has been at work for longest, with -9, once a checkpoint is written.
+
+    Without that a slow machine would have a worker killed again and again before it has begun.
+
+    Args:
+        after: a folder of runs, in which the checkpoints of trials lie.
+
+    Returns:
+        False where nobody was at work.
+    """
+    end, asked, since = time.monotonic() + within_s, time.time(), dict[int, float]()
     while time.monotonic() < end:
         now = time.monotonic()
         since = {number: since.get(number, now) for number in at_work(title)}
-        for number, began in since.items():
-            if now - began >= after_s:
-                os.kill(number, signal.SIGKILL)
-                return True
-        time.sleep(0.05)
+        if since and _last_checkpoint(after) > asked:
+            os.kill(min(since, key=lambda number: since[number]), signal.SIGKILL)
+            return True
+        time.sleep(0.02)
     return False
+
+
+def _last_checkpoint(folder: Path) -> float:
+    times = [0.0]
+    for path in folder.glob("*/trials/*/*.safetensors"):
+        with suppress(OSError):  # the trial has ended
+            times.append(path.stat().st_mtime)
+    return max(times)
