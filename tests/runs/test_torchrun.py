@@ -114,6 +114,7 @@ def test_a_run_of_which_a_process_was_killed_ends_on_one_and_on_two_as_one_that_
         assert furthest(run, alone) < 1e-5
         for mine, its in zip(run.record.logs, alone.record.logs, strict=True):
             assert mine == pytest.approx(its, abs=1e-5)
+        assert run.record.machine.endswith(", 2 processes")
         assert rows(run.folder.parent, "select name, status from runs") == [("small-001", "finished")]
         looks = [rows(folder, "select count(*) from looks") for folder in (run.folder.parent, place / "alone")]
         assert looks[0] == looks[1]

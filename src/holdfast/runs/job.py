@@ -137,6 +137,8 @@ def train(
             return follow(session, from_memory=not data.origin)
         with Ledger.open(out / LEDGER) as ledger:
             folder, record = begin(out, data, settings, network, ledger)
+            if team is not None:
+                record.machine += f", {team.size} processes"
             with alone(folder), ledger.beating(record.ledger_id):
                 keep_base(network, settings, folder)
                 return carry_out(folder, record, session, stopper, data, ledger, say)

@@ -119,14 +119,15 @@ class Team:
             if not self.leads:
                 with torch.no_grad():
                     tensor.copy_(told)
-        totals = {key: metric.totals for key, metric in state.running.items()}
-        numbers, totals = self.told(({name: getattr(state, name) for name in NUMBERS}, totals))
+        running = {key: metric.totals.cpu() for key, metric in state.running.items() if metric.totals is not None}
+        numbers, running = self.told(({name: getattr(state, name) for name in NUMBERS}, running))
         if not self.leads:
             for name, value in numbers.items():
                 setattr(state, name, value)
             state.running = accumulators(program)
-            for key, metric in state.running.items():
-                metric.totals = totals.get(key)
+            device = next((tensor.device for tensor in state.model.state_dict().values()), torch.device("cpu"))
+            for key, totals in running.items():
+                state.running[key].totals = totals.to(device)
 
     def check_same(self, state: State) -> None:
         """Raises BadValue unless all processes have the same weights and slots, to the bit."""
