@@ -27,13 +27,14 @@ def _ours(number: str) -> bool:
     return False
 
 
-def kill_one(title: str, *, after: Path, within_s: float = 120.0) -> bool:
-    """Kills the process of this title that has been at work for longest, with -9, once a checkpoint is written.
-
-    Without that a slow machine would have a worker killed again and again before it has begun.
+def kill_one(title: str, *, out: Path | None = None, within_s: float = 120.0) -> bool:
+    """Kills the process of this title that has been at work for longest, with -9.
 
     Args:
-        after: a folder of runs, in which the checkpoints of trials lie.
+        title: as Ray calls it.
+        out: a folder of runs: not before the next checkpoint of one of its trials.  Else a worker on a slow machine
+            could be killed again and again before it has begun.
+        within_s: how long somebody is waited for.
 
     Returns:
         False where nobody was at work.
@@ -42,8 +43,9 @@ def kill_one(title: str, *, after: Path, within_s: float = 120.0) -> bool:
     while time.monotonic() < end:
         now = time.monotonic()
         since = {number: since.get(number, now) for number in at_work(title)}
-        if since and _last_checkpoint(after) > asked:
-            os.kill(min(since, key=lambda number: since[number]), signal.SIGKILL)
+        oldest = min(since, key=lambda number: since[number], default=0)
+        if oldest and now - since[oldest] > 0.1 and (out is None or _last_checkpoint(out) > asked):
+            os.kill(oldest, signal.SIGKILL)
             return True
         time.sleep(0.02)
     return False
