@@ -14,6 +14,7 @@ from holdfast.core import BadFile, BadValue
 from holdfast.data import load
 from holdfast.evaluate import Ledger, Score, bbc
 from holdfast.runs import Run, compare_runs, evaluate
+from holdfast.runs.job import carry_out
 from holdfast.runs.predictions import Predictions
 from holdfast.runs.record import Record
 from holdfast.runs.searched import Searched
@@ -196,11 +197,10 @@ def test_the_files_have_all_trials_and_the_best_values(same: Search) -> None:
 def test_a_killed_winner_goes_on_and_is_not_trained_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import holdfast.tune.winner as module
 
-    finish = module.carry_out
     monkeypatch.setattr(module, "carry_out", _killed)
     with pytest.raises(KeyboardInterrupt):
         search(load(npz(tmp_path / "small.npz")), SPACE, out=tmp_path / "runs", **(SHORT | {"trials": 2}))
-    monkeypatch.setattr(module, "carry_out", finish)
+    monkeypatch.setattr(module, "carry_out", carry_out)
 
     found = resume_search(tmp_path / "runs" / "small-tune-001", verbose=0)
 

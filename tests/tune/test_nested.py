@@ -14,6 +14,7 @@ from holdfast.tune import nested as module
 from holdfast.tune.found import Search
 from holdfast.tune.nested import Nested, check_nested, cost_words
 from holdfast.tune.search import resume_search, search
+from holdfast.tune.winner import trained
 from runs.small import in_memory
 
 SPACE = {"units": [4, 8], "learning_rate": {"low": 0.001, "high": 0.1, "log": True}}
@@ -68,7 +69,7 @@ def test_report_and_winner_tell_it(found: Search) -> None:
 def test_an_interruption_between_the_folds_costs_no_search_that_has_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge, judged = module.trained, list[str]()
+    judge, judged = trained, list[str]()
 
     def killed(task: Any, best: Any) -> Any:  # Any: as trained has them
         judged.append(task.folder)

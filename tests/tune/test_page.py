@@ -25,7 +25,7 @@ def found_of(trials: list[Told], **changes: Any) -> Search:  # Any: fields of a 
     settings = Settings(
         model="dense", epochs=9, batch_size=32, optimizer={}, patience=None, seed=0, device="cpu", precision="float32"
     )
-    options = {"sampler": "tpe", "pruner": "asha", "cv": None, "space": {}}
+    options: dict[str, Any] = {"sampler": "tpe", "pruner": "asha", "cv": None, "space": {}}  # Any: JSON values
     record = Record(
         name="photos-tune-001", status="finished", started="2026-11-22 00:00:00 UTC", ledger_id=1, data="photos",
         origin={"path": "my photos"}, classes=["a", "b"], shape=[8, 8, 1], sizes={}, pictures=True, things="pictures",

@@ -151,7 +151,7 @@ def tune(
     dataset = load_for(
         model, quiet=quiet, out=out, path=data, validation=validation, test=test, seed=how["seed"], **reading
     )
-    search(dataset, chosen, model=model, out=out, verbose=verbose, **told, **how)
+    search(dataset, chosen, model=model, out=out, verbose=verbose, **told, **how)  # type: ignore[arg-type]  # 0 or 1
 
 
 def _moved(context: typer.Context, folder: Path, data: str | None, quiet: bool) -> "Dataset | None":

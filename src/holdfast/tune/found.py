@@ -226,7 +226,7 @@ def _searched(search: Search, policy: Policy) -> Searched:
         n=score.n,
         candidates=search.complete,
         trials=len(search.trials),
-        nested=search.nested and search.nested.score,
+        nested=None if search.nested is None else search.nested.score,
     )
 
 

@@ -17,7 +17,7 @@ from ..evaluate.interval import Interval
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-    from .trial import Told
+    from .task import Told
 
 Value = float | int | str | bool | None
 LEAST = 10  # trials that came to their end or were pruned; below, nothing is said of dimensions
@@ -103,7 +103,7 @@ def influences(
     if len(used) < LEAST or not searched:
         return ()
     merit = merits(used)
-    chances = _chances(used, searched, merit, seed)
+    chances = chances_of(used, searched, seed=seed)
     importance = _importances(used, searched, merit)
     random, bags = np.random.default_rng(seed), list[dict[str, float]]()
     for _ in range(BAGS if len(searched) > 1 else 0):
@@ -121,7 +121,7 @@ def influences(
             _region([one.values[name] for one in best if name in one.values], distribution),
         )
         for (name, distribution), clear in zip(
-            searched.items(), _clear([chances[name] for name in searched]), strict=True
+            searched.items(), clear_of([chances[name] for name in searched]), strict=True
         )
     ]
     return tuple(sorted(found, key=lambda one: -one.importance))
@@ -169,8 +169,8 @@ def _study(
     return study
 
 
-def _chances(
-    trials: "Sequence[Told]", distributions: "Mapping[str, BaseDistribution]", merit: NDArray[np.float64], seed: int
+def chances_of(
+    trials: "Sequence[Told]", distributions: "Mapping[str, BaseDistribution]", *, seed: int = 0
 ) -> dict[str, float]:
     """How often chance ties a dimension as closely to the ranks, beside all others.
 
@@ -181,6 +181,7 @@ def _chances(
 
     Source: Freedman & Lane 1983, Journal of Business & Economic Statistics 1:292-298.
     """
+    merit = merits(trials)
     columns = {name: _columns(trials, name, distribution) for name, distribution in distributions.items()}
     # Without the squares of the others, into which too many trials would go: a sampler that narrows its draws does so
     # over time, which is taken in place of them.
@@ -223,7 +224,7 @@ def _basis(columns: Sequence[NDArray[np.float64]], n: int, *, constant: bool = T
     return np.asarray(left[:, sizes > 1e-8 * max(1.0, float(sizes.max(initial=0.0)))])
 
 
-def _clear(chances: Sequence[float]) -> list[bool]:
+def clear_of(chances: Sequence[float]) -> list[bool]:
     """Holm's: the smallest chance is held against 0.05 / k, the next against 0.05 / (k - 1), until one fails."""
     found, order = [False] * len(chances), np.argsort(chances, kind="stable")
     for place, index in enumerate(order):

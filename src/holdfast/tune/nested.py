@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -145,7 +145,8 @@ def _searched(task: Task, record: Record, part: Dataset, say: Say) -> tuple[Path
     from .found import Search
     from .search import resume_search, search
 
-    options, home, verbose = record.search, Path(task.folder), 0 if say is lines.quiet else 1
+    options, home = record.search, Path(task.folder)
+    verbose: Literal[0, 1] = 0 if say is lines.quiet else 1
     begun = _begun(home.parent, record, part)
     if begun is None:
         told = {key: options[key] for key in ("trials", "time_s", "sampler", "pruner", "on", "workers")}

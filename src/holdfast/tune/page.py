@@ -64,7 +64,7 @@ class Parallel:
     """Each trial as a line across the dimensions, to its accuracy on the last axis."""
 
     axes: list[tuple[float, str, list[tuple[float, str]]]]  # x, name, (y, label) of its ticks
-    lines: list[tuple[str, str, str]]  # points of a polyline, its class, what to say there; the best last, on top
+    lines: Sequence[tuple[str, str, str]]  # points of a polyline, its class, what to say there; the best last, on top
     width: float
 
 
@@ -197,7 +197,7 @@ def parallel(
         for x, name in zip(places, names, strict=False)
     ]
     drawn.append((float(places[-1]), "accuracy", [(axes.y(tick), f"{100 * tick:g} %") for tick in axes.ticks]))
-    rows = []
+    rows = list[tuple[str, str, str]]()
     for one in reversed(in_order(trials)):
         assert one.value is not None
         points = [
@@ -267,7 +267,9 @@ def _contour(
     low, high = float(np.nanmin(surface)), float(np.nanmax(surface))
     steps = np.linspace(low, high, LEVELS + 1)
     line = np.linspace(0, 1, GRID)
-    made = contour_generator(line, line, np.ma.masked_invalid(surface), fill_type=FillType.OuterCode)
+    made: Any = contour_generator(
+        line, line, np.ma.masked_invalid(surface), fill_type=FillType.OuterCode
+    )  # Any: filled() gives what fill_type says
     levels, key = list[tuple[float, str]](), list[tuple[float, str]]()
     for number, (under, over) in enumerate(pairwise(steps)):
         opacity = round(0.06 + 0.64 * number / (LEVELS - 1), 2)
