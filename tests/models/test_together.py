@@ -1,6 +1,7 @@
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ from holdfast.training import (
     StepEnd,
     Stop,
     load_checkpoint,
+    probe_stacked,
     save_checkpoint,
 )
 
@@ -292,7 +294,7 @@ def test_sessions_of_different_architecture_come_in_different_groups() -> None:
 
 def test_a_model_that_somebody_has_hooked_into_is_trained_alone() -> None:
     some = sessions(dense)
-    some[0].model.module.dense.register_forward_hook(lambda *_: None)
+    some[0].model.module.get_submodule("dense").register_forward_hook(lambda *_: None)
 
     assert [len(group) for group in alike(some)] == [1, 2]
 
@@ -302,7 +304,7 @@ def test_who_hooks_into_a_model_by_its_first_step_is_heard() -> None:
 
     def hook(event: Event) -> None:
         if isinstance(event, Begin):
-            event.state.model.dense.register_forward_hook(lambda *_: heard.append(1))
+            event.state.model.get_submodule("dense").register_forward_hook(lambda *_: heard.append(1))
 
     first, *others = sessions(dense, epochs=1)
 
@@ -341,14 +343,14 @@ def test_no_more_are_made_at_a_time_than_are_trained_together(monkeypatch: pytes
 
     monkeypatch.setattr(together, "at_once", lambda session, count: 2)
 
-    seen = [len(made) for _ in trained([lambda seed=seed: maker(seed) for seed in range(5)])]
+    seen = [len(made) for _ in trained([partial(maker, seed) for seed in range(5)])]
 
     assert seen == [2, 2, 4, 4, 5]
     assert made == [0, 1, 2, 3, 4]
 
 
 def test_short_trainings_are_not_worth_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together.models_at_once.__module__ + ".pays", None)
+    monkeypatch.delattr(probe_stacked, "pays")
 
     assert at_once(sessions(dense)[0], 3) == 1
 

@@ -212,7 +212,7 @@ class Stack:
 
 def losses_of(places: Sequence[Place], outputs: tuple[Tensor, ...]) -> list[Tensor]:
     """The loss of each model, found one after another."""
-    pieces = zip(*(output.unflatten(0, (len(places), -1)).unbind() for output in outputs), strict=True)
+    pieces = zip(*(output.reshape(len(places), -1, *output.shape[1:]).unbind() for output in outputs), strict=True)
     return [
         total_loss(place.state.model, place.program, own, due(place), place.state.running)
         for place, own in zip(places, pieces, strict=True)
@@ -414,11 +414,11 @@ class Convolutions(nn.Module):
         first, count = chosen[0], len(chosen)
         weight = torch.cat([part.weight for part in chosen])
         bias = None if first.bias is None else torch.cat([part.bias for part in chosen])
-        side_by_side = x.unflatten(0, (count, -1)).transpose(0, 1).flatten(1, 2)  # (N, S * C, ...)
+        side_by_side = x.reshape(count, -1, *x.shape[1:]).transpose(0, 1).flatten(1, 2)  # (N, S * C, ...)
         convolve: Callable[..., Tensor] = CONVOLUTIONS[type(first)]
         how = first.stride, first.padding, first.dilation, first.groups * count
-        y = convolve(side_by_side, weight, bias, *how)
-        return y.unflatten(1, (count, -1)).transpose(0, 1).flatten(0, 1)
+        y: Tensor = convolve(side_by_side, weight, bias, *how)
+        return y.reshape(len(y), count, -1, *y.shape[2:]).transpose(0, 1).flatten(0, 1)
 
 
 class Dropouts(nn.Module):
