@@ -23,6 +23,7 @@ from holdfast.tune.search import resume_search, search
 from holdfast.tune.space import Categorical, Dimension, Float, Int, Space
 from holdfast.tune.task import Task, Told
 from holdfast.tune.told_options import how_from, how_to, pairs_from, space_from, space_to, write_pairs
+from holdfast.tune.trial import _ended as ended
 from holdfast.tune.trial import carry_out
 from runs.small import arrays, in_memory, npz
 from tune.searching import but_seconds
@@ -282,3 +283,37 @@ def test_data_with_two_classes_of_few_samples_is_searched(found: Found, tmp_path
     search(from_arrays(images, labels % 2), None, out=tmp_path, **(SHORT | {"trials": 2}))
 
     assert len(found[0][1]) == 2
+
+
+def test_trials_that_do_not_wait_for_scores_are_trained_together_and_go_on_so(
+    found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, space = in_memory(), {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}}
+    options = SHORT | {"trials": 5, "sampler": "random", "pruner": "none", "precision": "float32"}
+    search(data, space, out=tmp_path / "alone", **options)
+    monkeypatch.setattr(sys.modules["holdfast.tune.search"], "at_once", lambda session, count: 3)
+    search(data, space, out=tmp_path / "whole", **options)
+    with monkeypatch.context() as patch:
+        patch.setattr("holdfast.tune.trial._ended", KilledAt(2))
+        with pytest.raises(KeyboardInterrupt):
+            search(data, space, out=tmp_path / "parts", **options)
+
+    resume_search(next((tmp_path / "parts").glob("*-tune-001")), data, verbose=0)
+
+    alone, whole, parts = (tuple(map(but_seconds, told)) for _, told in found)
+    assert parts == whole
+    assert [one[0] for one in parts] == [0, 1, 2, 3, 4]
+    for one, other in zip(alone, whole, strict=True):
+        assert one[4] == pytest.approx(other[4], abs=1e-5)  # log-loss
+
+
+class KilledAt:
+    """Judges trials, until one with this number comes."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __call__(self, begun: Any) -> Told:  # Any: a trial under way
+        if begun.way.trial.number == self.number:
+            raise KeyboardInterrupt
+        return ended(begun)

@@ -33,7 +33,7 @@ from .space import Space, as_space
 from .study import Desk, all_told, ask, check_names, pruner_name, running
 from .task import Task, Told, without_test
 from .told_options import FOLDS, how_from, how_to, model_from, pairs_from, space_from, space_to, write_pairs
-from .trial import carry_out
+from .trial import carry_out, carry_out_together
 
 if TYPE_CHECKING:
     from .found import Search
@@ -121,7 +121,7 @@ def search(
         held.enter_context(alone(folder))
         held.enter_context(working(folder, record, ledger))
         keep_base(network, settings, folder)
-        together = _together(data, cv, model, how)
+        together = _together(data, model, how, **options)
         cv = _kept_folds(data, cv, seed, folder)
         record.search = options | {"cv": cv, "together": together, "space": space_to(chosen), "how": how_to(how)}
         task = _task(folder, record, ledger, data, chosen, model, how)
@@ -223,14 +223,21 @@ def _decided(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, Bas
     return settings, network, {**how, "precision": settings.precision}
 
 
-def _together(data: Dataset, cv: Any, model: ModelChoice, how: How) -> int:  # Any: as in cross_validate
-    """How many folds are to be trained together: several of very small nets, where that is faster."""
-    if cv is None:
+def _together(data: Dataset, model: ModelChoice, how: How, **options: Any) -> int:  # Any: of `search`
+    """How many folds are to be trained together: several of very small nets, where that is faster.
+
+    Trials are where neither the sampler nor the pruner waits for scores.
+    """
+    cv, seed = options["cv"], how.get("seed", 0)
+    if cv is not None:
+        pool = data.pool
+        folds = folds_of(data, pool, cv, seed=seed)
+        first = data.with_parts(pool.take(folds[0].train), pool.take([]))
+        return at_once(fitting(first, model, how), len(folds))
+    if options["sampler"] not in ("random", "qmc", "grid") or options["pruner"] != "none" or options["on"] is not None:
         return 1
-    pool = data.pool
-    folds = folds_of(data, pool, cv, seed=how.get("seed", 0))
-    first = data.with_parts(pool.take(folds[0].train), pool.take([]))
-    return at_once(fitting(first, model, how), len(folds))
+    settings, network = plan(data, _fresh(model, seed), how)
+    return at_once(session_for(network, data, settings, (), 0)[0], options["trials"])
 
 
 def _kept_folds(data: Dataset, cv: Any, seed: int, folder: Path) -> Any:  # Any: as in cross_validate
@@ -308,15 +315,35 @@ def _one_by_one(desk: Desk, options: Mapping[str, Any], say: Say, verbose: Liter
     with progress:
         while waiting or (len(told) < options["trials"] and not late()):
             check_first(told)
-            number = waiting.pop(0) if waiting else ask(desk, task)
-            if number is None:
+            numbers = _next(desk, waiting, options["trials"])
+            if not numbers:
                 say("grid", f"all its {lines.counted(len(told), 'trial')} are done")
                 break
-            progress.begin(number)
-            one = carry_out(task, number, say, desk=desk, hear=(progress,), over=lambda: late(FAR))
-            told.append(one)
-            progress.end(one, desk.n)
+            progress.begin(numbers[0])
+            if len(numbers) == 1:
+                some = [carry_out(task, numbers[0], say, desk=desk, hear=(progress,), over=lambda: late(FAR))]
+            else:
+                some = carry_out_together(task, numbers, desk=desk, hear=(progress,), over=lambda: late(FAR))
+            waiting = [number for number in waiting if number not in numbers]
+            before = {one.number for one in told}
+            for one in some:
+                if one.number not in before:
+                    told.append(one)
+                    progress.end(one, desk.n)
     check_first(told)
+
+
+def _next(desk: Desk, waiting: list[int], trials: int) -> list[int]:
+    """The trials to be carried out now: one, or those that are trained together, always the same ones."""
+    size, count = 1 if desk.folds else desk.task.together, len(desk.trials())
+    first = (waiting[0] if waiting else count) // size * size
+    numbers = list(range(first, min(first + size, count)))
+    while len(numbers) < size and first + len(numbers) < trials:
+        number = ask(desk, desk.task)
+        if number is None:
+            break
+        numbers.append(number)
+    return numbers
 
 
 def _spent(desk: Desk) -> float:
@@ -340,7 +367,7 @@ def _check_some(told: list[Told]) -> None:
 def _say_plan(desk: Desk, record: Record, data: Dataset, say: Say) -> None:
     task, options, settings = desk.task, record.search, record.settings
     lines.say_data(say, data)
-    network = plan(task.data, _fresh(task), task.how)[1]
+    network = plan(task.data, _fresh(task.model, task.seed), task.how)[1]
     say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
     if base := base_words(network, settings):
         say("base", base)
@@ -354,8 +381,8 @@ def _say_plan(desk: Desk, record: Record, data: Dataset, say: Say) -> None:
     say("search", f"{options['trials']} trials{limit}, drawn by {task.sampler}{stop}, compared on {judge}")
 
 
-def _fresh(task: Task) -> ModelChoice:
-    return anew(task.model, seed=task.seed) if isinstance(task.model, BaseModel) else task.model
+def _fresh(model: ModelChoice, seed: int) -> ModelChoice:
+    return anew(model, seed=seed) if isinstance(model, BaseModel) else model
 
 
 def _tally(told: list[Told], options: Mapping[str, Any]) -> str:  # Any: JSON values

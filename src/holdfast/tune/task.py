@@ -27,7 +27,7 @@ class Task:
         seed: of the draws and of every training.
         run: the id of the search in the ledger.
         workers: how many trials are carried out at once.
-        together: how many folds of a trial are trained together; decided once, for it changes answers by rounding.
+        together: how many folds, or trials, are trained together; decided once, for it changes answers by rounding.
     """
 
     name: str

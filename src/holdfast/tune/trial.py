@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..callbacks import EarlyStopping
 from ..core import BadFile, BadValue
 from ..data import Batches, Dataset, Part
 from ..evaluate import score
 from ..evaluate.score import PartName
-from ..models import BaseModel
+from ..models import BaseModel, Fitting
 from ..models.together import trained
 from ..runs.lines import Say, quiet
 from ..runs.loading import load_shown
@@ -82,8 +83,52 @@ def carry_out(
         raise
     except Exception as error:  # diverged, out of memory, shapes that do not fit: the search goes on
         told = Told(number, values, "failed", None, None, 0, time.perf_counter() - began, reason_of(error))
+    return _closed(desk, told)
+
+
+def carry_out_together(
+    task: Task,
+    numbers: Sequence[int],
+    *,
+    desk: Desk,
+    hear: Sequence[Callback] = (),
+    over: Callable[[], bool] | None = None,
+) -> list[Told]:
+    """Carries out trials that do not wait for each other's scores: those of one architecture take steps together.
+
+    After an interruption all are trained again, also those that had been told: who is trained together with whom
+    changes answers by rounding.  Where one of them fails, each is carried out by itself.
+
+    Args:
+        numbers: of the trials; the others are as of `carry_out`.
+
+    Returns:
+        What is told of each.
+    """
+    trials = [desk.trial(number) for number in numbers]
+    known = {trial.number: told for trial in trials if trial.state.is_finished() and (told := told_of(trial))}
+    began, found = time.perf_counter(), dict(known)
+    try:
+        begun = []
+        for trial in trials:
+            if trial.number not in known or known[trial.number].state != "failed":
+                way = _Way(desk, trial, task.trial_folder(trial.number), tuple(hear), over or (lambda: False), quiet)
+                begun.append(_begun(way, *chosen(task, trial.params, trial.number), began))
+        makers = [partial(one.alone, ended=one.way.trial.number in known) for one in begun]
+        for one, (_, seconds) in zip(begun, trained(makers, len(begun)), strict=True):
+            if one.way.trial.number not in known:
+                found[one.way.trial.number] = replace(_ended(one), seconds=seconds)
+    except (BadFile, OSError):
+        raise
+    except Exception:  # whose it is shows when each is by itself
+        return [carry_out(task, number, desk=desk, hear=hear, over=over) for number in numbers]
+    return [told if number in known else _closed(desk, told) for number, told in sorted(found.items())]
+
+
+def _closed(desk: Desk, told: Told) -> Told:
+    """What was told, once it is written down."""
     close(desk, told)
-    _clear(folder, keep=told.state == "complete")
+    _clear(desk.task.trial_folder(told.number), keep=told.state == "complete")
     return told
 
 
@@ -182,36 +227,68 @@ class Rungs:
         self.seen = None if state["seen"] is None else cast(tuple[float, float], tuple(state["seen"]))
 
 
-def _on_validation(way: _Way, values: dict[str, Value], candidate: Candidate, began: float) -> Told:
-    """Trains on train, and judges on validation."""
-    task, number = way.desk.task, way.trial.number
+@dataclass(frozen=True)
+class _Begun:
+    """A trial that is judged on validation, ready to be trained."""
+
+    way: _Way
+    values: dict[str, Value]
+    data: Dataset
+    session: Fitting
+    stopper: EarlyStopping | None
+    rungs: Rungs
+    listeners: tuple[Callback, ...]
+    began: float
+
+    def alone(self, *, ended: bool) -> Fitting:
+        """Its training, without a checkpoint; of a trial that has ended nobody looks at it again."""
+        return self.session if ended else replace(self.session, callbacks=self.listeners)
+
+
+def _begun(way: _Way, values: dict[str, Value], candidate: Candidate, began: float) -> _Begun:
+    """Prepares the training, and what looks at validation on the way."""
+    task = way.desk.task
     data = read_for(task.data, candidate)
     settings, network = plan(data, candidate.model, candidate.how)
     session, stopper = session_for(network, data, settings, (), 0)
     assert session.validation is not None
     rungs = Rungs(way, session.validation, settings.epochs, looks=stopper is None)
-    others: tuple[Callback, ...] = (rungs, *way.hear, *session.callbacks)
+    listeners: tuple[Callback, ...] = (rungs, *way.hear, *session.callbacks)
     if stopper is not None:
-        others = (Looking(way.desk.ledger, task.run, data.validation.fingerprint), *others)
-    keeping = Checkpointing(way.folder / CHECKPOINT, others, least_s=LEAST_S)
+        listeners = (Looking(way.desk.ledger, task.run, data.validation.fingerprint), *listeners)
+    else:
+        session = replace(session, validation=None)  # only the rungs look at it
+    return _Begun(way, values, data, session, stopper, rungs, listeners, began)
+
+
+def _on_validation(way: _Way, values: dict[str, Value], candidate: Candidate, began: float) -> Told:
+    """Trains on train, from its checkpoint on if there is one, and judges on validation."""
+    begun = _begun(way, values, candidate, began)
+    session = begun.session
+    keeping = Checkpointing(way.folder / CHECKPOINT, begun.listeners, least_s=LEAST_S)
     if keeping.path.exists():
         keeping.restore(session.state, session.program)
-        way.say(f"trial {number}", f"goes on after epoch {session.state.epoch} of {settings.epochs}")
-    validation = session.validation if stopper else None  # else only the rungs look at it
-    session = replace(session, callbacks=(keeping,), first=session.state.epoch, validation=validation)
-    history = session.run()
-    seconds = rungs.seconds + time.perf_counter() - began
+        way.say(f"trial {way.trial.number}", f"goes on after epoch {session.state.epoch} of {session.epochs}")
+    replace(session, callbacks=(keeping,), first=session.state.epoch).run()
+    return _ended(begun)
+
+
+def _ended(begun: _Begun) -> Told:
+    """Judges a trial whose training has ended; its answers are on the disk before it is told."""
+    way, rungs, stopper, data = begun.way, begun.rungs, begun.stopper, begun.data
+    number, logs = way.trial.number, begun.session.history.logs
+    seconds = rungs.seconds + time.perf_counter() - begun.began
     if rungs.stopped:
         accuracy, log_loss = rungs.seen or (None, None)
-        return Told(number, values, "pruned", accuracy, log_loss, rungs.epochs, seconds, rungs.stopped)
-    if not math.isfinite(history.logs[-1]["loss"]) or (stopper and stopper.best_epoch is None):
+        return Told(number, begun.values, "pruned", accuracy, log_loss, rungs.epochs, seconds, rungs.stopped)
+    if not math.isfinite(logs[-1]["loss"]) or (stopper and stopper.best_epoch is None):
         raise BadValue("training diverged: the loss is not a number in the end.")
-    answers = Predictions.of(data.validation, session.model.predict(data.validation))
+    answers = Predictions.of(data.validation, begun.session.model.predict(data.validation))
     accuracy, log_loss = _worth(answers)
     answers.write(way.folder / ANSWERS)
     way.looked("validation", data.validation.fingerprint, {"accuracy": accuracy, "loss": log_loss}, rungs.epochs)
-    seen = tuple(row["val_accuracy"] for row in history.logs) if stopper else ()
-    return Told(number, values, "complete", accuracy, log_loss, rungs.epochs, seconds, seen=seen)
+    seen = tuple(row["val_accuracy"] for row in logs) if stopper else ()
+    return Told(number, begun.values, "complete", accuracy, log_loss, rungs.epochs, seconds, seen=seen)
 
 
 def _on_folds(way: _Way, values: dict[str, Value], candidate: Candidate, began: float) -> Told:
