@@ -158,7 +158,7 @@ def history(trials: "Sequence[Told]", best: set[int]) -> History:
             record = one.value
             steps.append(f"{across[one.number]:.1f},{axes.y(max(record, axes.low)):.1f}")
     if steps:
-        steps.append(f"{across[last]:.1f},{axes.y(max(record, axes.low)):.1f}")
+        steps.append(f"{max(across.values()):.1f},{axes.y(max(record, axes.low)):.1f}")
     marks = [tick for tick in round_ticks(0, last, 6, integer=True) if 0 <= tick <= last]
     return History(
         dots=sorted(dots, key=lambda dot: dot.best),
