@@ -25,7 +25,7 @@ WAIT_S = 1.0
 
 def drive(
     task: Task, desk: Desk, trials: int, deadline: float | None, say: Say, on: str = "ray", workers: int = 1
-) -> None:
+) -> int:
     """Carries out the trials of a search on the workers of a cluster, until there are so many or the time is over.
 
     A trial whose worker dies goes on from its checkpoint in another one.  However this ends, no task is left.
@@ -39,6 +39,9 @@ def drive(
         say: told of workers that died.
         on: which cluster, as `runs.cluster` takes it.
         workers: how many trials are carried out at once.
+
+    Returns:
+        How many threads each trial had.
 
     Raises:
         BadValue: no such cluster; or workers on other machines, and a ledger in a file.
@@ -60,6 +63,7 @@ def drive(
                 flight.all_trials(trials, workers)
         finally:
             flight.cancel()
+    return share.threads
 
 
 class _Flight:

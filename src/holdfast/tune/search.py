@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+import torch
+
 from ..core import BadData, BadValue, whole_file
 from ..data import Dataset
 from ..evaluate import Ledger
@@ -282,6 +284,7 @@ def _carry_on(desk: Desk, record: Record, data: Dataset, say: Say, verbose: Lite
     from .found import conclude
 
     task, options = desk.task, record.search
+    own = torch.get_num_threads()
     _say_plan(desk, record, data, say)
     try:
         if options["on"] is None:
@@ -291,7 +294,8 @@ def _carry_on(desk: Desk, record: Record, data: Dataset, say: Say, verbose: Lite
 
             limit, spent = options["time_s"], _spent(desk)
             deadline = None if limit is None else time.monotonic() + limit - spent
-            drive(task, desk, options["trials"], deadline, say, options["on"], options["workers"])
+            threads = drive(task, desk, options["trials"], deadline, say, options["on"], options["workers"])
+            torch.set_num_threads(threads)  # the winner is trained again, and sums of others are rounded differently
         told = all_told(desk)
         _check_some(told)
         say("trials", _tally(told, options))
@@ -299,6 +303,8 @@ def _carry_on(desk: Desk, record: Record, data: Dataset, say: Say, verbose: Lite
     except KeyboardInterrupt:
         say("go on", f"holdfast tune --resume {lines.quoted(Path(task.folder))}")
         raise
+    finally:
+        torch.set_num_threads(own)
 
 
 def _one_by_one(desk: Desk, options: Mapping[str, Any], say: Say, verbose: Literal[0, 1, 2]) -> None:  # Any: JSON
