@@ -248,6 +248,27 @@ def loop_cost(files: list[Found]) -> str:
     return f"{table('net | n | holdfast, µs a step | by hand, µs a step | holdfast / by hand', rows)}\n\n{about(found)}"
 
 
+def stacked(files: list[Found]) -> str:
+    """Microseconds that a step of one model takes: one model after another, together, and by torch's vmap."""
+    return "\n\n".join(_stacked(found) for found in files)
+
+
+def _stacked(found: Found) -> str:
+    rows = [
+        (
+            one["name"],
+            f"{one['parameters']:,}",
+            len(one["alone_us"]),
+            one["at_once"],
+            *(Spread.of(one[f"{way}_us"]).text() for way in ("alone", "together", "vmap")),
+            ratios(one["alone_us"], one["together_us"]).text(".2f"),
+        )
+        for one in found["results"]
+    ]
+    head = "net | weights | n | at once | one by one, µs | together, µs | vmap, µs | one by one / together"
+    return f"On {found['device']}:\n\n{table(head, rows)}\n\n{about(found)}"
+
+
 def unknown(files: list[Found]) -> str:
     """What share of each kind of pictures a net that learned MNIST answers with "unknown"."""
     (found,) = files
@@ -390,6 +411,7 @@ TABLES: dict[str, Callable[[list[Found]], str]] = {
     "memory": memory,
     "limit": limit,
     "loop_cost": loop_cost,
+    "stacked": stacked,
     "unknown": unknown,
     "tune": tune,
     "gpu": gpu,

@@ -15,7 +15,7 @@ from .program import Program
 from .stacked import Place, Stack, computing, kind
 from .state import State
 
-WORTH = 2000  # steps in all, below which nothing is tried: they take less than a second
+WORTH = 1000  # steps in all, below which nothing is tried: they take half a second
 MOST = {"cpu": 8, "cuda": 64}  # models at once: the weights of more leave a processor's caches
 SECONDS = 0.1  # of trial, beside the first turns
 READY = 5  # turns until torch is prepared, and a step on a GPU recorded
