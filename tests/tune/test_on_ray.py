@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from evaluate.conftest import postgres, server, where  # noqa: F401  # fixtures
 from holdfast.core import BadValue
 from holdfast.data import Dataset, from_arrays
 from holdfast.runs import cluster as cluster_module
 from holdfast.runs.cluster import Cluster
-from holdfast.tune import on_ray
+from holdfast.tune import found, on_ray
 from holdfast.tune.found import Search
 from holdfast.tune.search import resume_search, search
+from holdfast.tune.study import Desk, ask
+from holdfast.tune.task import Task
+from holdfast.tune.trial import carry_out
 from ray_session import at_work, kill_one
 from runs.small import arrays
 
@@ -35,9 +39,9 @@ def searched(out: Path, *, trials: int, epochs: int, **changes: Any) -> Search: 
     return search(data(), SPACE, trials=trials, epochs=epochs, out=out, **(settings | changes))
 
 
-def answers(found: Search) -> list[tuple[object, ...]]:
+def answers(of: Search) -> list[tuple[object, ...]]:
     """All that a trial is, but for the time that it took."""
-    return [(one.number, one.state, one.values, one.value, one.log_loss, one.epochs) for one in found.trials]
+    return [(one.number, one.state, one.values, one.value, one.log_loss, one.epochs) for one in of.trials]
 
 
 @contextmanager
@@ -138,6 +142,26 @@ def test_a_ledger_in_a_file_is_refused_where_workers_are_elsewhere(
 
     with pytest.raises(BadValue, match="set HOLDFAST_LEDGER to the URL of a PostgreSQL database"):
         searched(tmp_path, trials=2, epochs=1, on="ray://head:10001", workers=2)
+
+
+def test_the_winner_is_trained_again_with_as_many_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With others its answers were no longer those of the trial, bit for bit."""
+    own, heard = torch.get_num_threads(), list[int]()
+
+    def drive(task: Task, desk: Desk, *others: object) -> int:
+        number = ask(desk, task)
+        assert number is not None
+        carry_out(task, number, desk=desk)
+        return own + 1
+
+    pytest.importorskip("ray", reason="ray is not installed: pip install 'holdfast[ray]'")
+    monkeypatch.setattr(on_ray, "drive", drive)
+    monkeypatch.setattr(found, "conclude", lambda *given, **others: heard.append(torch.get_num_threads()))
+
+    searched(tmp_path, trials=1, epochs=1, on="ray")
+
+    assert heard == [own + 1]
+    assert torch.get_num_threads() == own
 
 
 def test_a_cluster_that_is_none_is_told_before_anything_is_read(tmp_path: Path) -> None:
