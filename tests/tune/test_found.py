@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from optuna.trial import Trial
 
 import holdfast
 from holdfast.core import BadFile, BadValue
 from holdfast.data import load
 from holdfast.evaluate import Ledger, Score, bbc
+from holdfast.layers import Dense, Flatten
 from holdfast.runs import Run, compare_runs, evaluate
 from holdfast.runs.job import carry_out
 from holdfast.runs.predictions import Predictions
@@ -243,6 +245,19 @@ def test_the_interval_of_groups_is_drawn_by_groups(tmp_path: Path) -> None:
     found = search(data, SPACE, out=tmp_path / "runs", refit=None, **(SHORT | {"trials": 2}))
 
     assert found.score.n == len(data.validation)
+
+
+def test_what_a_function_has_built_is_not_said_to_follow_from_its_values(tmp_path: Path) -> None:
+    def build(trial: Trial) -> holdfast.Sequential:
+        layers = [Flatten(), Dense(trial.suggest_int("units", 4, 8)), Dense(3, activation="softmax")]
+        return holdfast.Sequential([holdfast.Input((6, 6, 1)), *layers])
+
+    found = search(load(npz(tmp_path / "small.npz")), build, out=tmp_path / "runs", **(SHORT | {"trials": 2}))
+
+    assert found.run is not None
+    assert read_values(found.folder / "best.toml") == found.values
+    for folder in (found.folder, found.run.folder):
+        assert "--config" not in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_where_no_trial_came_to_its_end_it_says_why(tmp_path: Path) -> None:

@@ -25,7 +25,12 @@ def found_of(trials: list[Told], **changes: Any) -> Search:  # Any: fields of a 
     settings = Settings(
         model="dense", epochs=9, batch_size=32, optimizer={}, patience=None, seed=0, device="cpu", precision="float32"
     )
-    options: dict[str, Any] = {"sampler": "tpe", "pruner": "asha", "cv": None, "space": {}}  # Any: JSON values
+    options: dict[str, Any] = {
+        "sampler": "tpe",
+        "pruner": "asha",
+        "cv": None,
+        "space": {"fixed": {}},
+    }  # Any: JSON values
     record = Record(
         name="photos-tune-001", status="finished", started="2026-11-22 00:00:00 UTC", ledger_id=1, data="photos",
         origin={"path": "my photos"}, classes=["a", "b"], shape=[8, 8, 1], sizes={}, pictures=True, things="pictures",
@@ -79,6 +84,11 @@ def test_the_history_holds_every_trial_and_the_best_so_far() -> None:
     assert drawn.dots[-1].best  # on top
     assert len(drawn.best.split()) == 4  # 70 % until trial 2, then 80 %
     assert "trial 2: 80.0 % as seen, complete" in drawn.dots[-1].said
+
+
+def test_a_single_trial_has_a_history() -> None:
+    """It used to be a KeyError."""
+    assert len(history([told(0, 0.7)], {0}).dots) == 1
 
 
 def test_a_net_that_diverged_does_not_flatten_the_others() -> None:

@@ -82,7 +82,7 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
 def _again(run: "Run") -> tuple[str, str]:
     """How to make it again; the winner of a search by the values that are kept there."""
     record, searched = run.record, Searched.of(run.record)
-    if searched is None:
+    if searched is None or searched.built:
         return command_of(record), python_of(record)
     return winner_again(record, str(run.folder.parent / searched.search / "best.toml"))
 

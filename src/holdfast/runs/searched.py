@@ -35,6 +35,7 @@ class Searched:
         value, interval, naive, n: of its accuracy: without the luck of being the best, 95 %, as seen, of n samples.
         candidates: trials that came to their end.
         trials: all that were begun; each is a look.
+        built: whether a function made the models, so that the values alone do not say all.
         nested: the score of the whole way of searching, by nested cross-validation; None where that was not asked for.
         reproduced: whether training anew gave the answers of the trial, in words; "" before that is known.
     """
@@ -50,6 +51,7 @@ class Searched:
     n: int
     candidates: int
     trials: int
+    built: bool = False
     nested: Score | None = None
     reproduced: str = ""
 

@@ -25,7 +25,7 @@ from .candidate import whole_values
 from .influence import Influence, in_order, influences
 from .nested import Nested, nested_score
 from .page import page
-from .space import Value, write_values
+from .space import Space, Value, write_values
 from .study import Desk
 from .task import Task, Told
 from .trial import ANSWERS
@@ -149,8 +149,9 @@ def conclude(
         }
     found = influences(told, searched, seed=task.seed)
     region = region_words(told, searched, found, score.n)
+    values = whole_values(best.values, task.model, task.how) if isinstance(task.space, Space) else best.values
     search = Search(near(task.folder), record, told, best, score, None, searched, found, region, None)
-    _write(search, whole_values(search.best.values, task.model, task.how))
+    _write(search, values)
     say("best", f"trial {best.number}: {values_words(best.values)}")
     say("region", region)
     if record.search.get("nested"):
@@ -158,12 +159,13 @@ def conclude(
     if policy is not None:
         run = train_winner(task, record, best, _searched(search, policy), data, ledger, say)
         search = replace(search, run=run)
-    _write(search, whole_values(search.best.values, task.model, task.how))
+    _write(search, values)
     say("search", score_words(search))
     if search.nested is not None:
         total = search.nested.score
         say("nested", f"accuracy {total.text} n={total.n:,}, of this way of searching, on samples no search has seen")
-    say("saved", f"{search.folder} · report: {search.folder / REPORT} · train on: --config {search.folder / BEST}")
+    use = f" · train on: --config {search.folder / BEST}" if isinstance(task.space, Space) else ""
+    say("saved", f"{search.folder} · report: {search.folder / REPORT}{use}")
     return search
 
 
@@ -226,6 +228,7 @@ def _searched(search: Search, policy: Policy) -> Searched:
         n=score.n,
         candidates=search.complete,
         trials=len(search.trials),
+        built=search.record.search["space"] is None,
         nested=None if search.nested is None else search.nested.score,
     )
 
