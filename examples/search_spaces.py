@@ -10,7 +10,6 @@ from optuna import Trial
 import holdfast
 from holdfast.layers import Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, Rescaling, Symbol
 from holdfast.tune import Candidate, Float, as_space, configured, default_space
-from holdfast.tune.search import search
 
 SPACE = """\
 epochs = 4                                            # the same in every trial
@@ -39,7 +38,7 @@ def main() -> None:
 
     # As TOML; `holdfast tune digits --space space.toml` reads it, too.
     Path("space.toml").write_text(SPACE)
-    found = search(data, as_space("space.toml"), trials=4, verbose=0)
+    found = holdfast.search(data, as_space("space.toml"), trials=4, verbose=0)
     print("from TOML:", found.best.values)
 
     # What was found trains by a file, here or as `holdfast train digits --config runs/digits-tune-001/best.toml`.
@@ -50,10 +49,10 @@ def main() -> None:
     # As a dict, into the layers of a model by their names or places.
     own = holdfast.convnet(data.shape, len(data.classes))
     space = {"conv2d_1.filters": [16, 32], "layers[-2].rate": Float(0.0, 0.6)}
-    found = search(data, space, model=own, trials=3, epochs=4, verbose=0)
+    found = holdfast.search(data, space, model=own, trials=3, epochs=4, verbose=0)
     print("into layers:", found.best.values)
 
-    found = search(data, net, trials=3, epochs=4, verbose=0)
+    found = holdfast.search(data, net, trials=3, epochs=4, verbose=0)
     print("from a function:", found.best.values, found.best.value)
 
 

@@ -4,20 +4,31 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from ..core import BadFile, BadValue, HoldfastError, UnknownName, suggestion, whole_file
+from .dimension import Categorical, Dimension, Float, Int, Value, applies, is_of, plain, settle, several, spelled
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import BaseTrial
 
-Value: TypeAlias = bool | int | float | str | None
-When: TypeAlias = Mapping[str, Value | tuple[Value, ...]]
+__all__ = [
+    "Categorical",
+    "Dimension",
+    "Float",
+    "Int",
+    "Space",
+    "Value",
+    "applies",
+    "as_space",
+    "read_values",
+    "spelled",
+    "write_values",
+]
 
 WORDS: dict[str, type] = {  # what may stand in a space besides paths, and of what kind its values are
     "model": str,
@@ -56,167 +67,6 @@ MOST_COMBINATIONS = 100_000  # of a grid; nobody has the time for more
 
 
 @dataclass(frozen=True)
-class Categorical:
-    """One of some values.
-
-    Args:
-        choices: the values.
-        when: chosen only where other dimensions have these values; {} always.
-    """
-
-    choices: tuple[Value, ...]
-    when: When = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        _settle(self, choices=tuple(self.choices), when=_when(self.when))
-        if not self.choices:
-            raise BadValue("there is nothing to choose from; list at least one value.")
-        twice = next((one for n, one in enumerate(self.choices) if same(one, self.choices[:n])), None)
-        if twice is not None:
-            raise BadValue(f"{spelled(twice)} stands in the list twice.")
-
-    def distribution(self) -> "BaseDistribution":
-        """What Optuna draws from."""
-        from optuna.distributions import CategoricalDistribution
-
-        return CategoricalDistribution(self.choices)
-
-    def suggest(self, name: str, trial: "BaseTrial") -> Value:
-        """The value of this dimension in a trial."""
-        chosen: Value = trial.suggest_categorical(name, self.choices)
-        return chosen
-
-    def has(self, value: Value) -> bool:
-        """Whether this may be chosen."""
-        return same(value, self.choices)
-
-    def nearest(self, value: Value) -> Value:
-        """The choice nearest to a value; the first where none is nearer than others."""
-        if self.has(value) or not _is(value, float):
-            return value if self.has(value) else self.choices[0]
-        return min(self.choices, key=lambda one: abs(float(one) - float(value)) if _is(one, float) else math.inf)  # type: ignore[arg-type]  # numbers
-
-    def grid(self) -> tuple[Value, ...]:
-        """All values, for a search that tries every one."""
-        return self.choices
-
-
-@dataclass(frozen=True)
-class Int:
-    """A whole number from `low` to `high`, both included.
-
-    Args:
-        low, high: the ends.
-        log: whether factors count, not differences; needs a `low` of at least 1.
-        step: only low, low + step, ... are chosen.
-        when: as of Categorical.
-    """
-
-    low: int
-    high: int
-    log: bool = False
-    step: int = 1
-    when: When = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        _settle(self, when=_when(self.when))
-        for name in ("low", "high", "step"):
-            if not _is(getattr(self, name), int):
-                raise BadValue(f"{name}={getattr(self, name)!r}: must be a whole number.")
-        _check_range(self, least=1, stepped=self.step != 1)
-
-    def distribution(self) -> "BaseDistribution":
-        """What Optuna draws from."""
-        from optuna.distributions import IntDistribution
-
-        return IntDistribution(self.low, self.high, self.log, self.step)
-
-    def suggest(self, name: str, trial: "BaseTrial") -> Value:
-        """The value of this dimension in a trial."""
-        return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
-
-    def has(self, value: Value) -> bool:
-        """Whether this may be chosen."""
-        return _is(value, int) and value in self.grid()
-
-    def nearest(self, value: Value) -> Value:
-        """The number nearest to a value; the middle for what is no number."""
-        wanted = float(value) if _is(value, float) else _middle(self)  # type: ignore[arg-type]  # a number
-        return min(self.grid(), key=lambda one: abs(one - wanted))
-
-    def grid(self) -> range:
-        """All values, for a search that tries every one."""
-        return range(self.low, self.high + 1, self.step)
-
-
-@dataclass(frozen=True)
-class Float:
-    """A number from `low` to `high`, both included.
-
-    Args:
-        low, high: the ends.
-        log: whether factors count, not differences; needs a positive `low`.
-        step: only low, low + step, ... are chosen; None: any number.
-        when: as of Categorical.
-    """
-
-    low: float
-    high: float
-    log: bool = False
-    step: float | None = None
-    when: When = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        _settle(self, when=_when(self.when))
-        for name in ("low", "high", "step"):
-            value = getattr(self, name)
-            if name == "step" and value is None:
-                continue
-            if not _is(value, float) or not math.isfinite(value):
-                raise BadValue(f"{name}={value!r}: must be a finite number.")
-            _settle(self, **{name: float(value)})
-        _check_range(self, least=0, stepped=self.step is not None)
-
-    def distribution(self) -> "BaseDistribution":
-        """What Optuna draws from."""
-        from optuna.distributions import FloatDistribution
-
-        return FloatDistribution(self.low, self.high, self.log, self.step)
-
-    def suggest(self, name: str, trial: "BaseTrial") -> Value:
-        """The value of this dimension in a trial."""
-        return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
-
-    def has(self, value: Value) -> bool:
-        """Whether this may be chosen."""
-        inside = _is(value, float) and self.low <= float(value or 0) <= self.high
-        return inside and (self.step is None or any(math.isclose(float(value or 0), one) for one in self._steps()))
-
-    def nearest(self, value: Value) -> Value:
-        """The number nearest to a value; the middle for what is no number."""
-        wanted = float(value) if _is(value, float) else _middle(self)  # type: ignore[arg-type]  # a number
-        return (
-            min(max(wanted, self.low), self.high)
-            if self.step is None
-            else min(self._steps(), key=lambda one: abs(one - wanted))
-        )
-
-    def grid(self) -> tuple[Value, ...]:
-        """All values, for a search that tries every one.  Raises BadValue for a range without steps."""
-        if self.step is None:
-            few = ", ".join(f"{one:.3g}" for one in (self.low, _middle(self), self.high))
-            raise BadValue(f"a grid cannot try every number of a range; list some, such as [{few}], or give a step.")
-        return tuple(self._steps())
-
-    def _steps(self) -> list[float]:
-        low, step = Decimal(str(self.low)), Decimal(str(self.step))  # or 0.1 + 0.2 would not be 0.3
-        return [float(low + n * step) for n in range(int((Decimal(str(self.high)) - low) / step) + 1)]
-
-
-Dimension: TypeAlias = Categorical | Int | Float
-
-
-@dataclass(frozen=True)
 class Space:
     """What a search may choose, and what is the same in all its trials.
 
@@ -237,7 +87,7 @@ class Space:
     fixed: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _settle(self, dimensions=dict(self.dimensions), fixed=dict(self.fixed))
+        settle(self, dimensions=dict(self.dimensions), fixed=dict(self.fixed))
         for name, dimension in self.dimensions.items():
             with _Named(name):
                 _check_dimension(name, dimension)
@@ -307,20 +157,10 @@ class Space:
         known = [*self.dimensions, *self.fixed]
         if other not in known:
             raise UnknownName(f"`when` names {other!r}, which the space does not have{suggestion(other, known)}")
-        for value in _several(wanted):
+        for value in several(wanted):
             possible = self.dimensions[other].has(value) if other in self.dimensions else value == self.fixed[other]
             if not possible:
                 raise BadValue(f"`when` waits for {other} = {spelled(value)}, which the space never chooses.")
-
-
-def applies(dimension: Dimension, values: Mapping[str, Value]) -> bool:
-    """Whether the condition of a dimension is met by values that were chosen before."""
-    return all(name in values and same(values[name], _several(wanted)) for name, wanted in dimension.when.items())
-
-
-def same(value: Value, others: tuple[Value, ...]) -> bool:
-    """Whether a value is among others; true and 1 are two things."""
-    return any(one == value and isinstance(one, bool) == isinstance(value, bool) for one in others)
 
 
 def as_space(source: Space | Mapping[str, Any] | Path | str) -> Space:  # Any: what the user wrote
@@ -381,18 +221,6 @@ def write_values(path: Path | str, values: Mapping[str, Value], comment: str = "
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def spelled(value: Value) -> str:
-    """A value as TOML has it."""
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "true", False: "false"}[value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return '"' + "".join(one if one >= " " and one != "\x7f" else f"\\u{ord(one):04x}" for one in escaped) + '"'
-    return repr(value)
-
-
 def _key(name: str) -> str:
     return name if name.replace("_", "").isalnum() and name.isascii() else spelled(name)
 
@@ -442,9 +270,9 @@ def _dimension(name: str, value: Any) -> Dimension | Value:  # Any: as above
     if isinstance(value, (Categorical, Int, Float)):
         return _as_numbers(name, value)
     if isinstance(value, (list, tuple)):
-        return _as_numbers(name, Categorical(tuple(_plain(one) for one in value)))
+        return _as_numbers(name, Categorical(tuple(plain(one) for one in value)))
     if not isinstance(value, Mapping):
-        return float(value) if WORDS.get(name) is float and _is(value, int) else _plain(value)
+        return float(value) if WORDS.get(name) is float and is_of(value, int) else plain(value)
     known = LIST if "choices" in value else RANGE
     for key in value:
         if key not in known:
@@ -452,12 +280,12 @@ def _dimension(name: str, value: Any) -> Dimension | Value:  # Any: as above
     if "choices" in value:
         if not isinstance(value["choices"], (list, tuple)):
             raise BadValue(f"choices={value['choices']!r}: must be a list.")
-        return _as_numbers(name, Categorical(tuple(_plain(one) for one in value["choices"]), value.get("when", {})))
+        return _as_numbers(name, Categorical(tuple(plain(one) for one in value["choices"]), value.get("when", {})))
     missing = next((key for key in ("low", "high") if key not in value), None)
     if missing is not None:
         raise BadValue(f"{missing} is missing; a range is {{low = 1, high = 8}}, a choice ['a', 'b'].")
     numbers = [value[key] for key in ("low", "high", "step") if key in value]
-    whole = all(_is(one, int) for one in numbers) and WORDS.get(name) is not float
+    whole = all(is_of(one, int) for one in numbers) and WORDS.get(name) is not float
     return Int(**value) if whole else Float(**value)
 
 
@@ -466,15 +294,9 @@ def _as_numbers(name: str, dimension: Dimension) -> Dimension:
     if WORDS.get(name) is not float or isinstance(dimension, Float):
         return dimension
     if isinstance(dimension, Categorical):
-        choices = tuple(float(one) if isinstance(one, int) and _is(one, int) else one for one in dimension.choices)
+        choices = tuple(float(one) if isinstance(one, int) and is_of(one, int) else one for one in dimension.choices)
         return Categorical(choices, dimension.when)
     return Float(dimension.low, dimension.high, dimension.log, float(dimension.step), dimension.when)
-
-
-def _plain(value: Any) -> Value:  # Any: as above
-    if value is not None and not isinstance(value, (bool, int, float, str)):
-        raise BadValue(f"{value!r} cannot be chosen; values are numbers, text, true or false.")
-    return value
 
 
 def _check_dimension(name: str, dimension: Dimension) -> None:
@@ -497,58 +319,8 @@ def _check_value(name: str, value: Value) -> None:
     if kind is str and not isinstance(value, str):
         remedy = 'write "none" for none' if name == "augment" and value is False else "put it in quotes"
         raise BadValue(f"{spelled(value)} is no text; {remedy}.")
-    if not _is(value, kind):
+    if not is_of(value, kind):
         raise BadValue(f"takes {KINDS[kind]}, got {spelled(value)}.")
-
-
-def _is(value: object, kind: type) -> bool:
-    """Whether a value is of a kind; whole numbers are numbers, and true is no number."""
-    if kind in (int, float) and isinstance(value, bool):
-        return False
-    return isinstance(value, (int, float) if kind is float else kind)
-
-
-def _check_range(range_: Int | Float, *, least: float, stepped: bool) -> None:
-    low, high, step = range_.low, range_.high, range_.step
-    if not isinstance(range_.log, bool):
-        raise BadValue(f"log={range_.log!r}: must be true or false.")
-    if low > high:
-        raise BadValue(f"low={low!r} is above high={high!r}; exchange them.")
-    if range_.log and (low < 1 if least else low <= 0):
-        raise BadValue(f"low={low!r}: with log it must be {'at least 1' if least else 'positive'}; 0 has no logarithm.")
-    if not stepped or step is None:
-        return
-    if range_.log:
-        raise BadValue("log and step exclude each other; list the values instead, such as [8, 16, 32].")
-    if step <= 0:
-        raise BadValue(f"step={step!r}: must be positive.")
-    over = (Decimal(str(high)) - Decimal(str(low))) % Decimal(str(step))
-    if over:
-        reached = type(low)(Decimal(str(high)) - over)
-        raise BadValue(f"steps of {step!r} from {low!r} do not reach high={high!r}; the last is at {reached!r}.")
-
-
-def _middle(range_: Int | Float) -> float:
-    return math.sqrt(range_.low * range_.high) if range_.log else (range_.low + range_.high) / 2
-
-
-def _when(when: Any) -> dict[str, Value | tuple[Value, ...]]:  # Any: what the user wrote
-    if not isinstance(when, Mapping):
-        raise BadValue(f"when={when!r}: must be a table, {{optimizer = 'sgd'}}.")
-    return {
-        name: tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else _plain(value)
-        for name, value in when.items()
-    }
-
-
-def _several(wanted: Value | tuple[Value, ...]) -> tuple[Value, ...]:
-    return wanted if isinstance(wanted, tuple) else (wanted,)
-
-
-def _settle(dimension: object, **values: object) -> None:
-    """Sets converted values of a frozen dataclass while it is made."""
-    for name, value in values.items():
-        object.__setattr__(dimension, name, value)
 
 
 class _Named:
