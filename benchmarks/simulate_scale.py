@@ -12,6 +12,7 @@ What follows from arithmetic alone is printed below it with its formula: memory,
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -116,20 +117,22 @@ def dealt(batch: int, workers: int) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 def walk(given: Set, *, workers: int, batch: int, seed: int, number: int) -> dict[str, Any]:
     """What a pass asks of the workers, in numbers of which each has its unit in its name."""
-    load, sizes, began = Load(np.zeros(workers, np.int64), np.zeros(workers)), given.sizes(), time.perf_counter()
-    told = began
+    load, sizes = Load(np.zeros(workers, np.int64), np.zeros(workers)), given.sizes()
+    told = began = time.perf_counter()
+    worked = time.process_time()
     for places, shards in batches(given, batch, seed, number):
         shards = (shards - shards.min()).astype(np.uint16)  # are sorted sooner
         order = together(shards)
         load.count(places[order], shards[order], sizes)
-        if time.perf_counter() - told > 5:
+        if sys.stdout.isatty() and time.perf_counter() - told > 1:
             told = time.perf_counter()
-            print(f"\r{load.samples.sum() / given.samples:4.0%}", end="", flush=True)
+            print(f"{load.samples.sum() / given.samples:4.0%}", end="\r", flush=True)
     assert load.samples.sum() == given.samples
     assert load.place_sum == given.samples * (given.samples - 1) // 2, "each sample once"
     mean = load.bytes_.mean()
     return {
         "seconds": time.perf_counter() - began,
+        "seconds_of_a_core": time.process_time() - worked,
         "steps": load.steps,
         "samples_a_worker": [int(load.samples.min()), int(load.samples.max())],
         "samples_apart_in_a_step": load.uneven,
@@ -180,7 +183,7 @@ def main() -> None:
     asked = parser.parse_args()
     given = Set(int(asked.samples), asked.shard, asked.sample_kb * 1e3, asked.spread)
     load = walk(given, workers=asked.workers, batch=asked.batch, seed=asked.seed, number=asked.number)
-    print(f"\r{given.samples:,} samples in {given.shards:,} shards, {asked.workers:,} workers; simulated:")
+    print(f"{given.samples:,} samples in {given.shards:,} shards, {asked.workers:,} workers; simulated:")
     for name, value in load.items():
         several = value if isinstance(value, list) else [value]
         words = " to ".join(f"{one:,}" if isinstance(one, int) else f"{one:,.3f}" for one in several)
