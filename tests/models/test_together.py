@@ -14,6 +14,7 @@ from holdfast.layers import (
     L1,
     L2,
     BatchNormalization,
+    Concatenate,
     Conv2D,
     Dense,
     Dropout,
@@ -27,7 +28,7 @@ from holdfast.layers import (
     Rescaling,
     SpatialDropout2D,
 )
-from holdfast.models import Fitting, Sequential, prepare, together
+from holdfast.models import Fitting, Model, Sequential, prepare, together
 from holdfast.models.together import alike, at_once, run_all, trained
 from holdfast.training import (
     SGD,
@@ -95,6 +96,10 @@ def penalised() -> list[Any]:
     ]
 
 
+def frozen() -> list[Any]:
+    return [Conv2D(8, 3, activation="relu", trainable=False), Flatten(), Dense(3, activation="softmax")]
+
+
 def sessions(
     layers: Layers, optimizers: Sequence[Any] = ("adam",) * MODELS, *, n: Sequence[int] = (70,) * MODELS, **how: Any
 ) -> list[Fitting]:  # Any: what compile and fit take
@@ -150,6 +155,7 @@ CASES: dict[str, tuple[Layers, dict[str, Any]]] = {
     "class-weights": (dense, {"class_weight": {0: 2.0, 1: 1.0, 2: 0.5}}),
     "steps": (dense, {"steps_per_epoch": 3}),
     "train-measured": (dense, {"measure_train": "epoch"}),
+    "frozen": (frozen, {"n": (70, 70, 69)}),
     "bfloat16": (dense, {"precision": "bfloat16"}),
     "rates": (dense, {"optimizers": (Adam(1e-3), Adam(1e-2), Adam(3e-2))}),
     "sorts": (dense, {"optimizers": ("adam", SGD(0.1), Nadam(0.01))}),
@@ -327,6 +333,25 @@ def test_constants_of_a_fold_are_its_own() -> None:
             model = Sequential([Input((6,)), front, *dense()], seed=seed)
             model.compile("adam", precision="float32", metrics=["accuracy"])
             made.append(prepare(model, ROWS * (1 + seed), LABELS, epochs=2, verbose=0, batch_size=16))
+        return made
+
+    one = in_one(some())
+
+    check_same(alone(some()), one)
+
+
+def test_several_inputs_outputs_shared_layers_and_models_within_models() -> None:
+    def some() -> list[Fitting]:
+        made = []
+        for seed in range(2):
+            inner = Sequential([Input((6,)), Dense(5, activation="relu"), Dropout(0.2)], name="inner", seed=seed)
+            a, b = Input((6,), name="a"), Input((6,), name="b")
+            joined = Concatenate()([inner(a), inner(b)])
+            ends = Dense(3, activation="softmax", name="kind")(joined), Dense(1, name="size")(joined)
+            model = Model([a, b], ends, seed=seed)
+            model.compile("adam", ["sparse_categorical_crossentropy", "mse"], loss_weights=[1.0, 0.5])
+            targets = [LABELS, ROWS[:, :1]]
+            made.append(prepare(model, [ROWS, ROWS[::-1].copy()], targets, epochs=2, verbose=0, batch_size=16))
         return made
 
     one = in_one(some())
