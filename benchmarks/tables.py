@@ -364,7 +364,8 @@ def tune(files: list[Found]) -> str:
     """After what share of the time holdfast's search has what another has in the end, a table a set."""
     (found,) = files
     names = list(dict.fromkeys(each["set"] for each in found["searched"]))
-    return "\n\n".join(_raced(found, name) for name in names) + f"\n\n{about(found)}"
+    note = about(found | {"peers": {each["system"]: each for each in found["searched"]}})
+    return "\n\n".join([*(_raced(found, name) for name in names), note])
 
 
 def _raced(found: Found, name: str) -> str:
