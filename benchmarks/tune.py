@@ -137,7 +137,7 @@ def draw(found: Sequence[Searched], path: Path) -> None:
                 if each.set == name and each.system == system
             ]
             if curves:
-                wrong = 100 * (1 - np.median(curves, axis=0))
+                wrong = np.maximum(100 * (1 - np.median(curves, axis=0)), 0.1)  # a logarithm has no zero
                 axes.plot(times, wrong, linewidth=2.5 if system == OURS else 1.2, label=system)
         axes.set(xscale="log", yscale="log", xlabel="seconds of the search", ylabel="validation errors, %", title=name)
         axes.xaxis.set_major_formatter("{x:g}")
