@@ -224,6 +224,12 @@ def test_a_space_is_checked_at_all_its_ends_before_anything_trains(digits: Datas
 
     with pytest.raises(UnknownName, match="activation: unknown activation 'rely'"):
         check_space(as_space({"units": [8, 16], "activation": ["relu", "rely"]}), digits, "convnet", {})
+    with pytest.raises(UnknownName, match=r"^conv2d_9.filters: the model has no layer 'conv2d_9'; did you mean"):
+        check_space(as_space({"units": [8], "conv2d_9.filters": [8, 16]}), digits, "convnet", {})
+    with pytest.raises(BadValue, match=r"^filters=8: the model 'dense' of digits has no convolutions"):
+        check_space(as_space({"model": ["convnet", "dense"], "filters": [8, 16]}), digits, "convnet", {})
+    with pytest.raises(BadValue, match=r"^label_smoothing=1.0: must be at least 0 and less than 1"):
+        check_space(as_space({"label_smoothing": {"low": 0, "high": 1}}), digits, "convnet", {})
     with pytest.raises(BadValue, match=r"^momentum: the default recipe has none"):
         check_space(Space({"momentum": Float(0.0, 0.9)}), digits, "convnet", {})
 

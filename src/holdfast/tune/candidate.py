@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from ..core import BadFile, BadValue, UnknownName, suggestion
 from ..data import Dataset, RandomShift
 from ..models import BaseModel, Net, Variant, ready_made
-from ..runs.plan import How, ModelChoice, is_file, read_model
+from ..models.arrays import check_number
+from ..runs.plan import How, ModelChoice, is_file, optimizer_for, plan, read_model
 from ..training import Optimizer, get_optimizer
 from ..transfer import FromBase
 from .space import WORDS, Categorical, Space, Value, applies, read_values
@@ -123,7 +124,11 @@ def check_space(space: Space, data: Dataset | None, model: ModelChoice, how: How
         BadValue, UnknownName: the message names the value and the remedy.
     """
     for values in _corners(space):
-        candidate(values, data, model, how)
+        found = candidate(values, data, model, how)
+        if isinstance(found.model, FromBase):
+            found.model.check()
+        elif data is not None and not found.reading and not isinstance(found.model, BaseModel):
+            plan(data, found.model, found.how)
 
 
 def configured(
@@ -238,8 +243,12 @@ def _how(given: Mapping[str, Any], model: ModelChoice, how: How) -> How:  # Any:
         if given["augment"] not in ("auto", "none", "light", "strong"):
             raise BadValue(f"augment={given['augment']!r}: must be 'auto', 'none', 'light' or 'strong'.")
         found["augment"] = given["augment"]
-    if found.get("optimizer") is not None:
-        get_optimizer(found["optimizer"])
+    for name in ("epochs", "batch_size"):
+        if name in given:
+            check_number(f"{name}={given[name]}", given[name])
+    if not 0 <= given.get("label_smoothing", 0.0) < 1:
+        raise BadValue(f"label_smoothing={given['label_smoothing']}: must be at least 0 and less than 1.")
+    optimizer_for(*(found.get(name) for name in ("optimizer", "learning_rate", "weight_decay")))  # says what is wrong
     return cast(How, found)
 
 
