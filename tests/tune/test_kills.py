@@ -17,6 +17,9 @@ import numpy as np
 import pytest
 
 from holdfast.runs.predictions import Predictions
+from holdfast.tune.study import Desk, ask
+from holdfast.tune.trial import ANSWERS, CHECKPOINT, carry_out, tidy
+from tune.searching import task_in
 
 SOURCE = str(Path(__file__).parents[2] / "src")
 ENVIRONMENT = os.environ | {"PYTHONPATH": SOURCE, "OMP_NUM_THREADS": "1"}
@@ -174,6 +177,20 @@ def undisturbed(folder: Path, **how: Any) -> tuple[Setting, float]:  # Any: of S
     assert setting.start(*setting.words("whole")).wait() == 0, setting.told()
     told = rows(folder / "whole", "select value_json from trial_user_attributes where key = 'told'")
     return setting, sum(json.loads(text)["seconds"] for (text,) in told)
+
+
+def test_what_a_trial_left_that_was_killed_when_it_had_been_told_is_removed(tmp_path: Path) -> None:
+    task = task_in(tmp_path)
+    with Desk.open(task) as desk:
+        number = ask(desk, task)
+        assert number is not None
+        carry_out(task, number, desk=desk)
+        left = task.trial_folder(number) / CHECKPOINT  # as it was until a moment ago
+        left.touch()
+
+        tidy(desk)
+
+    assert [path.name for path in left.parent.iterdir()] == [ANSWERS]
 
 
 @pytest.mark.slow

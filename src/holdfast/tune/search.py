@@ -35,7 +35,7 @@ from .space import Space, as_space
 from .study import Desk, all_told, ask, check_names, pruner_name, running
 from .task import Task, Told, without_test
 from .told_options import FOLDS, how_from, how_to, model_from, pairs_from, space_from, space_to, write_pairs
-from .trial import carry_out, carry_out_together
+from .trial import carry_out, carry_out_together, tidy
 
 if TYPE_CHECKING:
     from .found import Search
@@ -172,6 +172,7 @@ def resume_search(
         record.status = "running"
         record.write(folder)
         desk = held.enter_context(Desk.open(task))
+        tidy(desk)
         say("resumed", f"{folder} after {lines.counted(len(all_told(desk)), 'trial')} of {record.search['trials']}")
         return _carry_on(desk, record, data, say, verbose)
 

@@ -71,7 +71,7 @@ def carry_out(
     trial = desk.trial(number)
     told = told_of(trial)
     if told is not None:  # it may have been killed between the two writes of `close`
-        return told if trial.state.is_finished() else close(desk, told)
+        return told if trial.state.is_finished() else _closed(desk, told)
     folder, began = task.trial_folder(number), time.perf_counter()
     values: dict[str, Value] = dict(trial.params)
     try:
@@ -130,6 +130,12 @@ def _closed(desk: Desk, told: Told) -> Told:
     close(desk, told)
     _clear(desk.task.trial_folder(told.number), keep=told.state == "complete")
     return told
+
+
+def tidy(desk: Desk) -> None:
+    """Removes what trials left that were killed when they had been told, but not yet cleared away."""
+    for told in all_told(desk):
+        _clear(desk.task.trial_folder(told.number), keep=told.state == "complete")
 
 
 def chosen(task: Task, params: Mapping[str, Any], number: int) -> tuple[dict[str, Value], Candidate]:  # Any: values
@@ -377,6 +383,6 @@ def _clear(folder: Path, *, keep: bool) -> None:
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    for path in folder.iterdir():
+    for path in folder.glob("*"):
         if path.name != ANSWERS:
             path.unlink(missing_ok=True)
