@@ -34,7 +34,8 @@ def ready_for(name: str, data: Dataset, *, net: Net = PLAIN, seed: int = 0) -> B
     word = next((word for word in CONVOLVING if without and word in net.told), None)
     if word is not None:
         raise BadValue(
-            f"{word}={net.told[word]}: the model {name!r} of {data.name} has no convolutions; leave it out, or give it a `when`."
+            f"{word}={net.told[word]}: the model {name!r} of {data.name} has no convolutions; "
+            "leave it out, or give it a `when`."
         )
     shape, classes = data.shape, len(data.classes)
     if isinstance(data.reads, Table):
