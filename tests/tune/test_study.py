@@ -76,20 +76,17 @@ def drawn(task: Task, trials: int) -> list[dict[str, Value]]:
 
 
 @pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "grid"])
-def test_what_is_drawn_follows_from_the_seed_and_the_trials_before(sampler: str, tmp_path: Path) -> None:
-    one = drawn(task_in(tmp_path / "one", sampler=sampler), 14)
+def test_what_is_drawn_follows_from_the_seed_and_the_trials_before(
+    sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holdfast.tune.study.STARTUP", 3)
+    one = drawn(task_in(tmp_path / "one", sampler=sampler), 7)
     other = task_in(tmp_path / "other", sampler=sampler)
-    drawn(other, 5)
+    drawn(other, 2)
 
-    assert drawn(other, 9) == one  # another process would have gone on
+    assert drawn(other, 5) == one  # another process would have gone on
+    assert all(SPACE.has(values) for values in one)
     assert drawn(task_in(tmp_path / "third", sampler=sampler, seed=1), 2)[1] != one[1]
-
-
-@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "grid"])
-def test_what_is_drawn_is_in_the_space(sampler: str, tmp_path: Path) -> None:
-    found = drawn(task_in(tmp_path, sampler=sampler), 13)
-
-    assert all(SPACE.has(values) for values in found)
 
 
 def test_the_first_trial_is_what_of_the_space_is_nearest_to_what_train_does(tmp_path: Path) -> None:
@@ -102,11 +99,11 @@ def test_the_first_trial_is_what_of_the_space_is_nearest_to_what_train_does(tmp_
 
 
 def test_points_of_a_sobol_sequence_spread_evenly(tmp_path: Path) -> None:
-    found = drawn(task_in(tmp_path, sampler="qmc"), 33)[1:]
+    found = drawn(task_in(tmp_path, sampler="qmc"), 17)[1:]
 
     rates = np.log10([float(values["learning_rate"]) for values in found])  # type: ignore[arg-type]
     counts = np.histogram(rates, np.linspace(-3, -1, 5))[0]
-    assert counts.min() >= 6  # of 8
+    assert counts.min() >= 3  # of 4
     assert {values["units"] for values in found} == {8, 16, 24}
 
 
@@ -201,7 +198,7 @@ def test_hyperband_deals_out_by_number_whatever_the_search_is_called(tmp_path: P
     for name in ("one", "other"):
         task = task_in(tmp_path / name, pruner="hyperband")
         with Desk.open(task) as desk:
-            stops.append([reported(desk, task, 0.5 - 0.01 * n) for n in range(12)])
+            stops.append([reported(desk, task, 0.5 - 0.01 * n) for n in range(8)])
 
     assert stops[0] == stops[1]
     assert len(set(stops[0])) == 2
