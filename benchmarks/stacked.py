@@ -23,10 +23,11 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from holdfast.data import Dataset, load, order
+from holdfast.layers.dropout import DropoutModule
 from holdfast.models import Fitting, prepare, ready_for
 from holdfast.models.together import at_once, run_all
 
-STEPS = 2560  # of all models a turn, about; for fewer `run_all` tries nothing
+STEPS = 160  # of each model a turn, about
 WORTH = 1000  # epochs that the trial of `run_all` is told of, so that it takes place
 
 
@@ -115,7 +116,7 @@ def stacked(several: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 def without_dropout(model: nn.Module) -> nn.Module:
     """The model with a rate of 0, for vmap does not take draws from seeds of our own."""
     for part in model.modules():
-        if hasattr(part, "rate"):
+        if isinstance(part, DropoutModule):
             part.rate = 0.0
     return model
 
@@ -124,7 +125,7 @@ def compare(case: Case, turns: int, device: str) -> Result:
     """Takes turns, the first of which does not count."""
     data = load(case.data)
     steps = -(-len(data.train) // case.batch_size)
-    epochs = max(1, round(STEPS / case.models / steps))
+    epochs = max(1, round(STEPS / steps))
     clock = time.process_time if device == "cpu" else time.perf_counter
     (asked, *_) = sessions(case, data, WORTH, device)
     result = Result(case.name, asked.model.count_params(), at_once(asked, case.models))

@@ -30,7 +30,12 @@ def test_each_seed_is_the_run_that_seed_would_have_made(tmp_path: Path) -> None:
 def test_seeds_that_are_trained_together_tell_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, sizes = in_memory(), list[int]()
     alone = train(tmp_path / "alone", data, seeds=4)
-    monkeypatch.setattr(together, "at_once", lambda session, count: sizes.append(count) or count)
+
+    def all_at_once(_: object, count: int) -> int:
+        sizes.append(count)
+        return count
+
+    monkeypatch.setattr(together, "at_once", all_at_once)
 
     run = train(tmp_path / "together", data, seeds=4)
 
