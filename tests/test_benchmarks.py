@@ -49,6 +49,7 @@ CASES = (
     Program("pretrain", "--turns 2 --pool 600 --epochs 1 --scratch 2", ("pretrain.json",), mnist=True),
     Program("simulate_scale", "--samples 1000000 --workers 100 --batch 3200", ("simulate_scale.json",)),
     Program("sounds", "--turns 1 --epochs 1 --models convnet", ("sounds.json",), sounds=True),
+    Program("stacked", "--turns 1 --models 2 --steps 1", ("stacked.json",)),
     Program("startup", "--turns 1", ("startup.json",)),
     Program(
         "throughput",
