@@ -40,7 +40,8 @@ if TYPE_CHECKING:
         train,
     )
     from .runs import evaluate as evaluate_run
-    from .tune import Search, resume_search, search
+    from .tune import Search
+    from .tune.search import resume_search, search
 
 __version__ = "0.1.0"
 

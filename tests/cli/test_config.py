@@ -6,10 +6,18 @@ import pytest
 
 from holdfast.runs import Record
 from holdfast.tune import write_values
+from holdfast.tune.space import Value
 
 from .conftest import Says
 
-VALUES = {"model": "dense", "units": 5, "learning_rate": 0.02, "epochs": 2, "batch_size": 8, "label_smoothing": 0.1}
+VALUES: dict[str, Value] = {
+    "model": "dense",
+    "units": 5,
+    "learning_rate": 0.02,
+    "epochs": 2,
+    "batch_size": 8,
+    "label_smoothing": 0.1,
+}
 
 
 def test_values_train_and_options_of_the_command_line_go_before(small: Path, says: Says, tmp_path: Path) -> None:
