@@ -213,7 +213,7 @@ def test_fifty_kills_change_nothing(tmp_path: Path) -> None:
     while done < 50:
         rounds += 1
         out = tmp_path / f"round-{rounds}"
-        done += with_kills(setting, out, draw, 50 - done, seconds / 2)
+        done += with_kills(setting, out, draw, 50 - done, seconds / 3)
         check_same(out, tmp_path / "whole")
 
     went_on = setting.told().count(GOES_ON)
