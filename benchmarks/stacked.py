@@ -1,4 +1,4 @@
-"""Claim: eight or more very small nets are trained in half to three quarters of the time that they take one by one.
+"""Claim: eight or more small dense nets are trained in half to three quarters of the time that they take one by one.
 
 The same trainings, which differ in their seeds, three ways: one `fit` after another; together, as seeds and folds are
 trained (`models.together.run_all`, whose trial decides whether and in which groups); and `torch.func`'s way of model
