@@ -33,7 +33,12 @@ def test_groups_are_as_few_and_as_even_as_may_be(models: int, most: int, size: i
 @pytest.mark.parametrize("answer", [True, False], ids=["pays", "does-not"])
 def test_the_answer_of_a_trial_is_kept(answer: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(probe_stacked, "pays", lambda *given: bool(asked.append(given[-1])) or answer)
+
+    def trial(*given: Any) -> bool:
+        asked.append(given[-1])
+        return answer
+
+    monkeypatch.setattr(probe_stacked, "pays", trial)
 
     found = [models_at_once(*training(), models=9, steps=WORTH) for _ in range(2)]
 
@@ -78,7 +83,7 @@ def test_what_cannot_be_trained_together_is_trained_alone(monkeypatch: pytest.Mo
 
 def test_models_that_the_memory_does_not_hold_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(probe_stacked, "pays", lambda *given: bool(asked.append(given[-1])))
+    monkeypatch.setattr(probe_stacked, "pays", lambda *given: asked.append(given[-1]))
     weights, inputs = (4 * 8 + 8 + 8 * 3 + 3) * 4, 16 * 4 * 4
     monkeypatch.setattr(probe_stacked, "free_memory", lambda: 4 * 3 * (8 * weights + 64 * inputs))
 
