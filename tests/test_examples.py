@@ -64,6 +64,7 @@ PAGES = (  # with programs on them
     "docs/runs.md",
     "docs/scikit-learn.md",
     "docs/spaces.md",
+    "docs/tune.md",
 )
 LINKED = (
     "benchmarks/README.md",
@@ -72,6 +73,7 @@ LINKED = (
     "docs/dimensions.md",
     "docs/pays.md",
     "docs/pretraining.md",
+    "docs/scale.md",
     "docs/transfer.md",
     "docs/speed.md",
     "CHANGELOG.md",
