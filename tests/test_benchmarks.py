@@ -70,6 +70,7 @@ APART = (
     "common",
     "frozen_base",
     "mnist_small_net",
+    "search_luck",
     "streaming",
     "tables",
     "tune",
