@@ -68,6 +68,18 @@ def test_modules_with_other_settings_constants_draws_or_weights_do_not() -> None
     assert not interchangeable([nn.Linear(2, 2), nn.Linear(2, 2)])
 
 
+def test_a_module_of_the_users_own_sees_the_samples_of_its_model_alone() -> None:
+    class Centred(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x - x.mean(0)
+
+    parts, x = [Centred(), Centred()], torch.arange(8.0).view(4, 2)
+
+    module = together(parts, Turn([0, 1]), grouped=False)
+
+    torch.testing.assert_close(module(x), torch.cat([parts[0](x[:2]), parts[1](x[2:])]))
+
+
 def test_convolutions_are_one_with_groups_only_where_that_is_asked_for() -> None:
     parts = several(lambda: nn.Conv2d(1, 2, 3))
 

@@ -177,7 +177,7 @@ def joined() -> Iterator[Team | None]:
     except BaseException as error:
         _mute()
         groups = [team.steps, team.waits]  # what is on its way on GPUs may never arrive, and is not waited for
-        _tell_torchrun(str(error) or type(error).__name__)
+        _tell_torchrun(error)
         first = _first_to_say()
         if isinstance(error, Lost) and not first:
             raise Lost("") from error
@@ -247,10 +247,14 @@ def _mute() -> None:
                 signal.signal(number, signal.SIG_IGN)
 
 
-def _tell_torchrun(message: str) -> None:
-    """Has torchrun's own report, which comes last, say what happened here in the place of "to enable traceback"."""
+def _tell_torchrun(error: BaseException) -> None:
+    """Has torchrun's own report, which comes last, say what happened here in the place of "to enable traceback".
+
+    It names the earliest as the cause, by whole seconds; who has lost another came later.
+    """
     if path := os.environ.get("TORCHELASTIC_ERROR_FILE"):
-        said = {"message": message, "extraInfo": {"py_callstack": message, "timestamp": str(int(time.time()))}}
+        message, at = str(error) or type(error).__name__, int(time.time()) + isinstance(error, Lost)
+        said = {"message": message, "extraInfo": {"py_callstack": message, "timestamp": str(at)}}
         with suppress(OSError):
             Path(path).write_text(json.dumps({"message": said}), encoding="utf-8")
 

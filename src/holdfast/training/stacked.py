@@ -39,6 +39,7 @@ PLAIN = (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Nadam, Lion)  # to which 
 CONVOLUTIONS = {nn.Conv1d: F.conv1d, nn.Conv2d: F.conv2d, nn.Conv3d: F.conv3d}
 OWN = (nn.modules.batchnorm._NormBase, ActivityPenalty, RandomModule)  # remember, draw, or see the whole batch
 INTERNAL = frozenset(vars(nn.Module()))
+KNOWN = ("holdfast", "torch")  # whose modules without weights compute sample by sample, but for those above
 
 
 class Place:
@@ -338,6 +339,8 @@ def interchangeable(parts: Sequence[nn.Module]) -> bool:
     """Whether each of these computes what the others do, sample by sample: one of them will do for all."""
     first, *others = ([*part.modules()] for part in parts)
     if any(isinstance(module, OWN) or module._parameters for module in first):
+        return False
+    if any(type(module).__module__.partition(".")[0] not in KNOWN for module in first):
         return False
     return all(len(one) == len(first) and all(map(_equal, first, one)) for one in others)
 
