@@ -14,8 +14,9 @@ from holdfast.models import BaseModel, Net, Variant, convnet, to_config
 from holdfast.runs.plan import How, ModelChoice, check_settings, fitted, optimizer_for, plan
 from holdfast.training import SGD
 from holdfast.transfer import FromBase
-from holdfast.tune import Candidate, Float, Space, as_space, candidate, configured, write_values
+from holdfast.tune import Candidate, Categorical, Float, Space, as_space, candidate, configured, write_values
 from holdfast.tune.candidate import candidate_of, check_space, whole_values
+from runs.small import in_memory
 
 optuna = pytest.importorskip("optuna")
 
@@ -299,3 +300,23 @@ def _plain(how: How) -> dict[str, Any]:  # Any: options of `train`
         "augment": how.get("augment", "auto") or "none",
     }
     return {name: value for name, value in plain.items() if name != "learning_rate"}
+
+
+def test_a_value_of_none_leaves_what_was_told() -> None:
+    found = whole_values({"label_smoothing": None, "optimizer": None}, "dense", {"label_smoothing": 0.1, "epochs": 2})
+
+    assert found["label_smoothing"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (Space({}, {"units": 8}), "the space leaves nothing to choose"),
+        (Space({"units": Categorical((8,))}, {"seed": 3}), "seed: a search has one for all its trials"),
+        (Space({"image_size": Categorical((8, 16))}), "image_size: cannot be chosen for data from memory, or with --n"),
+    ],
+    ids=["nothing", "seed", "memory"],
+)
+def test_spaces_that_a_search_could_not_follow_are_told_before_it(space: Space, message: str) -> None:
+    with pytest.raises(BadValue, match=f"^{message}"):
+        check_space(space, in_memory(), "dense", {})

@@ -4,6 +4,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from holdfast.core import BadFile, BadValue, UnknownName
@@ -194,6 +195,14 @@ WRONG: dict[str, tuple[str, str]] = {
         "filters = {low = 1, high = 2, when = {units = 8}}\nunits = {choices = [8], when = {filters = 1}}",
         "the conditions go round in a circle: filters -> units -> filters; leave one `when` out.",
     ),
+    "condition without values": (
+        'optimizer = ["sgd"]\nmomentum = {low = 0, high = 1, when = {optimizer = []}}',
+        "momentum: `when` waits for no value of optimizer; list at least one.",
+    ),
+    "too large": (
+        "units = {low = 1, high = 9007199254740993}",
+        "units: high=9007199254740993: must be at most 2 ** 53, so that it is kept exactly.",
+    ),
     "condition without a table": ("units = {low = 1, high = 2, when = 3}", "units: when=3: must be a table, "),
     "no list": ("units = {choices = 8}", "units: choices=8: must be a list."),
     "brackets": (
@@ -265,3 +274,30 @@ def test_values_that_cannot_be_written_leave_the_file_as_it_was(tmp_path: Path) 
 
 def test_every_word_has_a_kind() -> None:
     assert set(WORDS.values()) == {bool, int, float, str}
+
+
+def test_ranges_of_a_billion_steps_are_not_counted_through() -> None:
+    assert Int(0, 10**9, step=10).nearest(123_456_784) == 123_456_780
+    assert Float(0, 1, step=1e-9).nearest(0.3) == 0.3
+    assert Float(0, 1, step=1e-9).has(0.3)
+    assert not Float(0, 1, step=0.1).has(0.35)
+    with pytest.raises(BadValue, match=r"^its 1,000,000,001 steps are too many for a grid"):
+        Float(0, 1, step=1e-9).grid()
+
+
+def test_true_and_one_are_not_choices_beside_each_other_for_optuna_takes_one_for_the_other() -> None:
+    with pytest.raises(BadValue, match=r"^1 stands in the list twice"):
+        Categorical((True, 1))
+
+
+def test_numbers_of_numpy_are_kept_and_written_as_those_of_python(tmp_path: Path) -> None:
+    space = as_space({"units": [np.int64(8)], "dropout": np.float64(0.5)})
+
+    write_values(tmp_path / "best.toml", {**space.fixed, "units": space.dimensions["units"].grid()[0]})
+
+    assert (tmp_path / "best.toml").read_text() == "dropout = 0.5\nunits = 8\n"
+
+
+def test_what_is_no_space_is_said() -> None:
+    with pytest.raises(BadValue, match=r"^space=\[1, 2\]: must be a Space, a dict by name, or the path"):
+        as_space([1, 2])  # type: ignore[arg-type]  # the point

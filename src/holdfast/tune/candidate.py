@@ -104,15 +104,17 @@ def whole_values(values: Mapping[str, Value], model: ModelChoice, how: How) -> d
         >>> whole_values({"units": 32}, "dense", {"epochs": 5, "seed": 0})
         {'model': 'dense', 'epochs': 5, 'seed': 0, 'units': 32}
     """
-    if "optimizer" in values:
+    given = {name for name, value in values.items() if value is not None}  # None: as it was told
+    if "optimizer" in given:
         how = How(**{**how, "optimizer": None})
     told = {**_model_words(model), **_how_words(how)}
-    if "shift" in values or "augment" in values:
+    if given & {"shift", "augment"}:
         told |= {"shift": None, "augment": None}
-    if "model" in values or "base" in values:
+    if given & {"model", "base"}:
         told |= {"model": None, "base": None}
     plain = {name: value for name, value in told.items() if isinstance(value, (bool, int, float, str))}
-    return {**{name: value for name, value in plain.items() if name not in values}, **values}
+    rest = {name: value for name, value in plain.items() if name not in given}
+    return {**rest, **{name: value for name, value in values.items() if name not in rest}}
 
 
 def check_space(space: Space, data: Dataset | None, model: ModelChoice, how: How) -> None:
@@ -123,12 +125,25 @@ def check_space(space: Space, data: Dataset | None, model: ModelChoice, how: How
     Raises:
         BadValue, UnknownName: the message names the value and the remedy.
     """
+    if not space.dimensions:
+        raise BadValue("the space leaves nothing to choose; give a list or a range, such as filters = [16, 32].")
+    if "seed" in space.fixed:
+        raise BadValue("seed: a search has one for all its trials; take it out of the space and say --seed (seed=).")
     for values in _corners(space):
         found = candidate(values, data, model, how)
+        if data is not None:
+            check_reading(found, data)
         if isinstance(found.model, FromBase):
             found.model.check()
         elif data is not None and not found.reading and not isinstance(found.model, BaseModel):
             plan(data, found.model, found.how)
+
+
+def check_reading(found: Candidate, data: Dataset) -> None:
+    """Raises BadValue where data is to be read in another way, but does not come from files."""
+    if found.reading and not data.origin:
+        named = ", ".join(found.reading)
+        raise BadValue(f"{named}: cannot be chosen for data from memory, or with --nested, for it is not read again.")
 
 
 def configured(

@@ -18,7 +18,7 @@ from ..runs.plan import How, ModelChoice, is_file, plan
 from ..runs.record import Settings
 from ..transfer import FromBase, anew
 from ..transfer.assembling import trainable
-from .candidate import RECIPE
+from .candidate import READING, RECIPE
 from .space import Categorical, Dimension, Float, Int, Space, Value, applies
 
 CONVS = (Conv1D, Conv2D, Conv3D)
@@ -81,6 +81,7 @@ def default_values(
     """
     settings, network = _planned(data, model, how or How())
     known = {**_net_values(network), **_settings_values(settings, how or How())}
+    known |= {name: data.origin.get(name) for name in READING}
     values = dict(space.fixed)
     for name in space.order():
         dimension = space.dimensions[name]

@@ -4,7 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import numpy as np
 
 from ..core import BadValue
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
 Value: TypeAlias = bool | int | float | str | None
+MOST_WHOLE = 2**53  # databases keep values as floats
+MOST_COMBINATIONS = 100_000  # of a grid; nobody has the time for more
 When: TypeAlias = Mapping[str, Value | tuple[Value, ...]]
 
 
@@ -29,10 +33,12 @@ class Categorical:
     when: When = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        settle(self, choices=tuple(self.choices), when=_when(self.when))
+        settle(self, choices=tuple(map(plain, self.choices)), when=_when(self.when))
         if not self.choices:
             raise BadValue("there is nothing to choose from; list at least one value.")
-        twice = next((one for n, one in enumerate(self.choices) if same(one, self.choices[:n])), None)
+        twice = next(
+            (one for n, one in enumerate(self.choices) if one in self.choices[:n]), None
+        )  # to Optuna 1 is true
         if twice is not None:
             raise BadValue(f"{spelled(twice)} stands in the list twice.")
 
@@ -84,6 +90,8 @@ class Int:
         for name in ("low", "high", "step"):
             if not is_of(getattr(self, name), int):
                 raise BadValue(f"{name}={getattr(self, name)!r}: must be a whole number.")
+            if abs(getattr(self, name)) > MOST_WHOLE:
+                raise BadValue(f"{name}={getattr(self, name)}: must be at most 2 ** 53, so that it is kept exactly.")
         _check_range(self, least=1, stepped=self.step != 1)
 
     def distribution(self) -> "BaseDistribution":
@@ -103,7 +111,7 @@ class Int:
     def nearest(self, value: Value) -> Value:
         """The number nearest to a value; the middle for what is no number."""
         wanted = float(value) if is_of(value, float) else _middle(self)  # type: ignore[arg-type]  # a number
-        return min(self.grid(), key=lambda one: abs(one - wanted))
+        return self.grid()[_place(wanted, self.low, self.step, len(self.grid()))]
 
     def grid(self) -> range:
         """All values, for a search that tries every one."""
@@ -151,27 +159,31 @@ class Float:
     def has(self, value: Value) -> bool:
         """Whether this may be chosen."""
         inside = is_of(value, float) and self.low <= float(value or 0) <= self.high
-        return inside and (self.step is None or any(math.isclose(float(value or 0), one) for one in self._steps()))
+        return inside and (self.step is None or math.isclose(float(value or 0), cast(float, self.nearest(value))))
 
     def nearest(self, value: Value) -> Value:
         """The number nearest to a value; the middle for what is no number."""
         wanted = float(value) if is_of(value, float) else _middle(self)  # type: ignore[arg-type]  # a number
-        return (
-            min(max(wanted, self.low), self.high)
-            if self.step is None
-            else min(self._steps(), key=lambda one: abs(one - wanted))
-        )
+        if self.step is None:
+            return min(max(wanted, self.low), self.high)
+        return self._at(_place(wanted, self.low, self.step, self.count))
 
     def grid(self) -> tuple[Value, ...]:
         """All values, for a search that tries every one.  Raises BadValue for a range without steps."""
         if self.step is None:
             few = ", ".join(f"{one:.3g}" for one in (self.low, _middle(self), self.high))
             raise BadValue(f"a grid cannot try every number of a range; list some, such as [{few}], or give a step.")
-        return tuple(self._steps())
+        if self.count > MOST_COMBINATIONS:
+            raise BadValue(f"its {self.count:,} steps are too many for a grid; list some, or take another sampler.")
+        return tuple(map(self._at, range(self.count)))
 
-    def _steps(self) -> list[float]:
-        low, step = Decimal(str(self.low)), Decimal(str(self.step))  # or 0.1 + 0.2 would not be 0.3
-        return [float(low + n * step) for n in range(int((Decimal(str(self.high)) - low) / step) + 1)]
+    @property
+    def count(self) -> int:
+        """How many steps there are."""
+        return int((Decimal(str(self.high)) - Decimal(str(self.low))) / Decimal(str(self.step))) + 1
+
+    def _at(self, place: int) -> float:
+        return float(Decimal(str(self.low)) + place * Decimal(str(self.step)))  # or 0.1 + 0.2 would not be 0.3
 
 
 Dimension: TypeAlias = Categorical | Int | Float
@@ -207,7 +219,9 @@ def is_of(value: object, kind: type) -> bool:
 
 
 def plain(value: Any) -> Value:  # Any: what the user wrote
-    """The value, if it is one.  Raises BadValue for what cannot be chosen."""
+    """The value, if it is one; a number of NumPy as Python has it.  Raises BadValue for what cannot be chosen."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is not None and not isinstance(value, (bool, int, float, str)):
         raise BadValue(f"{value!r} cannot be chosen; values are numbers, text, true or false.")
     return value
@@ -233,6 +247,11 @@ def _check_range(range_: Int | Float, *, least: float, stepped: bool) -> None:
         raise BadValue(f"steps of {step!r} from {low!r} do not reach high={high!r}; the last is at {reached!r}.")
 
 
+def _place(wanted: float, low: float, step: float, count: int) -> int:
+    """Which of the steps from `low` on is nearest; the lower of two."""
+    return min(max(math.ceil((wanted - low) / step - 0.5), 0), count - 1)
+
+
 def _middle(range_: Int | Float) -> float:
     return math.sqrt(range_.low * range_.high) if range_.log else (range_.low + range_.high) / 2
 
@@ -240,6 +259,9 @@ def _middle(range_: Int | Float) -> float:
 def _when(when: Any) -> dict[str, Value | tuple[Value, ...]]:  # Any: what the user wrote
     if not isinstance(when, Mapping):
         raise BadValue(f"when={when!r}: must be a table, {{optimizer = 'sgd'}}.")
+    empty = next((name for name, value in when.items() if isinstance(value, (list, tuple)) and not value), None)
+    if empty is not None:
+        raise BadValue(f"`when` waits for no value of {empty}; list at least one.")
     return {
         name: tuple(map(plain, value)) if isinstance(value, (list, tuple)) else plain(value)
         for name, value in when.items()

@@ -10,7 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core import BadFile, BadValue, HoldfastError, UnknownName, suggestion, whole_file
-from .dimension import Categorical, Dimension, Float, Int, Value, applies, is_of, plain, settle, several, spelled
+from .dimension import (
+    MOST_COMBINATIONS,
+    Categorical,
+    Dimension,
+    Float,
+    Int,
+    Value,
+    applies,
+    is_of,
+    plain,
+    settle,
+    several,
+    spelled,
+)
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -63,7 +76,6 @@ WORDS: dict[str, type] = {  # what may stand in a space besides paths, and of wh
 }
 KINDS: dict[type, str] = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 RANGE, LIST = ("low", "high", "step", "log", "when"), ("choices", "when")
-MOST_COMBINATIONS = 100_000  # of a grid; nobody has the time for more
 
 
 @dataclass(frozen=True)
@@ -183,6 +195,8 @@ def as_space(source: Space | Mapping[str, Any] | Path | str) -> Space:  # Any: w
         return source
     if isinstance(source, Mapping):
         return _space_of(source)
+    if not isinstance(source, (str, Path)):
+        raise BadValue(f"space={source!r}: must be a Space, a dict by name, or the path of a TOML file.")
     try:
         space = _space_of(_read(Path(source)))
         if not space.dimensions:
