@@ -16,6 +16,7 @@ from holdfast.core import BadData, BadValue, UnknownName
 from holdfast.data import RandomShift, from_arrays, load
 from holdfast.evaluate import Ledger
 from holdfast.layers import Dense, Flatten, Input
+from holdfast.models import Net, Variant
 from holdfast.runs.folds import Fold
 from holdfast.runs.record import Record
 from holdfast.training import SGD
@@ -317,3 +318,44 @@ class KilledAt:
         if begun.way.trial.number == self.number:
             raise KeyboardInterrupt
         return ended(begun)
+
+
+def test_folds_that_cannot_be_leave_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(BadData):
+        search(in_memory(), SPACE, out=tmp_path, cv=9999, **SHORT)
+
+    assert not list(tmp_path.glob("*-tune-*"))
+
+
+def test_a_search_that_ended_before_it_began_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["holdfast.tune.search"], "keep_base", broken)
+    with pytest.raises(KeyboardInterrupt):
+        search(in_memory(), SPACE, out=tmp_path, **SHORT)
+    folder = next(tmp_path.glob("*-tune-*"))
+
+    with pytest.raises(BadValue, match="this search ended before its first trial; begin a new one"):
+        resume_search(folder, in_memory())
+
+
+def test_a_search_over_a_variant_goes_on_with_what_was_said_of_it(
+    tmp_path: Path, found: Found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = SHORT | {"model": Variant("dense", Net(dropout=0.3)), "out": tmp_path}
+    with monkeypatch.context() as patch:
+        interrupt(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            search(in_memory(), SPACE, **options)
+
+    resume_search(next(tmp_path.glob("*-tune-*")), in_memory(), verbose=0)
+
+    task, told = found[-1]
+    assert task.model == Variant("dense", Net(dropout=0.3))
+    assert all(one.state != "failed" for one in told)
+
+
+def test_nested_searches_do_not_choose_what_is_read_again(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match=r"^image_size: cannot be chosen for data from memory, or with --nested"):
+        search("digits", {"image_size": [8, 16]}, out=tmp_path, nested=2, **SHORT)

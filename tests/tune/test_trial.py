@@ -5,9 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from PIL import Image
 
 from holdfast import Sequential
-from holdfast.core import BadValue
+from holdfast.core import BadFile, BadValue
+from holdfast.data import Dataset, load
 from holdfast.evaluate import Ledger
 from holdfast.layers import Dense, Flatten, Input
 from holdfast.runs.predictions import Predictions
@@ -283,3 +287,41 @@ def test_folds_that_are_trained_together_give_nearly_the_same_and_go_on_together
     assert heard.epochs == 8
     np.testing.assert_array_equal(answers(parts).probabilities, answers(together).probabilities)
     np.testing.assert_allclose(answers(alone).probabilities, answers(together).probabilities, atol=1e-5)
+
+
+def test_a_database_that_fails_says_nothing_about_the_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise StorageInternalError("connection lost\nin many words")
+
+    task = task_in(tmp_path, pruner="asha", how={"epochs": 4, "device": "cpu"})
+    with monkeypatch.context() as patch:
+        patch.setattr(RDBStorage, "set_trial_intermediate_value", broken)
+        with pytest.raises(BadFile, match=r"ledger's database: connection lost; once it"):
+            first(task)
+
+    assert carry_out(task, 0).state == "complete"
+
+
+def test_reading_again_does_not_bring_samples_back_that_were_left_out(tmp_path: Path) -> None:
+    whole = folder_of_pictures(tmp_path)
+    fewer = whole.with_parts(whole.train.take([0, 1, 2]), whole.validation)
+
+    assert len(read_for(whole, Candidate("dense", {}, {"image_size": 4})).train) == len(whole.train)
+    with pytest.raises(BadValue, match=r"^image_size: cannot be chosen, for reading again gives other samples"):
+        read_for(fewer, Candidate("dense", {}, {"image_size": 4}))
+
+
+def test_the_size_that_the_data_has_is_not_read_again(tmp_path: Path) -> None:
+    data = folder_of_pictures(tmp_path)
+
+    assert read_for(data, Candidate("dense", {}, {"image_size": 8})) is data
+
+
+def folder_of_pictures(folder: Path) -> Dataset:
+    chance = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (folder / "pictures" / name).mkdir(parents=True)
+        for number in range(10):
+            picture = Image.fromarray(chance.integers(0, 255, (8, 8), np.uint8))
+            picture.save(folder / "pictures" / name / f"{number}.png")
+    return load(folder / "pictures", image_size=8)

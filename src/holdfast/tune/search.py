@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -34,7 +35,7 @@ from .progress import Progress
 from .space import Space, as_space
 from .study import Desk, all_told, ask, check_names, pruner_name, running
 from .task import Task, Told, without_test
-from .told_options import FOLDS, how_from, how_to, model_from, pairs_from, space_from, space_to, write_pairs
+from .told_options import FOLDS, how_from, how_to, model_from, model_to, pairs_from, space_from, space_to, write_pairs
 from .trial import carry_out, carry_out_together, tidy
 
 if TYPE_CHECKING:
@@ -114,18 +115,19 @@ def search(
         chosen = default_space(data, model, how)
         check_names(sampler, pruner, chosen, folds=cv is not None)
     if isinstance(chosen, Space):
-        check_space(chosen, data, model, how)
+        check_space(chosen, data if nested is None else replace(data, origin={}), model, how)
     settings, network, how = _decided(data, model, how)
     data = with_what_was_seen(data, settings.base)
+    together = _together(data, model, how, **options)  # before there is a folder, for it says what is wrong with cv
     with ExitStack() as held:
         ledger = held.enter_context(Ledger.open(Path(out) / LEDGER))
         folder, record = begin(Path(out), data, settings, network, ledger, kind="tune")
         held.enter_context(alone(folder))
         held.enter_context(working(folder, record, ledger))
         keep_base(network, settings, folder)
-        together = _together(data, model, how, **options)
         cv = _kept_folds(data, cv, seed, folder)
         record.search = options | {"cv": cv, "together": together, "space": space_to(chosen), "how": how_to(how)}
+        record.search["model"] = model_to(model)
         task = _task(folder, record, ledger, data, chosen, model, how)
         with Desk.open(task) as desk:
             record.write(folder)  # after the study: whatever has a record can be resumed
@@ -161,6 +163,8 @@ def resume_search(
             raise BadValue(f"{folder}: is no search; go on with: holdfast train --resume {lines.quoted(folder)}")
         if record.status == "finished":
             raise BadValue(f"{folder}: this search has finished; there is nothing to resume.")
+        if not record.search:
+            raise BadValue(f"{folder}: this search ended before its first trial; begin a new one.")
         ledger = held.enter_context(ledger_of(folder, record))
         data = data_of(record, folder, quiet=not verbose) if data is None else data
         check_same(record, data)
@@ -354,8 +358,8 @@ def _next(desk: Desk, waiting: list[int], trials: int) -> list[int]:
 
 
 def _spent(desk: Desk) -> float:
-    """Seconds of the trials that have ended."""
-    return sum(one.seconds for one in all_told(desk))
+    """Seconds that the trials took that have ended, of which as many as there are workers ran at once."""
+    return sum(one.seconds for one in all_told(desk)) / desk.task.workers
 
 
 def check_first(told: list[Told]) -> None:

@@ -110,7 +110,6 @@ def _storage(url: str) -> "Iterator[BaseStorage]":
     """Optuna's tables in a database, made where there are none."""
     import optuna
     from sqlalchemy import event
-    from sqlalchemy.exc import DatabaseError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     patient = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
@@ -118,9 +117,9 @@ def _storage(url: str) -> "Iterator[BaseStorage]":
         try:
             storage = optuna.storages.RDBStorage(url, engine_kwargs=patient)
             break
-        except (DatabaseError, optuna.exceptions.StorageInternalError, AssertionError) as error:
+        except (*storage_errors(), AssertionError) as error:
             if not rest:  # another process made the tables at the same moment, but not ten times
-                raise BadFile(f"cannot keep a search in the ledger's database: {error}") from error
+                raise BadFile(_no_storage(error)) from error
             time.sleep(0.1)
     if storage.engine.dialect.name == "sqlite":
         storage.engine.dispose()
@@ -128,9 +127,24 @@ def _storage(url: str) -> "Iterator[BaseStorage]":
         event.listen(storage.engine, "connect", lambda opened, _: opened.execute("PRAGMA synchronous = NORMAL"))
     try:
         yield storage
+    except storage_errors() as error:
+        raise BadFile(_no_storage(error)) from error
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def storage_errors() -> tuple[type[Exception], ...]:
+    """What is raised where the database fails; it says nothing about a trial."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import DBAPIError
+
+    return StorageInternalError, DBAPIError
+
+
+def _no_storage(error: BaseException) -> str:
+    reason = str(getattr(error.__cause__ or error, "orig", error)).partition("\n")[0]
+    return f"cannot keep the search in the ledger's database: {reason}; once it can be used, go on with --resume."
 
 
 def ask(desk: Desk, task: Task) -> int | None:

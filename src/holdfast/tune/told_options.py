@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadFile, BadValue
-from ..models import from_config
+from ..models import Net, Variant, from_config
 from ..models.augmenting import from_recorded, recorded
 from ..runs.bases import base_of
 from ..runs.folds import Fold
-from ..runs.plan import How, ModelChoice, describe
+from ..runs.plan import How, ModelChoice, describe, is_file
 from ..runs.record import Record
 from ..training import Optimizer, get_optimizer
 from .candidate import Build
@@ -62,8 +62,17 @@ def how_from(plain: dict[str, Any]) -> How:  # Any: JSON values
     return cast(How, how)
 
 
+def model_to(model: ModelChoice) -> dict[str, Any] | None:  # Any: JSON values
+    """What was said of a ready-made model; None of any other, which the record has as it is."""
+    if not isinstance(model, Variant) or not isinstance(model.model, str) or is_file(model.model):
+        return None
+    return {"model": model.model, "net": model.net.told, "changes": dict(model.changes)}
+
+
 def model_from(record: Record, folder: Path) -> ModelChoice:
     """What a search trains where its space does not say it."""
+    if (told := record.search.get("model")) is not None:
+        return Variant(told["model"], Net(**told["net"]), told["changes"])
     base = base_of(record.settings, folder)
     if base is not None:
         return base

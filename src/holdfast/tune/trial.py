@@ -27,9 +27,9 @@ from ..runs.predictions import Predictions
 from ..runs.watch import Checkpointing, Looking
 from ..training import Callback, EpochEnd, Event, Stop, evaluate
 from ..transfer import anew
-from .candidate import Candidate, candidate_of
+from .candidate import Candidate, candidate_of, check_reading
 from .space import Value
-from .study import RUNGS, STEPS, Desk, all_told, close, objective, reason_of, told_of, worse
+from .study import RUNGS, STEPS, Desk, all_told, close, objective, reason_of, storage_errors, told_of, worse
 from .task import Task, Told, without_test
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def carry_out(
         folder.mkdir(parents=True, exist_ok=True)
         way = _Way(desk, trial, folder, tuple(hear), over or (lambda: False), say)
         told = (_on_folds if desk.folds else _on_validation)(way, values, candidate, began)
-    except (BadFile, OSError):
+    except (BadFile, OSError, *storage_errors()):
         raise
     except Exception as error:  # diverged, out of memory, shapes that do not fit: the search goes on
         told = Told(number, values, "failed", None, None, 0, time.perf_counter() - began, reason_of(error))
@@ -118,7 +118,7 @@ def carry_out_together(
         for one, (_, seconds) in zip(begun, trained(makers, len(begun)), strict=True):
             if one.way.trial.number not in known:
                 found[one.way.trial.number] = replace(_ended(one), seconds=seconds)
-    except (BadFile, OSError):
+    except (BadFile, OSError, *storage_errors()):
         raise
     except Exception:  # whose it is shows when each is by itself
         return [carry_out(task, number, desk=desk, hear=hear, over=over) for number in numbers]
@@ -364,13 +364,19 @@ def _worth(answers: Predictions) -> tuple[float, float]:
 
 
 def read_for(data: Dataset, candidate: Candidate) -> Dataset:
-    """The data as a candidate reads it: as it is, or, of another size say, read again; without its test part."""
-    if not candidate.reading:
+    """The data as a candidate reads it: as it is, or, of another size say, read again; without its test part.
+
+    Raises:
+        BadValue: it comes from memory; or what is read again are other samples, which may be those that are to judge.
+    """
+    if all(data.origin.get(name) == value for name, value in candidate.reading.items()):
         return data
-    if not data.origin:
+    check_reading(candidate, data)
+    found = _read_again(dumps({**data.origin, **candidate.reading}))
+    if any(getattr(found, part).fingerprint != getattr(data, part).fingerprint for part in ("train", "validation")):
         named = ", ".join(candidate.reading)
-        raise BadValue(f"{named}: cannot be chosen for data from memory, which is not read again.")
-    return _read_again(dumps({**data.origin, **candidate.reading}))
+        raise BadValue(f"{named}: cannot be chosen, for reading again gives other samples than the search has.")
+    return found
 
 
 @lru_cache(maxsize=2)
