@@ -22,9 +22,11 @@ from .test_influence import SPACE, planted, searched, told
 
 def found_of(trials: list[Told], **changes: Any) -> Search:  # Any: fields of a Search
     """A search with these trials."""
+    adam = {"class_name": "Adam", "config": {"learning_rate": 0.01}}
     settings = Settings(
-        model="dense", epochs=9, batch_size=32, optimizer={}, patience=None, seed=0, device="cpu", precision="float32"
+        model="dense", epochs=9, batch_size=32, optimizer=adam, patience=None, seed=0, device="cpu", precision="float32"
     )
+    origin = {"path": "my photos", "validation": 0.15, "test": 0.15, "seed": 0, "image_size": 32, "skip_bad": False}
     options: dict[str, Any] = {
         "sampler": "tpe",
         "pruner": "asha",
@@ -33,7 +35,7 @@ def found_of(trials: list[Told], **changes: Any) -> Search:  # Any: fields of a 
     }  # Any: JSON values
     record = Record(
         name="photos-tune-001", status="finished", started="2026-11-22 00:00:00 UTC", ledger_id=1, data="photos",
-        origin={"path": "my photos"}, classes=["a", "b"], shape=[8, 8, 1], sizes={}, pictures=True, things="pictures",
+        origin=origin, classes=["a", "b"], shape=[8, 8, 1], sizes={}, pictures=True, things="pictures",
         prints={"split": "ab"}, settings=settings, config={}, machine="here", versions={}, search=options,
     )  # fmt: skip
     best = in_order(trials)[0]
@@ -53,6 +55,7 @@ def test_the_whole_page_has_the_score_with_the_naive_one_struck_through_and_no_s
     assert all(f'id="{one}"' in shown for one in ("history", "importance", "parallel", "contour", "trials", "how"))
     assert "the best 6 of 60 trials" in shown
     assert "--config runs/photos-tune-001/best.toml" in shown
+    assert "--image-size 32" in shown  # which used to be left to be known
     assert shown.count('class="level"') > 5
 
 
@@ -120,6 +123,14 @@ def test_contours_are_of_pairs_of_numbers_that_enough_trials_have() -> None:
         assert min(numbers) >= 0
         assert max(numbers) <= SIDE
     assert contours(searched(9), SPACE, ["learning_rate", "units"], set()) == []
+
+
+def test_a_surface_that_is_flat_is_drawn_flat() -> None:
+    trials = [replace(one, value=0.5 + 0.001 * (one.number * 7 % 16), state="complete") for one in searched(16)]
+
+    drawn = contours(trials, SPACE, ["learning_rate", "units"], set())
+
+    assert len(drawn[0].levels) <= 4  # of ten; noise used to be stretched over all of them
 
 
 @pytest.mark.parametrize(

@@ -82,14 +82,9 @@ class Searched:
         return f"{said}; {self.reproduced}" if self.reproduced else said
 
     def corrected(self, report: Report) -> Report:
-        """A report of the winner, with the luck of being the best taken off its accuracy.
-
-        What was taken off before, for the choice of an epoch, stays off.
-        """
+        """A report of the winner, with the score of the search, which is without the luck of its epoch, too."""
         seen = report.accuracy
-        value = max(0.0, self.value - seen.optimism)
-        low, high = (min(1.0, max(0.0, end - seen.optimism)) for end in self.interval)
-        told = replace(seen, value=value, interval=(low, high), optimism=max(0.0, seen.naive - value))
+        told = replace(seen, value=self.value, interval=self.interval, optimism=max(0.0, seen.naive - self.value))
         return replace(report, accuracy=told)
 
 

@@ -21,7 +21,7 @@ from ..runs.record import Record
 from ..runs.run import REPORT, REPORT_JSON
 from ..runs.searched import Policy, Searched
 from ..runs.write import write_text
-from .candidate import whole_values
+from .candidate import READING, whole_values
 from .influence import Influence, in_order, influences
 from .nested import Nested, nested_score
 from .page import page
@@ -149,7 +149,9 @@ def conclude(
         }
     found = influences(told, searched, seed=task.seed)
     region = region_words(told, searched, found, score.n)
-    values = whole_values(best.values, task.model, task.how) if isinstance(task.space, Space) else best.values
+    values = best.values
+    if isinstance(task.space, Space):
+        values = _reading(data) | whole_values(values, task.model, task.how)
     search = Search(near(task.folder), record, told, best, score, None, searched, found, region, None)
     _write(search, values)
     say("best", f"trial {best.number}: {values_words(best.values)}")
@@ -167,6 +169,12 @@ def conclude(
     use = f" · train on: --config {search.folder / BEST}" if isinstance(task.space, Space) else ""
     say("saved", f"{search.folder} · report: {search.folder / REPORT}{use}")
     return search
+
+
+def _reading(data: Dataset) -> dict[str, Value]:
+    """How the data was read where that was told, as far as it has words: other pictures would train another model."""
+    told = {name: data.origin.get(name) for name in READING}
+    return {name: value for name, value in told.items() if isinstance(value, (int, str))}
 
 
 def judged(task: Task, told: Sequence[Told], ledger: Ledger) -> tuple[Told, Score]:
@@ -238,7 +246,8 @@ def score_words(search: Search) -> str:
     score = search.score
     part = "out of fold" if score.part == "out-of-fold" else "on validation"
     pruned = sum(one.state == "pruned" for one in search.trials)
-    also = f"; {counted(pruned, 'pruned trial')} were looked at, too, and had lost by then" if pruned else ""
+    were = "was" if pruned == 1 else "were"
+    also = f"; {counted(pruned, 'pruned trial')} {were} looked at, too, and had lost by then" if pruned else ""
     return (
         f"accuracy {score.text} n={score.n:,} {part}, without the luck of being the best of "
         f"{counted(search.complete, 'trial')} that came to their end (seen: {100 * score.naive:.1f} %){also}"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluate import wilson
+from ..runs.again import READING, winner_again
 from ..runs.formats import percent
 from ..runs.pages.curve import things_of
 from ..runs.pages.diagrams import Scale
@@ -31,7 +32,7 @@ SHOWN = 200  # trials in the table; trials.csv has all
 EDGE = 20  # on the right of a drawing without names there
 WIDE, AXES = 850, 8  # of the parallel coordinates: units across, dimensions besides the accuracy
 SIDE = 300  # of a contour drawing
-GRID, LEVELS = 40, 7  # points a side and steps of a contour
+GRID, LEVELS = 40, 10  # points a side and steps of a contour, which are those of all: what is flat has one colour
 NEAR = 0.18  # of a side: where no trial is so near, nothing is drawn
 FITTED = 300  # trials that a surface is fitted to, at most, the last ones
 PAIRS = 3  # contours, at most
@@ -123,11 +124,22 @@ def page(found: "Search") -> str:
         "seconds": sum(one.seconds for one in found.trials),
         "least": LEAST,
         "options": found.record.search,
+        "again": _again(found) if found.record.search.get("space") else "",
         "EDGE": EDGE,
         "SIDE": SIDE,
         "MARGIN": MARGIN,
     }
     return rendered("tune.html.j2", values, html=True)
+
+
+def _again(found: "Search") -> str:
+    """What trains on the best values, on the data as the winner read it."""
+    record = found.record if found.run is None else found.run.record
+    if record.origin:
+        chosen = {name: value for name, value in found.values.items() if name in (*READING, "image_size")}
+        record = record.model_copy(update={"origin": record.origin | chosen})
+    command, python = winner_again(record, str(found.folder / "best.toml"))
+    return command if record.origin else python
 
 
 def _winner_words(found: "Search") -> str:
@@ -264,8 +276,7 @@ def _contour(
 
     places = np.array([[place(one.values[name], distributions[name]) for name in names] for one in trials])
     surface = _surface(places[-FITTED:], merits(trials)[-FITTED:]).clip(0, 1)
-    low, high = float(np.nanmin(surface)), float(np.nanmax(surface))
-    steps = np.linspace(low, high, LEVELS + 1)
+    steps = np.linspace(0, 1, LEVELS + 1)
     line = np.linspace(0, 1, GRID)
     made: Any = contour_generator(
         line, line, np.ma.masked_invalid(surface), fill_type=FillType.OuterCode

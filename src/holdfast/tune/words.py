@@ -53,7 +53,8 @@ def region_words(
     clear = [one for one in found if one.clear]
     vague = [one.name for one in found if not one.clear]
     which = f"the best {len(best)} of {len(used):,} trials"
-    reached = f"{percent(min(shares))} to {percent(max(shares))} as seen, n={n:,} each" if shares else "all pruned"
+    ends = list(dict.fromkeys([percent(min(shares)), percent(max(shares))])) if shares else []
+    reached = f"{' to '.join(ends)} as seen, n={n:,} each" if shares else "all pruned"
     if shares and len(shares) < len(best):
         reached = f"{len(shares)} of them came to their end, at {reached}; the others were pruned late"
     said = []
