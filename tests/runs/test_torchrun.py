@@ -44,6 +44,18 @@ job.session_for = lambda network, data, settings, callbacks, verbose: plain(
 sys.exit(cli.main())
 """
 
+# A program that trains again and again, once without data.
+AGAIN = """
+import holdfast
+
+for data in ("small.npz", "missing.npz", "small.npz"):
+    try:
+        run = holdfast.train(data, "dense", epochs=1, batch_size=16, device="cpu", out="again", verbose=0)
+        print(run.folder.name)
+    except holdfast.core.HoldfastError as error:
+        print(f"error: {error}")
+"""
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed"),
@@ -126,3 +138,14 @@ def test_what_is_wrong_with_the_data_is_said_once_and_nobody_waits_for_ever(plac
     assert done.returncode == 1
     said = [line for line in done.stderr.splitlines() if line.startswith("holdfast:")]
     assert said == ["holdfast: missing.npz: no such file or folder."]
+
+
+def test_a_program_trains_one_model_after_another(place: Path) -> None:
+    """The second training looked for the others where they had been in the first one."""
+    (place / "again.py").write_text(AGAIN)
+
+    done = together(place, "again.py")
+
+    assert done.returncode == 0, done.stderr
+    said = sorted(done.stdout.splitlines())
+    assert said == ["error: ", "error: missing.npz: no such file or folder.", *["small-001"] * 2, *["small-002"] * 2]

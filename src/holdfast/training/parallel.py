@@ -4,6 +4,7 @@ Who starts them is torchrun or Ray Train; how a batch is shared out is core/shar
 gradients and metrics, added up once a step; sums of batch norms; and what the first process has decided.
 """
 
+import itertools
 import json
 import os
 import signal
@@ -44,6 +45,7 @@ NUMBERS = ("learning_rate", "step", "epoch", "batch", "begin")
 INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by their bytes
 
 _team: ContextVar["Team | None"] = ContextVar("team", default=None)
+_joined = itertools.count()  # how often this process has joined others: what was said before is in their store still
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,12 +216,18 @@ def in_turn(team: Team | None) -> AbstractContextManager[None]:
 
 def _begin() -> None:
     """Joins the others; on a GPU of its own where there is one for each process of this machine."""
+    from torch.distributed.rendezvous import rendezvous
+
     local, here = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if gpus:
         torch.cuda.set_device(local % gpus)
     fast = gpus >= here and dist.is_nccl_available()
-    dist.init_process_group("cpu:gloo,cuda:nccl" if fast else "gloo", timeout=ANSWER)
+    store, rank, size = next(rendezvous("env://", timeout=ANSWER))
+    store.set_timeout(ANSWER)
+    store = dist.PrefixStore(f"holdfast/{next(_joined)}", store)
+    backend = "cpu:gloo,cuda:nccl" if fast else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=ANSWER)
 
 
 def _heard() -> dict[signal.Signals, Any]:  # Any: what `signal.signal` gives
