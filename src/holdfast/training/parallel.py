@@ -225,7 +225,7 @@ def _begin() -> None:
     fast = gpus >= here and dist.is_nccl_available()
     store, rank, size = next(rendezvous("env://", timeout=ANSWER))
     store.set_timeout(ANSWER)
-    store = dist.PrefixStore(f"holdfast/{next(_joined)}", store)
+    store = dist.PrefixStore(f"holdfast/{next(_joined)}", store)  # type: ignore[attr-defined]  # torch's own lack
     backend = "cpu:gloo,cuda:nccl" if fast else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=ANSWER)
 
