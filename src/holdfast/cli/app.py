@@ -265,7 +265,7 @@ def _searched(told: dict[str, Any]) -> str:  # Any: what JSON holds
     """What a search found, without the luck of the choice."""
     from ..evaluate import Score
 
-    score = Score(**(told["score"] | {"interval": tuple(told["score"]["interval"])}))
+    score = Score.from_dict(told["score"])
     seen = f"the best of {len(told['trials']):,} trials without the luck (seen: {100 * score.naive:.1f} %)"
     return f"{score.text} n={score.n:,}, {seen}"
 

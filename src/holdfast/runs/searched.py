@@ -61,7 +61,7 @@ class Searched:
         plain = record.scores.get("search")
         if plain is None:
             return None
-        nested = plain["nested"] and Score(**(plain["nested"] | {"interval": tuple(plain["nested"]["interval"])}))
+        nested = plain["nested"] and Score.from_dict(plain["nested"])
         return cls(**(plain | {"interval": tuple(plain["interval"]), "nested": nested}))
 
     def to_dict(self) -> dict[str, Any]:  # Any: what JSON holds

@@ -103,7 +103,9 @@ class Search:
         searched = {name: json_to_distribution(one) for name, one in told["searched"].items()}
         nested = Nested.of(record.scores.get("nested"))
         run = Run.load(folder.parent / winner) if winner else None
-        return cls(folder, record, trials, best, _score(told["score"]), nested, searched, found, told["region"], run)
+        return cls(
+            folder, record, trials, best, Score.from_dict(told["score"]), nested, searched, found, told["region"], run
+        )
 
     def __str__(self) -> str:
         return f"{self.folder}: {score_words(self)}"
@@ -248,9 +250,10 @@ def score_words(search: Search) -> str:
     pruned = sum(one.state == "pruned" for one in search.trials)
     were = "was" if pruned == 1 else "were"
     also = f"; {counted(pruned, 'pruned trial')} {were} looked at, too, and had lost by then" if pruned else ""
+    ended = f"{search.complete:,} trials that came to their end" if search.complete > 1 else "one"
     return (
-        f"accuracy {score.text} n={score.n:,} {part}, without the luck of being the best of "
-        f"{counted(search.complete, 'trial')} that came to their end (seen: {100 * score.naive:.1f} %){also}"
+        f"accuracy {score.text} n={score.n:,} {part}, without the luck of being the best of {ended} "
+        f"(seen: {100 * score.naive:.1f} %){also}"
     )
 
 
@@ -294,7 +297,3 @@ def _write_trials(path: Path, trials: Sequence[Told]) -> None:
         for one in trials:
             own = [one.number, one.state, one.value, one.log_loss, one.epochs, round(one.seconds, 3), one.reason]
             table.writerow([*own, *(one.values.get(name, "") for name in names)])
-
-
-def _score(plain: dict[str, Any]) -> Score:  # Any: what JSON holds
-    return Score(**(plain | {"interval": tuple(plain["interval"])}))

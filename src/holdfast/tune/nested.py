@@ -46,8 +46,7 @@ class Outer:
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "Outer":  # Any: what JSON holds
         """What `asdict` gave."""
-        score = Score(**(plain["accuracy"] | {"interval": tuple(plain["accuracy"]["interval"])}))
-        return cls(**{**plain, "accuracy": score})
+        return cls(**{**plain, "accuracy": Score.from_dict(plain["accuracy"])})
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ class Nested:
         """What `asdict` gave; None of None."""
         if plain is None:
             return None
-        score = Score(**(plain["score"] | {"interval": tuple(plain["score"]["interval"])}))
-        return cls(tuple(map(Outer.of, plain["folds"])), score)
+        return cls(tuple(map(Outer.of, plain["folds"])), Score.from_dict(plain["score"]))
 
 
 def check_nested(nested: int | None, cv: Any) -> None:  # Any: what folds are made of

@@ -47,7 +47,8 @@ def region_words(
     """
     used = telling(trials, distributions)
     if not found:
-        return f"{counted(len(used), 'trial')} with drawn values are too few to say what mattered; it takes {LEAST}"
+        are = "is" if len(used) == 1 else "are"
+        return f"{counted(len(used), 'trial')} with drawn values {are} too few to say what mattered; it takes {LEAST}"
     best = best_of(used)
     shares = [one.value for one in best if one.value is not None and one.state == "complete"]
     clear = [one for one in found if one.clear]
