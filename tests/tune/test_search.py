@@ -308,15 +308,40 @@ def test_trials_that_do_not_wait_for_scores_are_trained_together_and_go_on_so(
         assert one[4] == pytest.approx(other[4], abs=1e-5)  # log-loss
 
 
+def test_trials_of_which_one_has_failed_go_on_one_by_one_as_they_were(
+    found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others were trained together after an interruption, and alone without one."""
+    data, space = in_memory(), {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}}
+    options = SHORT | {"trials": 3, "sampler": "random", "pruner": "none", "precision": "float32"}
+    monkeypatch.setattr(sys.modules["holdfast.tune.search"], "at_once", lambda session, count: 3)
+    with monkeypatch.context() as patch:
+        patch.setattr("holdfast.tune.trial._ended", KilledAt(2, failed=1))
+        with pytest.raises(KeyboardInterrupt):
+            search(data, space, out=tmp_path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("holdfast.tune.trial.trained", interrupted)
+        resume_search(next(tmp_path.glob("*-tune-001")), data, verbose=0)
+
+    assert [one.state for one in found[0][1]] == ["complete", "failed", "complete"]
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 class KilledAt:
     """Judges trials, until one with this number comes."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, number: int, *, failed: int | None = None) -> None:
+        self.number, self.failed = number, failed
 
     def __call__(self, begun: Any) -> Told:  # Any: a trial under way
         if begun.way.trial.number == self.number:
             raise KeyboardInterrupt
+        if begun.way.trial.number == self.failed:
+            raise BadValue("diverged")
         return ended(begun)
 
 

@@ -107,13 +107,14 @@ def carry_out_together(
     """
     trials = [desk.trial(number) for number in numbers]
     known = {trial.number: told for trial in trials if trial.state.is_finished() and (told := told_of(trial))}
+    if any(told.state == "failed" for told in known.values()):  # then each was carried out by itself before, too
+        return [carry_out(task, number, desk=desk, hear=hear, over=over) for number in numbers]
     began, found = time.perf_counter(), dict(known)
     try:
         begun = []
         for trial in trials:
-            if trial.number not in known or known[trial.number].state != "failed":
-                way = _Way(desk, trial, task.trial_folder(trial.number), tuple(hear), over or (lambda: False), quiet)
-                begun.append(_begun(way, *chosen(task, trial.params, trial.number), began))
+            way = _Way(desk, trial, task.trial_folder(trial.number), tuple(hear), over or (lambda: False), quiet)
+            begun.append(_begun(way, *chosen(task, trial.params, trial.number), began))
         makers = [partial(one.alone, ended=one.way.trial.number in known) for one in begun]
         for one, (_, seconds) in zip(begun, trained(makers, len(begun)), strict=True):
             if one.way.trial.number not in known:
