@@ -384,3 +384,15 @@ def test_a_search_over_a_variant_goes_on_with_what_was_said_of_it(
 def test_nested_searches_do_not_choose_what_is_read_again(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match=r"^image_size: cannot be chosen for data from memory, or with --nested"):
         search("digits", {"image_size": [8, 16]}, out=tmp_path, nested=2, **SHORT)
+
+
+def test_a_search_on_data_from_memory_asks_for_it_when_it_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupt(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            search(in_memory(), SPACE, out=tmp_path, **SHORT)
+
+    with pytest.raises(BadValue, match=r"its data came from memory; give it in Python: resume_search\(folder, data\)"):
+        resume_search(next(tmp_path.glob("*-tune-*")))

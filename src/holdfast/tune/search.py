@@ -165,6 +165,8 @@ def resume_search(
             raise BadValue(f"{folder}: this search has finished; there is nothing to resume.")
         if not record.search:
             raise BadValue(f"{folder}: this search ended before its first trial; begin a new one.")
+        if data is None and not record.origin:
+            raise BadValue(f"{folder}: its data came from memory; give it in Python: resume_search(folder, data).")
         ledger = held.enter_context(ledger_of(folder, record))
         data = data_of(record, folder, quiet=not verbose) if data is None else data
         check_same(record, data)

@@ -117,7 +117,7 @@ def _storage(url: str) -> "Iterator[BaseStorage]":
         try:
             storage = optuna.storages.RDBStorage(url, engine_kwargs=patient)
             break
-        except (*storage_errors(), AssertionError) as error:
+        except storage_errors(AssertionError) as error:
             if not rest:  # another process made the tables at the same moment, but not ten times
                 raise BadFile(_no_storage(error)) from error
             time.sleep(0.1)
@@ -134,12 +134,12 @@ def _storage(url: str) -> "Iterator[BaseStorage]":
         storage.engine.dispose()
 
 
-def storage_errors() -> tuple[type[Exception], ...]:
-    """What is raised where the database fails; it says nothing about a trial."""
+def storage_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """What is raised where the database fails, which says nothing about a trial; and others."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import DBAPIError
 
-    return StorageInternalError, DBAPIError
+    return *others, StorageInternalError, DBAPIError
 
 
 def _no_storage(error: BaseException) -> str:
@@ -211,7 +211,7 @@ def _drawn(task: Task, known: "Sequence[FrozenTrial]") -> dict[str, Any]:  # Any
 def _next_of_grid(task: Task, number: int) -> dict[str, Any] | None:  # Any: as above
     """The point of a grid with this number, in an order by chance; None behind the last."""
     if not isinstance(task.space, Space):
-        raise BadValue("sampler='grid': needs a space whose values can be listed; take 'tpe' with a function.")
+        raise BadValue("sampler='grid': needs a space whose values can be listed: lists, or ranges with a step.")
     points = task.space.grid()
     if number >= len(points):
         return None
@@ -335,16 +335,14 @@ def check_names(sampler: str, pruner: str, space: object, *, folds: bool) -> Non
     """Raises UnknownName or BadValue for a sampler or a pruner that is not there, or does not suit."""
     for word, name, known in (("sampler", sampler, SAMPLERS), ("pruner", pruner, PRUNERS)):
         if name not in known:
-            raise UnknownName(
-                f"{word} {name!r} is not known{suggestion(name, list(known))}; known: {', '.join(known)}."
-            )
+            raise UnknownName(f"{word} {name!r} is not known{suggestion(name, list(known))}")
     if folds and pruner in ("asha", "hyperband"):
         raise BadValue(f"pruner={pruner!r}: compares epochs, with cv folds are compared; take 'wilcoxon' or 'median'.")
     if not folds and pruner == "wilcoxon":
         raise BadValue("pruner='wilcoxon': compares folds; give cv=5, or take 'asha'.")
     if sampler == "grid":
         if not isinstance(space, Space):
-            raise BadValue("sampler='grid': needs a space whose values can be listed; take 'tpe' with a function.")
+            raise BadValue("sampler='grid': needs a space whose values can be listed: lists, or ranges with a step.")
         space.grid()
 
 

@@ -79,7 +79,7 @@ def carry_out(
         folder.mkdir(parents=True, exist_ok=True)
         way = _Way(desk, trial, folder, tuple(hear), over or (lambda: False), say)
         told = (_on_folds if desk.folds else _on_validation)(way, values, candidate, began)
-    except (BadFile, OSError, *storage_errors()):
+    except storage_errors(BadFile, OSError):
         raise
     except Exception as error:  # diverged, out of memory, shapes that do not fit: the search goes on
         told = Told(number, values, "failed", None, None, 0, time.perf_counter() - began, reason_of(error))
@@ -119,7 +119,7 @@ def carry_out_together(
         for one, (_, seconds) in zip(begun, trained(makers, len(begun)), strict=True):
             if one.way.trial.number not in known:
                 found[one.way.trial.number] = replace(_ended(one), seconds=seconds)
-    except (BadFile, OSError, *storage_errors()):
+    except storage_errors(BadFile, OSError):
         raise
     except Exception:  # whose it is shows when each is by itself
         return [carry_out(task, number, desk=desk, hear=hear, over=over) for number in numbers]
