@@ -154,13 +154,14 @@ def resume_search(
         BadFile: nothing there, or something damaged.
         BadData: the data has changed.
     """
+    from .found import check_search
+
     folder = Path(folder)
     say = lines.say if verbose else lines.quiet
     with ExitStack() as held:
         held.enter_context(alone(folder))
         record = Record.read(folder)
-        if record.kind != "tune":
-            raise BadValue(f"{folder}: is no search; go on with: holdfast train --resume {lines.quoted(folder)}")
+        check_search(record, folder)
         if record.status == "finished":
             raise BadValue(f"{folder}: this search has finished; there is nothing to resume.")
         if not record.search:
@@ -235,15 +236,19 @@ def _decided(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, Bas
 def _together(data: Dataset, model: ModelChoice, how: How, **options: Any) -> int:  # Any: of `search`
     """How many folds are to be trained together: several of very small nets, where that is faster.
 
-    Trials are where neither the sampler nor the pruner waits for scores.
+    Trials are where neither the sampler nor the pruner waits for scores, unless the winner is to be trained again as
+    its trial was: alone it may round differently.
     """
+    from .winner import check_refit
+
     cv, seed = options["cv"], how.get("seed", 0)
     if cv is not None:
         pool = data.pool
         folds = folds_of(data, pool, cv, seed=seed)
         first = data.with_parts(pool.take(folds[0].train), pool.take([]))
         return at_once(fitting(first, model, how), len(folds))
-    if options["sampler"] not in ("random", "qmc", "grid") or options["pruner"] != "none" or options["on"] is not None:
+    waits = options["sampler"] not in ("random", "qmc", "grid") or options["pruner"] != "none"
+    if waits or options["on"] is not None or check_refit(options["refit"], None) == "same":
         return 1
     settings, network = plan(data, _fresh(model, seed), how)
     return at_once(session_for(network, data, settings, (), 0)[0], options["trials"])
@@ -289,6 +294,7 @@ def _task(
 def _carry_on(desk: Desk, record: Record, data: Dataset, say: Say, verbose: Literal[0, 1, 2]) -> "Search":
     """Carries out what is left, and concludes."""
     from .found import conclude
+    from .winner import near
 
     task, options = desk.task, record.search
     own = torch.get_num_threads()
@@ -308,7 +314,7 @@ def _carry_on(desk: Desk, record: Record, data: Dataset, say: Say, verbose: Lite
         say("trials", _tally(told, options))
         return conclude(task, record, tuple(told), data, desk.ledger, say, options["refit"])
     except KeyboardInterrupt:
-        say("go on", f"holdfast tune --resume {lines.quoted(Path(task.folder))}")
+        say("go on", f"holdfast tune --resume {lines.quoted(near(task.folder))}")
         raise
     finally:
         torch.set_num_threads(own)
@@ -381,7 +387,8 @@ def _say_plan(desk: Desk, record: Record, data: Dataset, say: Say) -> None:
     task, options, settings = desk.task, record.search, record.settings
     lines.say_data(say, data)
     network = plan(task.data, _fresh(task.model, task.seed), task.how)[1]
-    say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
+    if isinstance(task.space, Space):  # of a function nobody knows yet
+        say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
     if base := base_words(network, settings):
         say("base", base)
     names = ", ".join(task.space.dimensions) if isinstance(task.space, Space) else "what a function chooses"
