@@ -177,6 +177,6 @@ def differences(said: np.ndarray, answers: Predictions) -> str:
     most = float(np.abs(said - answers.probabilities).max())
     return (
         f"its answers on validation are not bit for bit those of the trial: {other:,} of {n:,} name another class, "
-        f"probabilities differ by up to {most:.2g}; another machine, a GPU, other threads, or trials "
-        "that are trained together round differently"
+        f"probabilities differ by up to {most:.2g}; another machine, a GPU or other threads "
+        "round differently"
     )
