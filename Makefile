@@ -12,7 +12,7 @@ NODE := $(if $(shell command -v npm),web/node_modules/done)
 .PHONY: help install demo test lint web peers bench soak
 
 PEERS := keras-tf keras-torch keras-jax
-BENCHMARKS := augment decode demos digits gpu limit loop_cost memory precision predict pretrain sounds startup throughput time_to_accuracy unknown
+BENCHMARKS := augment decode demos digits gpu limit loop_cost memory precision predict pretrain simulate_scale sounds stacked startup throughput time_to_accuracy unknown
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z]+):.*  ## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16

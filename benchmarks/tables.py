@@ -6,6 +6,7 @@ python benchmarks/tables.py --check        # fails when README.md says something
 
 import argparse
 import json
+import math
 import statistics
 import sys
 from collections.abc import Callable, Iterable
@@ -247,6 +248,27 @@ def loop_cost(files: list[Found]) -> str:
     return f"{table('net | n | holdfast, µs a step | by hand, µs a step | holdfast / by hand', rows)}\n\n{about(found)}"
 
 
+def stacked(files: list[Found]) -> str:
+    """Microseconds that a step of one model takes: one model after another, together, and by torch's vmap."""
+    return "\n\n".join(_stacked(found) for found in files)
+
+
+def _stacked(found: Found) -> str:
+    rows = [
+        (
+            one["name"],
+            f"{one['parameters']:,}",
+            len(one["alone_us"]),
+            one["at_once"],
+            *(Spread.of(one[f"{way}_us"]).text() for way in ("alone", "together", "vmap")),
+            ratios(one["alone_us"], one["together_us"]).text(".2f"),
+        )
+        for one in found["results"]
+    ]
+    head = "net | weights | n | at once | one by one, µs | together, µs | vmap, µs | one by one / together"
+    return f"On {found['device']}:\n\n{table(head, rows)}\n\n{about(found)}"
+
+
 def unknown(files: list[Found]) -> str:
     """What share of each kind of pictures a net that learned MNIST answers with "unknown"."""
     (found,) = files
@@ -338,6 +360,45 @@ def recipe(files: list[Found]) -> str:
     return table(" | ".join(["changed alone", *titles]), rows)
 
 
+def tune(files: list[Found]) -> str:
+    """After what share of the time holdfast's search has what another has in the end, a table a set."""
+    (found,) = files
+    names = list(dict.fromkeys(each["set"] for each in found["searched"]))
+    note = about(found | {"peers": {each["system"]: each for each in found["searched"]}})
+    return "\n\n".join([*(_raced(found, name) for name in names), note])
+
+
+def _raced(found: Found, name: str) -> str:
+    by_system: dict[str, dict[int, Found]] = {}
+    for each in found["searched"]:
+        if each["set"] == name:
+            by_system.setdefault(each["system"], {})[each["seed"]] = each
+    ours, rows = by_system.get("holdfast", {}), []
+    for system, theirs in by_system.items():
+        last = Spread.of([100 * _final(each) for each in theirs.values()]).text(".2f")
+        trials = Spread.of([each["trials"] for each in theirs.values()]).text(".0f")
+        times = [_reached(ours[seed], _final(each)) for seed, each in theirs.items() if seed in ours]
+        cells = ("", "") if system == "holdfast" or not times else _shares(times, found["seconds"])
+        rows.append((system, len(theirs), trials, last, *cells))
+    head = "search | n | trials | best validation accuracy in the end, % | holdfast has it after, s | share of the time"
+    return f"### {name}, {found['seconds']:.0f} s\n\n{table(head, rows)}"
+
+
+def _shares(times: list[float], seconds: float) -> tuple[str, str]:
+    late = sum(math.isinf(time) for time in times)
+    known = [min(time, seconds) for time in times]
+    note = f"; {late} of {len(times)} not at all" if late else ""
+    return Spread.of(known).text(".1f"), f"{Spread.of([time / seconds for time in known]).text('.3f')}{note}"
+
+
+def _final(searched: Found) -> float:
+    return float(searched["best"][-1][1]) if searched["best"] else 0.0
+
+
+def _reached(searched: Found, accuracy: float) -> float:
+    return next((float(at) for at, value in searched["best"] if value >= accuracy), math.inf)
+
+
 TABLES: dict[str, Callable[[list[Found]], str]] = {
     "throughput": throughput,
     "time_to_accuracy": time_to_accuracy,
@@ -351,7 +412,9 @@ TABLES: dict[str, Callable[[list[Found]], str]] = {
     "memory": memory,
     "limit": limit,
     "loop_cost": loop_cost,
+    "stacked": stacked,
     "unknown": unknown,
+    "tune": tune,
     "gpu": gpu,
 }
 

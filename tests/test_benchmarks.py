@@ -47,7 +47,9 @@ CASES = (
     ),
     Program("predict", "--turns 1 --peers", ("predict.json",)),
     Program("pretrain", "--turns 2 --pool 600 --epochs 1 --scratch 2", ("pretrain.json",), mnist=True),
+    Program("simulate_scale", "--samples 1000000 --workers 100 --batch 3200", ("simulate_scale.json",)),
     Program("sounds", "--turns 1 --epochs 1 --models convnet", ("sounds.json",), sounds=True),
+    Program("stacked", "--turns 1 --models 2 --steps 1", ("stacked.json",)),
     Program("startup", "--turns 1", ("startup.json",)),
     Program(
         "throughput",
@@ -68,10 +70,13 @@ APART = (
     "common",
     "frozen_base",
     "mnist_small_net",
+    "search_luck",
     "streaming",
     "tables",
+    "tune",
     "tune_fine_tuning",
     "tune_recipe",
+    "tune_spaces",
 )  # what `make bench` does not run
 
 

@@ -34,6 +34,7 @@ CASES = (
     Example("functional", r"of unseen digits: .*'val_same_accuracy': 0\.[89]"),
     Example("keras_style", r"the first three are \[1 7 4\] truly \[1 7 4\]", ("history.png", "digits.keras")),
     Example("photos", r"test accuracy \S+ % \[.+\] n=120, opened once", ("runs/photos-001/report.html",)),
+    Example("search_spaces", r"(?s)again: 9\d.*into layers: .*from a function: ", ("runs/digits-tune-001/best.toml",)),
 )
 
 
@@ -62,6 +63,8 @@ PAGES = (  # with programs on them
     "docs/labels.md",
     "docs/runs.md",
     "docs/scikit-learn.md",
+    "docs/spaces.md",
+    "docs/tune.md",
 )
 LINKED = (
     "benchmarks/README.md",
@@ -70,6 +73,7 @@ LINKED = (
     "docs/dimensions.md",
     "docs/pays.md",
     "docs/pretraining.md",
+    "docs/scale.md",
     "docs/transfer.md",
     "docs/speed.md",
     "CHANGELOG.md",

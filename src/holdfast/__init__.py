@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         sklearn,
         training,
         transfer,
+        tune,
     )
     from .layers import Input
     from .models import Model, Sequential, convnet, dense_twin, load
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
         train,
     )
     from .runs import evaluate as evaluate_run
+    from .tune import Search
+    from .tune.search import resume_search, search
 
 __version__ = "0.1.0"
 
@@ -47,6 +50,7 @@ _NAMES = {
     "Input": ("layers", "Input"),
     "Model": ("models", "Model"),
     "Run": ("runs", "Run"),
+    "Search": ("tune", "Search"),
     "Sequential": ("models", "Sequential"),
     "compare_runs": ("runs", "compare_runs"),
     "convnet": ("models", "convnet"),
@@ -60,7 +64,9 @@ _NAMES = {
     "pays": ("runs", "pays"),
     "pretrain": ("runs", "pretrain"),
     "resume": ("runs", "resume"),
+    "resume_search": ("tune", "resume_search"),
     "review_labels": ("runs", "review_labels"),
+    "search": ("tune", "search"),
     "train": ("runs", "train"),
 }
 _PACKAGES = (
@@ -77,6 +83,7 @@ _PACKAGES = (
     "sklearn",
     "training",
     "transfer",
+    "tune",
 )
 
 __all__ = [
@@ -84,6 +91,7 @@ __all__ = [
     "Input",
     "Model",
     "Run",
+    "Search",
     "Sequential",
     "callbacks",
     "compare_runs",
@@ -106,12 +114,15 @@ __all__ = [
     "pays",
     "pretrain",
     "resume",
+    "resume_search",
     "review_labels",
     "runs",
+    "search",
     "sklearn",
     "train",
     "training",
     "transfer",
+    "tune",
 ]
 
 

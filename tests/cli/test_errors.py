@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from holdfast.cli import main
+from holdfast.core import Lost
 
 from .conftest import Says
 
@@ -254,3 +255,29 @@ def test_words_are_taken_from_the_command_line(
 
     assert main() == 2
     assert "No such command 'trian'" in capsys.readouterr().err
+
+
+def test_one_of_several_processes_says_which_one_it_is(here: Path, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")  # as torchrun sets it
+    monkeypatch.setenv("RANK", "3")
+
+    code, _, err = says("crossval", "digits")
+
+    assert code == 2
+    assert err == (
+        "holdfast: rank 3: torchrun is for holdfast train; crossval works in one process, start it without.\n"
+    )
+
+
+def test_who_was_left_alone_by_another_process_fails_in_one_line_or_in_silence(
+    here: Path, says: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = iter(["one of the 2 workers was lost", ""])
+
+    def lost(*_: object, **__: object) -> None:
+        raise Lost(next(said))
+
+    monkeypatch.setattr("holdfast.runs.loading.load", lost)
+
+    assert says("train", "digits") == (1, "", "holdfast: one of the 2 workers was lost\n")
+    assert says("train", "digits") == (1, "", "")

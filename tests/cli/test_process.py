@@ -85,6 +85,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str], words: lis
         "pays",
         "pretrain",
         "shard",
+        "tune",
     ]
 
 
@@ -191,7 +192,7 @@ def begun(folder: Path, epochs: int) -> "subprocess.Popen[str]":
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent otherwise there")
 def test_ctrl_c_ends_in_order_and_says_how_to_go_on(tmp_path: Path) -> None:
-    process = begun(tmp_path, 200)
+    process = begun(tmp_path, 1000)
 
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

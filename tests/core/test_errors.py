@@ -10,6 +10,7 @@ from holdfast.core import (
     BadValue,
     GateMissed,
     HoldfastError,
+    Lost,
     MissingExtra,
     NotReady,
     UnknownName,
@@ -24,6 +25,7 @@ PAIRS = [
     (MissingExtra, ImportError),
     (NotReady, RuntimeError),
     (GateMissed, RuntimeError),
+    (Lost, RuntimeError),
 ]
 
 

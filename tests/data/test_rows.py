@@ -1,8 +1,10 @@
 """Samples that are fetched when they are needed: the order of their passes, and what `Batches` makes of them."""
 
 import math
+import pickle
 import threading
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,6 +119,15 @@ def test_classes_in_batches_vary_as_by_a_permutation_once_shards_are_shuffled() 
     assert abs(statistic - 1) < 4 * math.sqrt(2 / (9 * len(batches)))
 
 
+def test_samples_of_a_batch_lie_together_by_their_blocks() -> None:
+    """So that workers that share a batch open one or two shards a step each, not eight."""
+    _, rows = held(4000, block=100)
+    plain, by_batch = rows.order(0, 0).reshape(-1, 50), rows.order(0, 0, 50).reshape(-1, 50)
+
+    assert torch.equal(plain.sort(1).values, by_batch.sort(1).values)
+    assert all((torch.diff(batch // 100) != 0).sum() < 8 for batch in by_batch)
+
+
 def test_parts_have_an_order_of_their_own_samples() -> None:
     store, _ = held(300, block=10)
     places = np.random.default_rng(0).permutation(300)[:70]
@@ -174,6 +185,34 @@ def test_a_memory_map_is_a_store() -> None:
 
     assert rows[:].tolist() == array[[4, 0]].tolist()
     assert (len(rows), rows.shape, rows.dtype, rows.dim()) == (2, torch.Size((2, 4, 3, 1)), torch.uint8, 4)
+
+
+def test_other_processes_map_the_same_file(tmp_path: Path) -> None:
+    """The whole array was pickled, which is larger than memory."""
+    array = np.memmap(tmp_path / "pictures", np.uint8, "w+", shape=(1000, 40, 40, 3))
+    array[:] = 7
+
+    sent = pickle.dumps(Rows(Mapped(array), np.array([4, 0])))
+
+    assert len(sent) < 1000
+    assert pickle.loads(sent)[0].unique().tolist() == [7]
+
+
+def test_what_lies_in_no_file_is_sent(tmp_path: Path) -> None:
+    array = np.memmap(tmp_path / "pictures", np.uint8, "w+", shape=(10, 2, 2, 3))
+    array[:] = np.arange(10).reshape(10, 1, 1, 1)
+
+    for part in (array[5:], np.asarray(array[5:])):
+        assert pickle.loads(pickle.dumps(Mapped(part))).fetch(np.array([0])).unique().tolist() == [5]
+
+
+def test_a_file_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    place = tmp_path / "pictures"
+    sent = pickle.dumps(Mapped(np.memmap(place, np.uint8, "w+", shape=(10, 2, 2, 3))))
+    place.unlink()
+
+    with pytest.raises(BadFile, match="pictures: this process does not see it"):
+        pickle.loads(sent)
 
 
 def test_parts_of_one_store_are_joined_without_fetching() -> None:

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from evaluate.making import first_ledger, rows, small, write
 from holdfast.core import BadFile, BadValue, MissingExtra
 from holdfast.evaluate import Ledger, Revealed, tables
+from holdfast.evaluate.database import VERSION
 
 
 def test_what_was_written_is_there_when_the_ledger_is_opened_again(tmp_path: Path) -> None:
@@ -139,7 +140,9 @@ def test_a_ledger_of_the_first_holdfast_is_brought_up_to_date_and_goes_on(tmp_pa
 
 def test_the_migrations_make_the_tables_that_the_queries_see(where: str) -> None:
     with Ledger.open(where) as ledger, ledger.transaction(reading=True) as connection:
-        found = compare_metadata(MigrationContext.configure(connection), tables.METADATA)
+        found = compare_metadata(
+            MigrationContext.configure(connection, opts={"version_table": VERSION}), tables.METADATA
+        )
 
     assert found == []
 
@@ -164,7 +167,7 @@ def test_a_ledger_that_is_up_to_date_is_opened_without_alembic(where: str) -> No
 
 def test_a_ledger_of_a_newer_holdfast_is_left_alone(where: str) -> None:
     with Ledger.open(where) as ledger:
-        write(ledger, "update alembic_version set version_num = '0999'")
+        write(ledger, "update ledger_version set version_num = '0999'")
 
     with pytest.raises(BadFile, match=r"^the ledger .* was written by a newer holdfast; run: pip install --upgrade"):
         Ledger.open(where)
@@ -190,3 +193,52 @@ def test_a_connection_that_the_server_has_dropped_is_made_anew(postgres: str) ->
         ledger.begin_run("b", small())
 
         assert [run.name for run in ledger.runs()] == ["a", "b"]
+
+
+def test_the_revision_of_an_older_ledger_moves_to_a_table_of_its_own(where: str) -> None:
+    with Ledger.open(where) as ledger:
+        ledger.begin_run("a", small())
+        write(ledger, "drop table ledger_version")
+        write(ledger, "create table alembic_version (version_num varchar(32) not null)")
+        write(ledger, "insert into alembic_version values ('0002')")
+
+    with Ledger.open(where) as again:
+        assert rows(again, "select version_num from ledger_version") == [(tables.REVISION,)]
+        assert [run.name for run in again.runs()] == ["a"]
+        with pytest.raises(BadFile, match="alembic_version"):
+            rows(again, "select * from alembic_version")
+
+
+def test_searches_of_optuna_are_kept_in_the_same_database(where: str) -> None:
+    import optuna
+
+    with Ledger.open(where) as ledger:
+        url = ledger.url
+        ledger.begin_run("a", small())
+    storage = optuna.storages.RDBStorage(url)
+    optuna.create_study(study_name="search", storage=storage)
+    storage.engine.dispose()
+
+    with Ledger.open(where) as again:
+        assert [run.name for run in again.runs()] == ["a"]
+        assert rows(again, "select version_num from ledger_version") == [(tables.REVISION,)]
+
+
+def test_a_database_that_had_searches_before_gets_a_ledger_beside_them(where: str) -> None:
+    import optuna
+
+    url = where if "://" in where else f"sqlite:///{where}"
+    storage = optuna.storages.RDBStorage(url)
+    optuna.create_study(study_name="search", storage=storage)
+    with Ledger.open(url) as ledger:
+        ledger.begin_run("a", small())
+
+    assert optuna.study.get_all_study_names(storage) == ["search"]
+    storage.engine.dispose()
+
+
+def test_the_url_of_a_file_holds_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with Ledger.open("ledger.db") as ledger:
+        assert ledger.url == f"sqlite:///{tmp_path / 'ledger.db'}"

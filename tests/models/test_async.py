@@ -35,7 +35,9 @@ def slow(seconds: float) -> Callable[[Event], None]:
 
 
 def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("holdfast")]
+    """Of ours; but for those that decode and fetch, which stay for as long as the process does."""
+    ours = [thread.name for thread in threading.enumerate() if thread.name.startswith("holdfast")]
+    return [name for name in ours if not name.startswith(("holdfast-decode", "holdfast-fetch"))]
 
 
 async def tick(gaps: list[float]) -> None:

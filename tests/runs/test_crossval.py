@@ -11,7 +11,7 @@ from holdfast.core import BadData, BadValue
 from holdfast.data import Dataset, from_arrays, load
 from holdfast.evaluate import Ledger, corrected_resampled
 from holdfast.layers import Dense, Flatten, Input, SelectFeatures
-from holdfast.models import Sequential
+from holdfast.models import Sequential, together
 from holdfast.runs import CrossValidation, Record, cross_validate
 from holdfast.runs.folds import folds_of
 from holdfast.runs.predictions import Predictions
@@ -41,6 +41,17 @@ def test_folds_by_number_are_those_of_scikit_learn(repeat: int) -> None:
     for fold, (train, judged) in zip(found, expected, strict=True):
         np.testing.assert_array_equal(fold.train, train)
         np.testing.assert_array_equal(fold.judged, judged)
+
+
+def test_folds_that_are_trained_together_answer_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = data_of()
+    alone = judge(data, tmp_path / "alone", cv=7)
+    monkeypatch.setattr(together, "at_once", lambda session, count: 4)
+
+    found = judge(data, tmp_path / "together", cv=7)
+
+    np.testing.assert_allclose(found.probabilities, alone.probabilities, rtol=1e-5, atol=1e-6)
+    assert [fold.accuracy for fold in found.folds] == [fold.accuracy for fold in alone.folds]
 
 
 def test_folds_of_groups_are_those_of_scikit_learn() -> None:

@@ -59,6 +59,16 @@ def test_the_same_seed_gives_the_same_scores_and_the_look_is_written_down(tmp_pa
     assert ("out-of-fold", "report") in rows(tmp_path / "a", "select distinct part, purpose from looks")
 
 
+def test_all_are_trained_at_the_learning_rate_of_the_run(tmp_path: Path) -> None:
+    # It used to be the recipe's own rate, whatever the run was told.
+    settings = {"epochs": 2, "patience": None, "optimizer": None}
+
+    slow = train(tmp_path, grouped(4), learning_rate=1e-9, **settings)
+
+    untrained = LeftOut.from_dict(slow.record.scores["left_out"])
+    assert max(one.value for one in (*untrained.scores, untrained.random)) < 0.5
+
+
 def test_the_sealed_test_part_stays_out(tmp_path: Path) -> None:
     data = grouped(5, test=0.2)
     sealed = set(data.group_names.values()) - {

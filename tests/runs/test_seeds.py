@@ -5,6 +5,7 @@ import pytest
 
 import holdfast
 from holdfast.core import BadValue
+from holdfast.models import together
 from holdfast.runs import Record
 
 from .small import Break, in_memory, rows, train
@@ -24,6 +25,22 @@ def test_each_seed_is_the_run_that_seed_would_have_made(tmp_path: Path) -> None:
     pairs = [(answers[a] == answers[b]).mean() for a, b in ((0, 1), (0, 2), (1, 2))]
     assert said["agreement"]["value"] == pytest.approx(np.mean(pairs))
     assert run.record.logs == alone[0].record.logs  # the run itself is the first
+
+
+def test_seeds_that_are_trained_together_tell_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, sizes = in_memory(), list[int]()
+    alone = train(tmp_path / "alone", data, seeds=4)
+
+    def all_at_once(_: object, count: int) -> int:
+        sizes.append(count)
+        return count
+
+    monkeypatch.setattr(together, "at_once", all_at_once)
+
+    run = train(tmp_path / "together", data, seeds=4)
+
+    assert run.record.scores["seeds"] == alone.record.scores["seeds"]
+    assert sizes == [3]  # the run's own is trained by itself
 
 
 def test_every_seed_is_a_look(tmp_path: Path) -> None:

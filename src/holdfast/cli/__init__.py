@@ -1,15 +1,17 @@
 """The command line: `holdfast train photos/`.  Errors are one line on stderr; 2 is the user's, 1 is ours."""
 
+import os
 import sys
 from importlib import import_module
 
-from ..core import GateMissed, HoldfastError
+from ..core import BadValue, GateMissed, HoldfastError, Lost
 
 __all__ = ["main"]
 
 # Modules with commands of their own, beside those in app.py.
 COMMANDS = (
-    "bases", "compare", "crossval", "curve", "data", "dims", "export", "labels", "ledger", "pays", "pretrain", "shard"
+    "bases", "compare", "crossval", "curve", "data", "dims", "export", "labels", "ledger", "pays", "pretrain", "shard",
+    "tune",
 )  # fmt: skip
 
 
@@ -19,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"] or ["--help"]
     try:
+        if "TORCHELASTIC_RUN_ID" in os.environ and words[0] != "train":
+            raise BadValue(f"torchrun is for holdfast train; {words[0]} works in one process, start it without.")
         from .app import app
 
         for name in COMMANDS:
@@ -26,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         code = app(words, prog_name="holdfast", standalone_mode=False)
     except HoldfastError as error:
-        return _fail(str(error), 1 if isinstance(error, GateMissed) else 2, debug)
+        return _fail(str(error), 1 if isinstance(error, (GateMissed, Lost)) else 2, debug)
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # whatever it is, the user gets one line
@@ -48,5 +52,8 @@ def _fail(message: str, code: int, debug: bool) -> int:
         import traceback
 
         traceback.print_exc()
-    print(f"holdfast: {' '.join(message.split())}", file=sys.stderr)
+    if message:
+        rank = os.environ.get("RANK", "0")  # of processes that train together, as torchrun has it
+        who = "" if rank == "0" else f"rank {rank}: "
+        print(f"holdfast: {who}{' '.join(message.split())}", file=sys.stderr, flush=True)
     return code

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ..core import BadFile, BadValue
-from .options import DATA_HELP, Out, Quiet, RunFolder, RunOrModel, given, how_of, model_of, reading_of
+from .options import (
+    DATA_HELP,
+    Config,
+    Out,
+    Quiet,
+    RunFolder,
+    RunOrModel,
+    by_config,
+    given,
+    how_of,
+    model_of,
+    reading_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,6 +80,17 @@ def train(
     coverage: Annotated[
         float, typer.Option(help="Share of pictures of the known kind that the model answers; others are unknown.")
     ] = 0.95,
+    config: Config = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray[://ADDRESS]",
+            help="Train on a Ray cluster: of this machine; ray://auto, the one that it belongs to; ray://HOST:10001.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that share each batch, with --on; of GPUs one each.")
+    ] = 1,
     out: Out = Path("runs"),
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run; DATA only if it has moved.")
@@ -82,30 +105,44 @@ def train(
     from ..models.unknown import check_coverage
     from ..runs.loading import load_for, load_shown
     from ..runs.plan import check_settings
+    from ..training.parallel import in_turn, joined, leads
 
     verbose = 0 if quiet else 1
+    if on is None and workers > 1:
+        raise BadValue(f"--workers {workers} needs --on ray, or start them by torchrun -m holdfast train.")
     if resume is not None:
-        _check_resume(context)
+        check_resume(context, "on", "workers")
         moved = None
         if data is not None:
             moved = load_shown(quiet=quiet, **{**runs.Record.read(resume).origin, "path": data})
+        if on is not None:
+            runs.resume_on_ray(resume, moved, on=on, workers=workers, verbose=verbose)
+            return
         runs.resume(resume, moved, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
         return
     if data is None:
         raise BadValue("DATA is missing; try: holdfast train digits")
+    model, how, reading = by_config(context, config, model, how, reading)
     check_coverage(coverage)
     check_settings(model, how, out)
-    dataset = load_for(
-        model,
-        quiet=quiet,
-        out=out,
-        path=data,
-        validation=validation,
-        test=test,
-        seed=how["seed"],
-        **reading,
-    )
-    runs.train(dataset, model, **how, seeds=seeds, coverage=coverage, out=out, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
+    if on is not None:
+        reading |= {"validation": validation, "test": test}
+        given = {**how, "seeds": seeds, "coverage": coverage, "out": out, "verbose": verbose}
+        runs.train_on_ray(data, model, on=on, workers=workers, reading=reading, **given)
+        return
+    with joined() as team:
+        with in_turn(team):
+            dataset = load_for(
+                model,
+                quiet=quiet or not leads(team),
+                out=out,
+                path=data,
+                validation=validation,
+                test=test,
+                seed=how["seed"],
+                **reading,
+            )
+        runs.train(dataset, model, **how, seeds=seeds, coverage=coverage, out=out, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
 
 
 @app.command()
@@ -211,6 +248,8 @@ def _score(folder: Path, row: "RunRow") -> str:
         scores = Record.read(folder).scores
     except BadFile:
         return ""
+    if "tune" in scores:
+        return _searched(scores["tune"])
     if "dims" in scores:
         return best_words(scores["dims"]["best"])
     judged = next((scores[part] for part in ("validation", "out-of-fold") if part in scores), None)
@@ -222,10 +261,19 @@ def _score(folder: Path, row: "RunRow") -> str:
     return f"{accuracy.text} n={accuracy.n:,}, {row.looks:,} look{'s' * (row.looks != 1)}"
 
 
-def _check_resume(context: typer.Context) -> None:
+def _searched(told: dict[str, Any]) -> str:  # Any: what JSON holds
+    """What a search found, without the luck of the choice."""
+    from ..evaluate import Score
+
+    score = Score.from_dict(told["score"])
+    seen = f"the best of {len(told['trials']):,} trials without the luck (seen: {100 * score.naive:.1f} %)"
+    return f"{score.text} n={score.n:,}, {seen}"
+
+
+def check_resume(context: typer.Context, *heeded: str) -> None:
     """Raises BadValue for options that a resumed run cannot heed."""
     given = [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
-    extra = [f"--{name.replace('_', '-')}" for name in given if name not in ("data", "resume", "quiet")]
+    extra = [f"--{name.replace('_', '-')}" for name in given if name not in ("data", "resume", "quiet", *heeded)]
     if extra:
         raise BadValue(f"--resume goes on with the options that the run began with; leave {extra[0]} out.")
 

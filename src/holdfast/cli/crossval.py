@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from .app import app
-from .options import Data, Folds, Out, Quiet, SealedShare, given, how_of, model_of, reading_of
+from .options import Config, Data, Folds, Out, Quiet, SealedShare, by_config, given, how_of, model_of, reading_of
 
 
 @app.command()
@@ -14,6 +14,7 @@ from .options import Data, Folds, Out, Quiet, SealedShare, given, how_of, model_
 @given("how", how_of)
 @given("reading", reading_of)
 def crossval(
+    context: typer.Context,
     data: Data,
     model: Any = None,  # ModelChoice, of the options of the model
     folds: Folds = "5",
@@ -24,6 +25,7 @@ def crossval(
     how: Any = None,  # How, of the options of training
     test: SealedShare = None,
     reading: Any = None,  # a dict, of the options of reading
+    config: Config = None,
     out: Out = Path("runs"),
     quiet: Quiet = False,
 ) -> None:
@@ -37,6 +39,7 @@ def crossval(
     from ..runs.loading import load_for
     from ..runs.plan import check_settings
 
+    model, how, reading = by_config(context, config, model, how, reading)
     check_settings(model, how, out)
     cv: Any = int(folds) if folds.isdecimal() else folds
     dataset = load_for(

@@ -186,6 +186,14 @@ SealedShare = Annotated[
     float | None,
     typer.Option(help="Share of the samples that stays sealed; 0 for none; 0.15, of up to 6 groups none."),
 ]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.toml",
+        help="Values that a search found, such as best.toml: of the model, of training, of reading; options that are "
+        "given here go before.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
@@ -260,6 +268,26 @@ def how_of(
         device=device,
         precision=precision.value,
     )
+
+
+def by_config(
+    context: typer.Context,
+    config: Path | None,
+    model: "ModelChoice",
+    how: "How",
+    reading: dict[str, Any],  # Any: as below
+) -> tuple["ModelChoice", "How", dict[str, Any]]:
+    """What to train, how, and how to read data, by a file of values where the command line does not say it."""
+    if config is None:
+        return model, how, reading
+    from ..tune import configured, read_values
+
+    said = {name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
+    for one, other in (("augment", "shift"), ("model", "base")):
+        said |= {one, other} if said & {one, other} else set()
+    values = {name: value for name, value in read_values(config).items() if name not in said}
+    found = configured(values, model, how, place=config)
+    return found.model, found.how, {**reading, **found.reading}
 
 
 def _augment(shift: int | None, augment: Augment | None) -> "Chosen":

@@ -1,11 +1,23 @@
 """What every floor uses: errors, registries of names, optional imports, seeds and paths.  Imports nothing of ours."""
 
-from .errors import BadData, BadFile, BadShape, BadValue, GateMissed, HoldfastError, MissingExtra, NotReady, UnknownName
+from .errors import (
+    BadData,
+    BadFile,
+    BadShape,
+    BadValue,
+    GateMissed,
+    HoldfastError,
+    Lost,
+    MissingExtra,
+    NotReady,
+    UnknownName,
+)
 from .memory import keep_freed_memory
 from .optional import need
 from .paths import whole_file, whole_folder
 from .registry import Registry, snake_case, suggestion
 from .seeds import derive, generator
+from .share import Share
 
 __all__ = [
     "BadData",
@@ -14,9 +26,11 @@ __all__ = [
     "BadValue",
     "GateMissed",
     "HoldfastError",
+    "Lost",
     "MissingExtra",
     "NotReady",
     "Registry",
+    "Share",
     "UnknownName",
     "derive",
     "generator",

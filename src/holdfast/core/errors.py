@@ -33,5 +33,9 @@ class GateMissed(HoldfastError, RuntimeError):
     """An exported model does not answer as the model does, so it was not handed over."""
 
 
+class Lost(HoldfastError, RuntimeError):
+    """Another of the processes that train together has ended; empty where one of the others says so."""
+
+
 class NotReady(HoldfastError, RuntimeError):
     """Something was asked of an object before it could answer, e.g. `predict` before a shape is known."""

@@ -1,5 +1,6 @@
 """Batches of data: from memory without workers, else fetched ahead; in an order that follows from (seed, epoch)."""
 
+import copy
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
-from ..core import BadData, BadShape, BadValue, generator
+from ..core import BadData, BadShape, BadValue, Share, generator
 from .augment import Augmentation, RandomShift
 from .rows import Rows
 from .threads import threads
@@ -35,12 +36,14 @@ class Batch:
         weights: one an output of the model, (N,), or None.
         soft: what is learned instead of the targets where labels were mixed, one an output of the model: shares of the
             classes (N, K), or values.  The targets, which metrics count, are then those that weigh most.
+        share: which samples of a larger batch these are; None: it is whole.
     """
 
     inputs: tuple[Tensor, ...]
     targets: tuple[Tensor, ...] = ()
     weights: tuple[Tensor | None, ...] = ()
     soft: tuple[Tensor, ...] = ()
+    share: Share | None = None
 
     def __len__(self) -> int:
         return len(self.inputs[0])
@@ -49,7 +52,7 @@ class Batch:
         """The same with every tensor changed."""
         weights = tuple(None if weight is None else change(weight) for weight in self.weights)
         inputs, targets, soft = (tuple(map(change, several)) for several in (self.inputs, self.targets, self.soft))
-        return Batch(inputs, targets, weights, soft)
+        return Batch(inputs, targets, weights, soft, self.share)
 
 
 def rows(tensor: Tensor, places: Tensor) -> Tensor:
@@ -71,6 +74,7 @@ class Plan(NamedTuple):
     chosen: Tensor | slice
     number: int
     moves: Tensor | None
+    share: Share | None = None
 
 
 class Batches:
@@ -126,6 +130,7 @@ class Batches:
         self.batch_size, self.shuffle, self.seed, self.augment = batch_size, shuffle, seed, augment
         self.steps_a_pass = -(-len(data) // batch_size)
         self.steps = steps or self.steps_a_pass
+        self.worker: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -145,11 +150,17 @@ class Batches:
         """All samples once, as they lie: to judge on, or to keep predictions beside their samples."""
         return Batches(self.data, batch_size=self.batch_size, device=self.device)
 
+    def shared(self, rank: int, size: int) -> "Batches":
+        """The same, of each batch the share of process `rank` of `size`; see `Share`."""
+        made = copy.copy(self)
+        made.worker = rank, size
+        return made
+
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from number `start` on."""
         plans = self._plans(epoch * self.steps + start, (epoch + 1) * self.steps)
         if not self.lazy:
-            return map(self._made, plans)
+            return map(self._made, plans) if self.worker is None else (self._own(self._made(one), one) for one in plans)
         size = self.batch_size * sum(math.prod(x.shape[1:]) * x.dtype.itemsize for x in self.data.inputs)
         return ahead(plans, self._made, self._finished, depth=max(1, min(AHEAD, AHEAD_BYTES // size)))
 
@@ -166,13 +177,33 @@ class Batches:
                     if self.padded is not None:
                         moves = self.augment.starts(self.padded.shape, moves)
                 loaded = number
-            piece = slice(index * self.batch_size, (index + 1) * self.batch_size)
-            yield Plan(places[piece] if self.shuffle else piece, number, moves)
+            piece, share = slice(index * self.batch_size, (index + 1) * self.batch_size), None
+            if self.worker is not None:
+                piece, share = self._piece(piece.start)
+            yield Plan(places[piece] if self.shuffle else piece, number, moves, share)
+
+    def _piece(self, start: int) -> tuple[slice, Share]:
+        """What is made of the batch that begins there, and what of it is one's own."""
+        assert self.worker is not None
+        share = Share.of(min(self.batch_size, len(self.data) - start), *self.worker)
+        if self.pairs:
+            return slice(start, start + share.whole), share
+        return slice(start + share.first, start + share.first + share.own), share
+
+    @property
+    def pairs(self) -> bool:
+        """Whether samples are mixed with others of their batch, so that all of it must be made."""
+        return bool(getattr(self.augment, "pairs", False))
+
+    def _own(self, batch: Batch, plan: Plan) -> Batch:
+        """One's own share of what was made."""
+        assert plan.share is not None
+        return replace(take(batch, plan.share.places) if self.pairs else batch, share=plan.share)
 
     def _order(self, number: int) -> Tensor:
         """The places of all samples in the order of a pass."""
         lazy = [cast(Rows, tensor) for tensor in self.data.inputs if isinstance(tensor, Rows)]
-        found = lazy[0].order(self.seed, number) if lazy else order(len(self.data), self.seed, number)
+        found = lazy[0].order(self.seed, number, self.batch_size) if lazy else order(len(self.data), self.seed, number)
         return found if self.lazy else found.to(self.device)
 
     def _made(self, plan: Plan) -> Batch:
@@ -190,7 +221,8 @@ class Batches:
 
         In the thread that trains: others would hold its cores, and disturb what it records for a GPU.
         """
-        return self._augmented(batch.map(lambda tensor: tensor.to(self.device)), plan)
+        made = self._augmented(batch.map(lambda tensor: tensor.to(self.device)), plan)
+        return made if plan.share is None else self._own(made, plan)
 
     def _augmented(self, batch: Batch, plan: Plan) -> Batch:
         if self.augment is None:

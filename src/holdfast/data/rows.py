@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Protocol, cast
+from mmap import mmap
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core import generator
+from ..core import BadFile, derive, generator
 
 BUFFER_BLOCKS = 8  # blocks that are shuffled into each other
 SOME_BYTES = 2**28
@@ -50,6 +52,22 @@ class Mapped:
 
     def fetch(self, places: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(self.array[places])
+
+    def __reduce__(self) -> tuple[Any, ...]:  # Any: as pickle has it
+        """Other processes map the same file; what lies in none is sent to them."""
+        array = self.array
+        if isinstance(array, np.memmap) and isinstance(array.base, mmap) and Path(array.filename or "").is_file():
+            return _mapped, (str(Path(array.filename).absolute()), array.dtype, array.shape, array.offset)
+        return type(self), (np.asarray(array),)
+
+
+def _mapped(path: str, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int) -> Mapped:  # Any: of any numbers
+    try:
+        return Mapped(np.memmap(path, dtype, "r", offset, shape))
+    except (OSError, ValueError) as error:
+        raise BadFile(
+            f"{path}: this process does not see it as it was; lay it on a disk that all machines see."
+        ) from error
 
 
 class Rows:
@@ -99,19 +117,45 @@ class Rows:
         assert dim == 0, "samples are the first axis"
         return Rows(self.store, self.places[indices.cpu().numpy()])
 
-    def order(self, seed: int, number: int) -> Tensor:
+    def order(self, seed: int, number: int, batch_size: int = 1) -> Tensor:
         """The places of all rows in the order of pass `number`, int64; it follows from (seed, number).
 
-        Blocks in a random order, and samples shuffled within as many blocks as are held at once.
+        Blocks in a random order, and samples shuffled within as many blocks as are held at once.  Those of a batch are
+        put together by their blocks: of workers that share it each then reads one or two.
         """
         blocks = self.store.blocks
         if blocks is None:
             return torch.randperm(len(self), generator=generator(seed, "order", number))
-        random = np.random.default_rng(generator(seed, "order", number).initial_seed())
         own = blocks[self.places]
-        _, own = np.unique(own, return_inverse=True)
-        turn = random.permutation(int(own.max()) + 1)[own] // BUFFER_BLOCKS
-        return torch.from_numpy(np.lexsort((random.random(len(own)), turn)))
+        lying = np.argsort(own, kind="stable")
+        pieces = np.split(lying, np.flatnonzero(np.diff(own[lying])) + 1)  # the samples of each block
+        found = np.empty(len(own), np.int64)
+        start = 0
+        for buffer, turn in enumerate(turns(len(pieces), seed, number)):
+            held = np.concatenate([pieces[block] for block in turn])
+            found[start : start + len(held)] = held[shuffled(len(held), seed, number, buffer)]
+            start += len(held)
+        if batch_size > 1:
+            for first in range(0, len(found), batch_size):
+                batch = found[first : first + batch_size]
+                found[first : first + batch_size] = batch[together(own[batch])]
+        return torch.from_numpy(found)
+
+
+def turns(blocks: int, seed: int, number: int) -> list[NDArray[np.int64]]:
+    """The blocks in the order of pass `number`, by the buffers in which they are shuffled into each other."""
+    order = np.random.default_rng(derive(seed, "order", number)).permutation(blocks)
+    return np.split(order, range(BUFFER_BLOCKS, blocks, BUFFER_BLOCKS))
+
+
+def shuffled(samples: int, seed: int, number: int, buffer: int) -> NDArray[np.int64]:
+    """The order of the samples of one buffer of pass `number`; it is found without those of the others."""
+    return np.random.default_rng(derive(seed, "order", number, buffer)).permutation(samples)
+
+
+def together(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The order in which the samples of a batch, in these blocks, are put together by their blocks."""
+    return np.argsort(blocks, kind="stable")
 
 
 Samples = Tensor | Rows  # a tensor in memory, or what stands for one

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
 BUSY_TIMEOUT_MS = 10_000
+VERSION = "ledger_version"  # the table that holds our revision; Optuna's, in the same database, is alembic_version
 LOCK = 0x686F6C64  # "hold": names our lock among the advisory locks of a PostgreSQL database
 
 
@@ -55,6 +56,14 @@ class Database:
             opened.close()
             raise
         return opened
+
+    @property
+    def url(self) -> str:
+        """The URL that other programs open it by, with its password; of a file with its whole path."""
+        url = self._engine.url
+        if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:"):
+            url = url.set(database=str(Path(url.database).resolve()))
+        return url.render_as_string(hide_password=False)
 
     def close(self) -> None:
         """Closes all connections; they are opened again when they are needed."""
@@ -179,9 +188,9 @@ def _revision(connection: "Connection") -> str:
     """Of the tables in the database; "" where there are none, or those of the first holdfast, which wrote none."""
     from sqlalchemy import inspect
 
-    if not inspect(connection).has_table("alembic_version"):
+    if not inspect(connection).has_table(VERSION):
         return ""
-    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or ""
+    return connection.exec_driver_sql(f"SELECT version_num FROM {VERSION}").scalar() or ""
 
 
 def _migrate(connection: "Connection") -> None:
@@ -189,6 +198,21 @@ def _migrate(connection: "Connection") -> None:
     from alembic import command
     from alembic.config import Config
 
+    _move_version(connection)
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", "holdfast.evaluate:migrations")
     command.upgrade(config, "head")
+
+
+def _move_version(connection: "Connection") -> None:
+    """Takes our revision out of the table that it shared with no one, before searches were kept here."""
+    from sqlalchemy import inspect
+
+    if inspect(connection).has_table(VERSION) or not inspect(connection).has_table("alembic_version"):
+        return
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or ""
+    if not found.isdecimal():  # Optuna's, in a database that had searches before it had a ledger
+        return
+    connection.exec_driver_sql(f"CREATE TABLE {VERSION} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+    connection.exec_driver_sql(f"INSERT INTO {VERSION} SELECT version_num FROM alembic_version")
+    connection.exec_driver_sql("DROP TABLE alembic_version")

@@ -4,7 +4,7 @@ What is looked at, and how often, is in ledger.py; what the scores of two parts 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -39,6 +39,11 @@ class Score:
     part: PartName
     looks: int = 0
     optimism: float = 0.0
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Score":  # Any: what JSON holds
+        """What `asdict` gave."""
+        return cls(**{key: _back(value) for key, value in plain.items()})
 
     @property
     def naive(self) -> float:
@@ -111,8 +116,8 @@ class Report:
     def from_dict(cls, plain: dict[str, Any]) -> "Report":  # Any: what JSON holds
         """What `to_dict` was made from."""
         return cls(
-            accuracy=_score(plain["accuracy"]),
-            log_loss=_score(plain["log_loss"]),
+            accuracy=Score.from_dict(plain["accuracy"]),
+            log_loss=Score.from_dict(plain["log_loss"]),
             baseline=plain["baseline"],
             baseline_class=plain["baseline_class"],
             per_class=tuple(
@@ -205,10 +210,6 @@ def checked(targets: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.in
     if not (shares.min() >= 0 and np.abs(shares.sum(1) - 1).max() < 0.01):
         raise BadData("score: each row of probabilities must be >= 0 and sum to 1; of logits, take the softmax first.")
     return actual.astype(np.int64), shares
-
-
-def _score(plain: dict[str, Any]) -> Score:  # Any: what JSON holds
-    return Score(**{key: _back(value) for key, value in plain.items()})
 
 
 def _back(value: Any) -> Any:  # Any: a value that `_plain` made

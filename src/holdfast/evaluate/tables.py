@@ -5,7 +5,7 @@ The database gets them from migrations/, revision by revision: a change here nee
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
 
-REVISION = "0002"  # the newest of migrations/versions
+REVISION = "0003"  # the newest of migrations/versions
 
 METADATA = MetaData()
 

@@ -56,11 +56,12 @@ def verdict(train: Report, validation: Report) -> Verdict:
 
     Args:
         train: measured in evaluation mode, as validation is; not the running mean of an epoch.
-        validation: of the same model.
+        validation: of the same model; or out of fold, of others that were trained as it was.
     """
     gap = train.accuracy.value - validation.accuracy.value
     low, high = interval = newcombe(_counts(train.accuracy), _counts(validation.accuracy))
-    parts = f"train {percent(train.accuracy.value)}, validation {percent(validation.accuracy.value)}"
+    judged = "out of fold" if validation.accuracy.part == "out-of-fold" else "validation"
+    parts = f"train {percent(train.accuracy.value)}, {judged} {percent(validation.accuracy.value)}"
     measured = f"gap {100 * gap:z.1f} points {ends(interval)}"
     if low > MARGIN:
         remedy = "try dropout, augmentation or more data"

@@ -111,10 +111,11 @@ class Augment(RandomModule):
 
     def keys(self, n: int, device: torch.device) -> Tensor:
         """Of the samples of a batch; on a GPU from its own generator, so that a recorded step draws anew each time."""
+        whole, own = self.places(n)
         if device.type == "cpu":
-            return keys_of(torch.arange(n, device="cpu"), self.take(1) >> 1)
+            return keys_of(torch.arange(whole, device="cpu")[own], self.take_one() >> 1)
         low, high = -(2**63), 2**63 - 1
-        return torch.randint(low, high, (n,), device=device, generator=self.generator(device))
+        return torch.randint(low, high, (whole,), device=device, generator=self.generator(device))[own]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +124,7 @@ class Augmenting(ChannelsLast):
 
     forms: ClassVar[dict[int, str]] = {3: "(H, W, C)"}  # the inputs taken, by their rank
     channels: ClassVar[tuple[int, ...]] = ()  # numbers of channels taken; () for any
+    pairs: ClassVar[bool] = False  # whether what becomes of a sample depends on others of its batch
 
     @property
     @abstractmethod

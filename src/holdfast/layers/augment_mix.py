@@ -26,6 +26,8 @@ class Mixing(Augmenting):
     the shares, too, by which samples change places, and the same pairs come out.
     """
 
+    pairs: ClassVar[bool] = True
+
     def build(self, *shapes: Shape) -> nn.Module:
         return Refused(self.refusal)
 
@@ -122,6 +124,7 @@ class RandomSwap(Augmenting):
     """
 
     forms: ClassVar[dict[int, str]] = {1: "(F,)"}
+    pairs: ClassVar[bool] = True
 
     rate: Setting[float, float] = setting(REQUIRED, convert=float, check=share)
     widths: Setting[int | Sequence[int] | None, Shape | None] = setting(None, convert=optional(shape_of))

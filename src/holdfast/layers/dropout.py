@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..core import derive
+from ..core import Share, derive
 from .layer import REQUIRED, Layer, Shape, integer, optional, setting, share
 from .spatial import Spatial
 
@@ -18,7 +18,13 @@ class RandomModule(nn.Module):
 
     Args:
         own: mixed into every seed; None leaves them as they are.
+
+    Attributes:
+        share: which samples of a larger batch come in, where several processes train: so they get the draws that they
+            have in that.
     """
+
+    share: Share | None = None
 
     def __init__(self, own: int | None = None) -> None:
         super().__init__()
@@ -31,9 +37,25 @@ class RandomModule(nn.Module):
             generator.manual_seed(self.seed)
 
     def take(self, n: int) -> int:
-        """The seed of the next `n` draws on the CPU, those of a later call being others."""
+        """The seed of the next `n` draws for the samples on the CPU, those of a later call being others."""
+        if self.share is not None:
+            return self._take_share(n // self.share.own, self.share)
         seed, self.seed = self.seed, (self.seed + n * STEP) % 2**64
         return seed
+
+    def _take_share(self, each: int, share: Share) -> int:
+        """`take` where samples before and behind these have draws, `each` of them as many."""
+        seed, self.seed = self.seed, (self.seed + each * share.whole * STEP) % 2**64
+        return (seed + each * share.first * STEP) % 2**64
+
+    def take_one(self) -> int:
+        """The seed of a call, those of later ones being others."""
+        seed, self.seed = self.seed, (self.seed + STEP) % 2**64
+        return seed
+
+    def places(self, n: int) -> tuple[int, slice]:
+        """For how many samples a GPU draws, and which of these draws are for the `n` that come in."""
+        return (n, slice(None)) if self.share is None else (self.share.whole, self.share.places)
 
     def generator(self, device: torch.device) -> torch.Generator:
         if device not in self._generators:
@@ -59,9 +81,10 @@ class DropoutModule(RandomModule):
             return x
         sizes = [1 if axis in self.shared_axes else size for axis, size in enumerate(x.shape)]
         if x.device.type != "cpu":
-            kept = torch.empty(sizes, dtype=x.dtype, device=x.device)
+            whole, own = self.places(sizes[0])
+            kept = torch.empty((whole, *sizes[1:]), dtype=x.dtype, device=x.device)
             kept.bernoulli_(1 - self.rate, generator=self.generator(x.device)).div_(1 - self.rate)
-            return x * kept
+            return x * kept[own]
         channels_last = [sizes[0], *sizes[2:], *sizes[1:2]]
         passes = draws(self.take(math.prod(sizes)), math.prod(sizes)) >= self.least
         passes = passes.view(channels_last).movedim(-1, min(1, x.dim() - 1))

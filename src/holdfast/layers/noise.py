@@ -19,7 +19,9 @@ def _deviation(value: float) -> str | None:
 def uniforms(module: RandomModule, x: Tensor) -> Tensor:
     """Numbers in (0, 1), of x's shape; on the CPU each follows from the seed and its place, channels last, alone."""
     if x.device.type != "cpu":
-        return torch.rand(x.shape, device=x.device, generator=module.generator(x.device)).clamp(min=2.0**-33)
+        whole, own = module.places(len(x))
+        drawn = torch.rand((whole, *x.shape[1:]), device=x.device, generator=module.generator(x.device))
+        return drawn[own].clamp(min=2.0**-33)
     channels_last = x.movedim(1, -1) if x.dim() > 2 else x
     found = (draws(module.take(x.numel()), x.numel()).double() + 0.5) * 2.0**-32
     found = found.view(channels_last.shape)
@@ -29,7 +31,9 @@ def uniforms(module: RandomModule, x: Tensor) -> Tensor:
 def normals(module: RandomModule, x: Tensor) -> Tensor:
     """Numbers of the standard normal distribution, of x's shape and type; on the CPU as `uniforms` says."""
     if x.device.type != "cpu":
-        return torch.randn(x.shape, device=x.device, generator=module.generator(x.device)).to(x.dtype)
+        whole, own = module.places(len(x))
+        drawn = torch.randn((whole, *x.shape[1:]), device=x.device, generator=module.generator(x.device))
+        return drawn[own].to(x.dtype)
     return (torch.erfinv(2 * uniforms(module, x) - 1) * math.sqrt(2)).to(x.dtype)
 
 

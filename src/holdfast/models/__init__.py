@@ -11,6 +11,7 @@ from .keras_file import load_keras, save_keras
 from .loading import load
 from .lower import Lowered, links
 from .model import BaseModel, Model, Sequential
+from .net import Net, Variant
 from .preprocessing import Extras, extras, take_extras
 from .ready import convnet, dense, dense_twin, ready_made
 from .ready_for import ready_for
@@ -28,12 +29,14 @@ __all__ = [
     "Fitting",
     "Lowered",
     "Model",
+    "Net",
     "Pictures",
     "Row",
     "Sequential",
     "Sparsity",
     "Summary",
     "Unknown",
+    "Variant",
     "convnet",
     "dense",
     "dense_twin",

@@ -50,6 +50,11 @@ class Pipeline:
     classes: tuple[int | None, ...]
     masked: bool = False
 
+    @property
+    def pairs(self) -> bool:
+        """Whether what becomes of a sample depends on others of its batch."""
+        return any(layer.pairs for layer in self.layers)
+
     def __call__(self, batch: Batch, samples: Tensor, seed: int, number: int) -> Batch:
         x, *others = batch.inputs
         draws = Draws(keys_of(samples.to(x.device), derive(seed, "augment", number)))

@@ -26,6 +26,8 @@ from ..training import (
     predict,
     train,
 )
+from ..training.loop import Agree, Steps
+from ..training.parallel import Team, together
 from ..training.split import Split, whole_of
 from .arrays import Arrays, as_inputs, check_number, hold_out
 from .augmenting import Chosen, augmentation_for, check_augment
@@ -68,6 +70,7 @@ class Fitting:
         validation: data to judge on, if any.
         callbacks: all who listen, the history among them.
         first, epochs: labels of the first epoch and of the one after the last.
+        team: of processes that train this model together, each of them in such a session; None: this one is alone.
     """
 
     model: "BaseModel"
@@ -82,18 +85,26 @@ class Fitting:
     epochs: int
     validation_freq: int
     measure_train: Literal["end", "epoch", "never"]
+    team: Team | None = None
 
-    def events(self) -> Generator[Event]:
+    def events(self, runner: Steps | None = None) -> Generator[Event]:
         """Trains; each event comes when all callbacks have heard it, `End` last.
+
+        Args:
+            runner: takes the steps; None: one of its own.
 
         Raises:
             NotReady: the model is being trained already.
         """
         with self.model.busy:
             self.model.history = self.history
-            yield from self._events()
+            if self.team is None:
+                yield from self._events(runner)
+                return
+            with together(self.state, self.program, self.team) as shared:
+                yield from self._events(shared, self.team.agree)
 
-    def _events(self) -> Generator[Event]:
+    def _events(self, runner: Steps | None, agree: Agree | None = None) -> Generator[Event]:
         events = train(
             self.state,
             self.program,
@@ -103,8 +114,9 @@ class Fitting:
             validation=self.validation,
             validation_freq=self.validation_freq,
             measured=self.measured if self.measure_train == "epoch" else None,
+            runner=runner,
         )
-        yield from listen(events, self.callbacks)
+        yield from listen(events, self.callbacks, agree)
         if self.measure_train != "never":
             self.history.measured = self.measure()
 

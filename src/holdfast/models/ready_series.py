@@ -12,13 +12,10 @@ from torch import Tensor
 from ..core import BadShape
 from ..layers import (
     Activation,
-    BatchNormalization,
     Concatenate,
     Conv1D,
     Cropping2D,
-    Dense,
     Dot,
-    Dropout,
     GlobalAveragePooling1D,
     GlobalMaxPooling1D,
     Input,
@@ -35,6 +32,7 @@ from ..layers import (
     Symbol,
 )
 from .model import Model, Sequential
+from .net import PLAIN, Net
 
 LEFT = 32  # pooling goes on while there are more steps
 FILTERS, MOST = 32, 128  # of the first convolution, and of any
@@ -44,7 +42,15 @@ NEVER = 80.0  # e to the minus 80 is nothing beside 1, in float32, too
 FLAT = 1e-10  # variance from which on a feature says something
 
 
-def series_net(shape: Shape, classes: int, *, front: Layer | None = None, masked: bool = False, seed: int = 0) -> Model:
+def series_net(
+    shape: Shape,
+    classes: int,
+    *,
+    front: Layer | None = None,
+    masked: bool = False,
+    net: Net = PLAIN,
+    seed: int = 0,
+) -> Model:
     """Convolutions along the steps, pooled down to 32, then the mean and the largest value of each filter.
 
     32C7-P2-64C5-P2-128C5-... with batch normalization; where what is seen stands in the series does not matter.
@@ -54,6 +60,7 @@ def series_net(shape: Shape, classes: int, *, front: Layer | None = None, masked
         classes: how many to tell apart.
         front: the layer that brings values near 1; None: they are as they should be.
         masked: whether the last channel says which steps were measured.
+        net: what of this is to be otherwise; the first kernel is longer than the others by 2.
         seed: of the model.
     """
     if len(shape) != 2:
@@ -63,20 +70,31 @@ def series_net(shape: Shape, classes: int, *, front: Layer | None = None, masked
     x = within((front or Normalization())(inputs), mask)
     steps, filters, number = shape[0], FILTERS, 1
     while True:
-        x = Conv1D(filters, 7 if number == 1 else 5, padding="same", use_bias=False)(x)
-        x = within(Activation("relu")(BatchNormalization(momentum=0.9)(x)), mask)
+        width, side = net.width(filters, FILTERS), net.side(5) + 2 * (number == 1)
+        for layer in net.convolution(Conv1D, width, side, padding="same", normalized=True):
+            x = layer(x)
+        x = within(x, mask)
+        if number == net.layers:
+            break
         if steps > LEFT:
             x, mask, steps = MaxPooling1D(2)(x), mask and MaxPooling1D(2)(mask), steps // 2
-        elif number >= CONVOLUTIONS:
+        elif net.layers is None and number >= CONVOLUTIONS:
             break
         filters, number = min(2 * filters, MOST), number + 1
     pooled = Concatenate()([mean_of(x, mask), GlobalMaxPooling1D()(x)])
-    outputs = Dense(classes, activation="softmax")(Dropout(0.2)(pooled))
-    return Model(inputs, outputs, name="convnet", seed=seed)
+    for layer in net.end(classes, dropout=0.2):
+        pooled = layer(pooled)
+    return Model(inputs, pooled, name="convnet", seed=seed)
 
 
 def features_net(
-    shape: Shape, classes: int, *, front: Layer | None = None, masked: bool = False, seed: int = 0
+    shape: Shape,
+    classes: int,
+    *,
+    front: Layer | None = None,
+    masked: bool = False,
+    net: Net = PLAIN,
+    seed: int = 0,
 ) -> Sequential:
     """Statistical features of series or sounds, and a dense net of one hidden layer behind them.
 
@@ -85,11 +103,13 @@ def features_net(
         classes: how many to tell apart.
         front: the layer that brings the features near 1, see `features_front`; None: they are as they are.
         masked: whether the last channel says which steps were measured.
+        net: what of this is to be otherwise.
         seed: of the model.
     """
     if len(shape) > 2:
         raise BadShape(f"features: takes series (T, C) or sounds (samples,), got {shape}; take the model 'convnet'.")
-    dense: list[Layer] = [Dense(64, activation="relu"), Dropout(0.2), Dense(classes, activation="softmax")]
+    hidden = [layer for _ in range(net.layers or 1) for layer in net.hidden(net.units or 64)]
+    dense = [*hidden, *net.dropped(0.2), net.last(classes)]
     layers: list[Source | Symbol] = [Input(shape), Statistics(masked=masked), front or Normalization(), *dense]
     return Sequential(layers, name="features", seed=seed)
 

@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from ..data.table import Table
-from ..layers import Dense, Dropout, Input, Layer, Normalization, Shape
+from ..layers import Input, Layer, Normalization, Shape
 from .model import Sequential
+from .net import PLAIN, Net
 
 
 def table_front(reads: Table, train: Tensor) -> Normalization:
@@ -12,15 +13,19 @@ def table_front(reads: Table, train: Tensor) -> Normalization:
     return Normalization().take(*reads.moments(train.numpy()))
 
 
-def table_net(shape: Shape, classes: int, *, front: Layer | None = None, seed: int = 0) -> Sequential:
+def table_net(shape: Shape, classes: int, *, front: Layer | None = None, net: Net = PLAIN, seed: int = 0) -> Sequential:
     """Two hidden layers, 128D-64D, with dropout between them.
 
     Args:
         shape: (features,).
         classes: how many to tell apart.
         front: the layer that brings values near 1; None: they are as they should be.
+        net: what of this is to be otherwise; dropout stands behind each hidden layer but the last of several.
         seed: of the model.
     """
-    hidden: list[Layer] = [Dense(128, activation="relu"), Dropout(0.2), Dense(64, activation="relu")]
-    hidden.append(Dense(classes, activation="softmax"))
-    return Sequential([Input(shape), front or Normalization(), *hidden], name="dense", seed=seed)
+    count, units = net.layers or 2, net.units or 128
+    layers: list[Layer] = [front or Normalization()]
+    for number in range(count):
+        layers += net.hidden(units if not number else max(1, units // 2))
+        layers += net.dropped(0.2) if number < max(1, count - 1) else []
+    return Sequential([Input(shape), *layers, net.last(classes)], name="dense", seed=seed)

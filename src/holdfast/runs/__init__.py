@@ -8,6 +8,7 @@ from .dims import Dimensions, dimensions
 from .export import Exported, export_run
 from .job import resume, train
 from .labels import LabelReview, review_labels
+from .on_ray import resume_on_ray, train_on_ray
 from .pages.report import card, report
 from .pages.told import Facts
 from .payoff import Pays, pays
@@ -42,7 +43,9 @@ __all__ = [
     "pretrain",
     "report",
     "resume",
+    "resume_on_ray",
     "review_labels",
     "train",
+    "train_on_ray",
     "train_twin",
 ]

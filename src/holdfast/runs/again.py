@@ -6,7 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from ..models.augmenting import from_rows
+from ..models.recipe import LABEL_SMOOTHING, WEIGHT_DECAY
 from ..training import get_optimizer
+from ..transfer import recipe as on_base
 from ..transfer.rates import FACTOR, UNFREEZE
 from .record import Record, Settings
 
@@ -24,6 +26,36 @@ def command_of(record: Record) -> str:
         "seeds": record.settings.seeds if record.settings.seeds > 1 else None,
     }
     return _line("train", record.origin, _options(record) | own)
+
+
+def winner_again(record: Record, values: str) -> tuple[str, str]:
+    """The command line and the Python lines that train the winner of a search again.
+
+    Args:
+        record: of the run.
+        values: the path of the best.toml of the search.
+    """
+    origin, settings = record.origin, record.settings
+    setup = _python(record)[0].splitlines()
+    data = next(line for line in setup if line.startswith("data = "))
+    python = [*setup[:2], data, f"found = holdfast.tune.configured({values!r})"]
+    python.append("run = holdfast.train(data, found.model, **found.how)")
+    if not origin:
+        return IN_PYTHON, "\n".join(python)
+    options = {
+        "config": values,
+        "validation": origin["validation"],
+        "test": origin["test"],
+        "image-size": origin["image_size"],
+        **{name.replace("_", "-"): origin.get(name) for name in READING},
+        "seed": settings.seed,
+        "device": settings.device,
+        "precision": settings.precision,
+    }
+    line = _line("train", origin, options)
+    if settings.whole:
+        line += "  # on train alone; on train and validation together, as here, only the search trains"
+    return line, "\n".join(python)
 
 
 def crossval_command(record: Record, *, cv: Any, repeats: int, refit: bool) -> str:  # Any: what `cross_validate` takes
@@ -50,7 +82,7 @@ def _options(record: Record) -> dict[str, object]:
         "epochs": settings.epochs,
         "batch-size": settings.batch_size,
         "optimizer": None if settings.recipe else plain_optimizer(settings)["class_name"].lower(),
-        "learning-rate": _rate(settings),
+        "learning-rate": rate_of(settings),
         "patience": settings.patience,
         "shift": None if settings.augment else settings.shift,
         "augment": settings.augment or None,
@@ -74,16 +106,35 @@ def _line(command: str, origin: Mapping[str, Any], options: Mapping[str, object]
 def _fits_a_command(record: Record) -> bool:
     """Whether all that Python can say was said in a way that the command line can, too."""
     settings, origin = record.settings, record.origin
-    if not origin or settings.model == "model" or origin["seed"] != settings.seed or _own_rates(settings):
+    if (
+        not origin
+        or settings.model == "model"
+        or settings.dropout is not None
+        or origin["seed"] != settings.seed
+        or _own_rates(settings)
+    ):
         return False
     if isinstance(settings.augment, list):
         return False
     if settings.recipe:
-        return not isinstance(origin["image_size"], list)
+        return _by_the_recipe(settings) and not isinstance(origin["image_size"], list)
     kind, config = plain_optimizer(settings).values()
     rate = config["learning_rate"]
+    if settings.label_smoothing != _usual_smoothing(settings):
+        return False
     plain = isinstance(rate, (int, float)) and asdict(get_optimizer(kind)) | {"learning_rate": rate} == config
     return plain and not isinstance(origin["image_size"], list)
+
+
+def _by_the_recipe(settings: Settings) -> bool:
+    """Whether weight decay and label smoothing, which have no option, are those of the recipe."""
+    decay = plain_optimizer(settings)["config"]["weight_decay"]
+    return decay == WEIGHT_DECAY and settings.label_smoothing == _usual_smoothing(settings)
+
+
+def _usual_smoothing(settings: Settings) -> float:
+    """What is taken unless it is told."""
+    return 0.0 if not settings.recipe else on_base.LABEL_SMOOTHING if settings.base else LABEL_SMOOTHING
 
 
 def _own_rates(settings: Settings) -> bool:
@@ -118,16 +169,20 @@ def _python(record: Record) -> tuple[str, str]:
         data = f"holdfast.data.load({record.origin['path']!r}, {_arguments(given)})"
     if settings.base:
         given = {"until": settings.until, "fine_tune": settings.fine_tune, "preprocessing": settings.preprocessing}
+        given["dropout"] = settings.dropout
         model = f"holdfast.transfer.FromBase({settings.base!r}, {_arguments(given)})"
     elif settings.model != "model":
         model = repr(settings.model)
     lines = {"data": data, "model": model}
-    how = f"learning_rate={_rate(settings)}"
+    how = f"learning_rate={rate_of(settings)}"
     if not settings.recipe:
         kind, config = plain_optimizer(settings).values() if settings.base else settings.optimizer.values()
         lines["optimizer"] = f"holdfast.training.{kind}({_arguments(config)})"
         how = "optimizer=optimizer"
-    rest = settings.model_dump(include={"epochs", "batch_size", "patience", "seed", "device", "precision"})
+    elif not _by_the_recipe(settings):
+        how += f", weight_decay={plain_optimizer(settings)['config']['weight_decay']}"
+    smoothed = {"label_smoothing"} if settings.label_smoothing != _usual_smoothing(settings) else set[str]()
+    rest = settings.model_dump(include={"epochs", "batch_size", "patience", "seed", "device", "precision", *smoothed})
     setup = "\n".join(["import holdfast\n", *(f"{name} = {value}" for name, value in lines.items())])
     return setup, f"{how}, augment={_augment(settings)}, {_arguments(rest)}"
 
@@ -148,7 +203,7 @@ def plain_optimizer(settings: Settings) -> dict[str, Any]:  # Any: Keras's JSON 
     return found
 
 
-def _rate(settings: Settings) -> Any:  # Any: a number, or a schedule in Keras's JSON form
+def rate_of(settings: Settings) -> Any:  # Any: a number, or a schedule in Keras's JSON form
     """What `learning_rate` says: of the default recipe the rate at the top of its cycle."""
     rate = settings.optimizer["config"]["learning_rate"]
     return rate["config"]["max_learning_rate"] if settings.recipe else rate

@@ -44,9 +44,11 @@ def keep_base(network: BaseModel, settings: Settings, folder: Path) -> None:
 def base_of(settings: Settings, folder: Path) -> FromBase | None:
     """The base of the run in a folder; None for a run without."""
     if settings.base:
-        return FromBase(settings.base, settings.until, settings.fine_tune, settings.preprocessing)
+        return FromBase(
+            settings.base, settings.until, settings.fine_tune, settings.preprocessing, dropout=settings.dropout
+        )
     kept = folder / KEPT
-    return FromBase(kept, settings.until, settings.fine_tune) if kept.is_file() else None
+    return FromBase(kept, settings.until, settings.fine_tune, dropout=settings.dropout) if kept.is_file() else None
 
 
 def with_what_was_seen(data: Dataset, base: str, judging: Part | None = None) -> Dataset:

@@ -1,24 +1,40 @@
 """Calibration of a trained model on the validation part: its temperature, and when it answers "unknown"."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ..data import Dataset
 from ..evaluate import fit_temperature
 from ..models import BaseModel, Unknown, fold_temperature
+from .searched import ANSWERS, judges, tempered
 
 LEARNED = 5_000  # samples that show what answers are usual
 
 
-def calibrate(model: BaseModel, data: Dataset, coverage: float) -> float | None:
+def calibrate(model: BaseModel, data: Dataset, coverage: float, folder: Path | None = None) -> float | None:
     """Divides the model's logits by the temperature that suits validation best, and sets `model.unknown`.
+
+    Args:
+        model: trained.
+        data: of which it has not learned the validation part.
+        coverage: as in `train`.
+        folder: of the run; where the winner of a search has learned that part, too, it holds the answers of its trial,
+            which then stand for its own.
 
     Returns:
         The temperature; None where the model does not end in a Dense layer and a softmax, and so stays as it is.
     """
-    labels = data.validation.labels.numpy()
-    temperature = fit_temperature(labels, model.predict(data.validation))
+    kept = judges(folder, data)[2] if folder is not None and (folder / ANSWERS).exists() else None
+    labels, said = (
+        (data.validation.labels.numpy(), model.predict(data.validation))
+        if kept is None
+        else (kept.labels, kept.probabilities)
+    )
+    temperature = fit_temperature(labels, said)
     folded = fold_temperature(model, temperature)
     places = np.linspace(0, len(data.train) - 1, min(len(data.train), LEARNED)).astype(np.int64)
     learned = model.predict(data.train.take(places))
-    model.unknown = Unknown.fit(learned, model.predict(data.validation), coverage)
+    said = model.predict(data.validation) if kept is None else tempered(said, temperature if folded else None)
+    model.unknown = Unknown.fit(learned, said, coverage)
     return temperature if folded else None

@@ -14,12 +14,11 @@ from ..evaluate import Chosen, Comparison, Report, Score, bbc, compare
 from ..evaluate.score import PartName
 from ..models import BaseModel, from_config, pick_device
 from . import lines
-from .crossval import OUT_OF_FOLD
 from .formats import duration
 from .pages.compare import Shown, page
 from .predictions import Predictions
 from .record import Record
-from .run import TEST, VALIDATION, WHAT, check_finished, ledger_of, values_of
+from .run import OUT_OF_FOLD, TEST, VALIDATION, WHAT, check_finished, ledger_of, values_of
 from .write import write_text
 
 FILES: Mapping[PartName, str] = {"test": TEST, "out-of-fold": OUT_OF_FOLD, "validation": VALIDATION}  # the best first
@@ -158,6 +157,11 @@ def _nothing_common(folders: Sequence[Path], records: Sequence[Record]) -> BadFi
     """What to say, of the first run and the first that does not fit it."""
     for folder, record in zip(folders, records, strict=True):
         file = VALIDATION if record.kind == "run" else OUT_OF_FOLD
+        if record.settings.whole and not (folder / file).exists():
+            return BadValue(
+                f"{folder}: won a search by folds, so out-of-fold answers judge it, which the others lack; compare it "
+                "with a cross-validation or another such winner, or open the test part of all."
+            )
         if not (folder / file).exists():
             return BadFile(f"{folder}: its answers were not kept; write them: holdfast evaluate {lines.quoted(folder)}")
     first, *rest = zip(folders, records, strict=True)

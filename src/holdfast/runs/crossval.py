@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -13,7 +14,8 @@ from ..core import BadValue
 from ..data import Dataset, Part
 from ..evaluate import Report, Score, corrected_resampled, score, wilson
 from ..layers import SelectFeatures
-from ..models import BaseModel
+from ..models import BaseModel, Fitting
+from ..models.together import trained
 from ..training import get_optimizer
 from . import lines
 from .bases import base_words, with_what_was_seen
@@ -23,13 +25,11 @@ from .folds import Fold, folds_of
 from .formats import duration
 from .loading import load_for
 from .pages.report import crossval_page
-from .plan import How, ModelChoice, check_settings, fitted, plan
+from .plan import How, ModelChoice, check_settings, converged, fitted, fitting, plan
 from .predictions import Predictions
 from .record import Record
-from .run import MODEL, REPORT, values_of
+from .run import MODEL, OUT_OF_FOLD, REPORT, values_of
 from .write import write_text
-
-OUT_OF_FOLD = "out-of-fold.npz"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class FoldScore:
         repeat: which time the pool was dealt out, from 0.
         train_n: samples that it learned from.
         accuracy: on those that were left out.
-        seconds: of training and judging.
+        seconds: of training and judging; of folds that were trained together, each its share.
     """
 
     name: str
@@ -177,26 +177,31 @@ def _check_not_chosen(network: BaseModel) -> None:
 def _judged(
     data: Dataset, pool: Part, folds: Sequence[Fold], model: ModelChoice, how: How, verbose: Literal[0, 1, 2]
 ) -> tuple[list[FoldScore], Predictions]:
-    """Trains and judges fold by fold; no model outlives its fold."""
+    """Trains and judges the folds, those of small nets a few at once; no model outlives its judgement."""
     say = lines.say if verbose else lines.quiet
     totals, counts = np.zeros((len(pool), len(data.classes))), np.zeros(len(pool), np.int64)
-    found = list[FoldScore]()
-    for fold in folds:
-        began = time.perf_counter()
+    found, judged = list[FoldScore](), dict[int, Part]()
+
+    def session_of(number: int) -> Fitting:
+        fold = folds[number]
         part = data.with_parts(pool.take(fold.train), pool.take(fold.judged))
-        said = fitted(part, model, {**how, "seed": how.get("seed", 0) + fold.repeat}, verbose=verbose).predict(
-            part.validation
-        )
+        judged[number] = part.validation
+        return fitting(part, model, {**how, "seed": how.get("seed", 0) + fold.repeat}, verbose=verbose)
+
+    for number, (session, seconds) in enumerate(trained([partial(session_of, each) for each in range(len(folds))])):
+        began, fold, part = time.perf_counter(), folds[number], judged.pop(number)
+        said = converged(session).predict(part)
         totals[fold.judged] += said
         counts[fold.judged] += 1
-        right, n = int((said.argmax(1) == part.validation.labels.numpy()).sum()), len(fold.judged)
+        right, n = int((said.argmax(1) == part.labels.numpy()).sum()), len(fold.judged)
         accuracy = Score("accuracy", right / n, wilson(right, n), n, "out-of-fold")
-        found.append(FoldScore(fold.name, fold.repeat, len(fold.train), accuracy, time.perf_counter() - began))
+        seconds += time.perf_counter() - began
+        found.append(FoldScore(fold.name, fold.repeat, len(fold.train), accuracy, seconds))
         again = f", repeat {fold.repeat + 1} of {folds[-1].repeat + 1}" if folds[-1].repeat else ""
         took = duration(found[-1].seconds)
         say(fold.name, f"{accuracy.text} n={n:,}, trained on {len(fold.train):,} in {took}{again}")
-    judged = np.flatnonzero(counts)
-    return found, Predictions.of(pool.take(judged), (totals[judged] / counts[judged, None]).astype(np.float32))
+    known = np.flatnonzero(counts)
+    return found, Predictions.of(pool.take(known), (totals[known] / counts[known, None]).astype(np.float32))
 
 
 def _report(scores: Sequence[FoldScore], predictions: Predictions, data: Dataset, looks: int) -> Report:

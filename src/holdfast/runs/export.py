@@ -121,7 +121,15 @@ def _exported(
     ):
         names = [path.name for path in row.write(run.model, temporary, quantize, calibration)]
         parity = verify(
-            run.model, row, temporary, samples, labels, quantize=quantize, predict=run.predict, progress=told
+            run.model,
+            row,
+            temporary,
+            samples,
+            labels,
+            part="validation, which it has learned" if run.record.settings.whole else "validation",
+            quantize=quantize,
+            predict=run.predict,
+            progress=told,
         )
         write_text(temporary / PARITY, json.dumps(parity.to_dict(), indent=1))
         if not parity.passed:

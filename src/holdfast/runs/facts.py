@@ -17,7 +17,7 @@ from ..data.sounds import Sounds
 from ..evaluate import Score, calibration, wilson
 from ..models import BaseModel, Unknown
 from ..training import get_optimizer
-from .again import command_of, crossval_command, crossval_python, python_of
+from .again import command_of, crossval_command, crossval_python, python_of, winner_again
 from .augmented import augmented_of
 from .bases import base_words
 from .embedded import embedded_of
@@ -25,6 +25,7 @@ from .left_out import LeftOut
 from .lines import recipe_line
 from .pages.told import Baseline, Confidence, CrossvalFacts, DataFacts, Facts, Making, ModelFacts, PartFacts, Picture
 from .record import Record, Settings
+from .searched import Searched, judges
 from .seeds import SeedSpread
 
 if TYPE_CHECKING:
@@ -40,24 +41,26 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
     Args:
         run: judged.
         data: what it was trained on.
-        probabilities: (N, K) of the validation part.
+        probabilities: (N, K) of the samples that judge it: of validation, as a rule.
     """
     record = run.record
     measured = {"loss": run.train.log_loss.value, "accuracy": run.train.accuracy.value}
-    mistakes, samples = pictures_of(data, data.validation, probabilities, record.settings.seed)
+    judged = judges(run.folder, data)[1] if record.settings.whole else data.validation
+    mistakes, samples = pictures_of(data, judged, probabilities, record.settings.seed)
     seeds, groups = record.scores.get("seeds"), record.scores.get("left_out")
     return Facts(
         name=record.name,
         data=data_facts(data),
         model=model_facts(run.model, record.settings),
-        making=making_of(run.folder, record, command_of(record), python_of(record)),
+        making=making_of(run.folder, record, *_again(run)),
         validation=run.validation,
         train=run.train,
         test=run.test,
         openings=run.openings,
         kept_sealed=run.kept_sealed,
         baselines=baselines_of(run),
-        confidence=confidence_of(data.validation, probabilities, run.model.unknown, record.temperature),
+        confidence=confidence_of(judged, probabilities, run.model.unknown, record.temperature),
+        search=Searched.of(record),
         seeds=SeedSpread.from_dict(seeds) if seeds else None,
         left_out=LeftOut.from_dict(groups) if groups else None,
         verdict=run.verdict,
@@ -68,8 +71,20 @@ def facts_of(run: "Run", data: Dataset, probabilities: NDArray[np.float32]) -> F
         mistakes=mistakes,
         samples=samples,
         augmented=augmented_of(run.model, data, record.settings),
-        embedded=embedded_of(run.model, data, probabilities, record.settings.seed),
+        embedded=(
+            None
+            if record.settings.whole  # which has learned from these samples
+            else embedded_of(run.model, data, probabilities, record.settings.seed)
+        ),
     )
+
+
+def _again(run: "Run") -> tuple[str, str]:
+    """How to make it again; the winner of a search by the values that are kept there."""
+    record, searched = run.record, Searched.of(run.record)
+    if searched is None or searched.built:
+        return command_of(record), python_of(record)
+    return winner_again(record, str(run.folder.parent / searched.search / "best.toml"))
 
 
 def crossval_facts(found: "CrossValidation", data: Dataset, judged: Part, network: BaseModel, cv: Any) -> CrossvalFacts:

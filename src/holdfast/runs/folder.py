@@ -56,17 +56,24 @@ def recorded(
     """A folder, its record and the ledger, for as long as the block works on them; then how that ended is written."""
     with Ledger.open(out / LEDGER) as ledger:
         folder, record = begin(out, data, settings, network, ledger, kind=kind)
-        began = time.perf_counter()
-        with alone(folder), ledger.beating(record.ledger_id):
-            try:
-                yield folder, record, ledger
-                record.status = "finished"
-            except BaseException as error:
-                record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-                with suppress(Exception):  # the first error is the one to tell
-                    _end(folder, record, ledger, began)
-                raise
-            _end(folder, record, ledger, began)
+        with alone(folder), working(folder, record, ledger):
+            yield folder, record, ledger
+
+
+@contextmanager
+def working(folder: Path, record: Record, ledger: Ledger) -> Iterator[None]:
+    """The ledger sees that the block is at work; how that ended is written in the record and there."""
+    began = time.perf_counter() - record.seconds
+    with ledger.beating(record.ledger_id):
+        try:
+            yield
+            record.status = "finished"
+        except BaseException as error:
+            record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            with suppress(Exception):  # the first error is the one to tell
+                _end(folder, record, ledger, began)
+            raise
+        _end(folder, record, ledger, began)
 
 
 def _end(folder: Path, record: Record, ledger: Ledger, began: float) -> None:

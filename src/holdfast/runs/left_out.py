@@ -21,9 +21,10 @@ from ..evaluate import Ledger, Score, wilson
 from ..evaluate.interval import Interval, normal
 from ..models import BaseModel
 from ..transfer import FromBase, anew
+from .again import rate_of
 from .formats import duration, percent
 from .lines import Say
-from .plan import ModelChoice, fitted, how_of
+from .plan import How, ModelChoice, fitted, how_of
 from .record import Record
 
 MOST_GROUPS = 10
@@ -137,10 +138,16 @@ def groups_of(pool: Part, data: Dataset) -> Sequence[int]:
 def _score(model: BaseModel, data: Dataset, pool: Part, judged: NDArray[np.bool_], record: Record | None) -> Score:
     """The accuracy on these samples of the model, or with its record of another that is trained on the others."""
     part = data.with_parts(pool.take(np.flatnonzero(~judged)), pool.take(np.flatnonzero(judged)))
-    trained = model if record is None else fitted(part, _choice(record, model), how_of(record.settings))
+    trained = model if record is None else fitted(part, _choice(record, model), _how(record))
     said, n = trained.predict(part.validation).argmax(1), int(judged.sum())
     right = int((said == part.validation.labels.numpy()).sum())
     return Score("accuracy", right / n, wilson(right, n), n, "out-of-fold")
+
+
+def _how(record: Record) -> How:
+    """As the run was trained, at its own rate where that is the recipe's, too."""
+    how = how_of(record.settings)
+    return {**how, "learning_rate": rate_of(record.settings)} if record.settings.recipe else how
 
 
 def _choice(record: Record, model: BaseModel) -> ModelChoice:

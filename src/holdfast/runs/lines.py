@@ -158,6 +158,11 @@ def sealed_line(told: Revealed, openings: int, n: int) -> str:
     )
 
 
+def workers_line(size: int, batch_size: int) -> str:
+    """How many processes train the model."""
+    return f"{size} train it together, each on its share of every {batch_size} samples"
+
+
 def resume_line(folder: Path, *, from_memory: bool) -> str:
     """What to run when it did not come to its end."""
     return f"holdfast.resume({str(folder)!r}, data)" if from_memory else f"holdfast train --resume {quoted(folder)}"

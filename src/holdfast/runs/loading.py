@@ -1,6 +1,7 @@
 """Reading the data of a run, and showing how far that is."""
 
 import time
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ def load_shown(*, quiet: bool = False, out: Path | str | None = None, **origin: 
 
     With a folder of runs the split keeps its manifest there, if the data is of files.
     """
-    if out is not None:
+    if out is not None and isinstance(origin["path"], (str, PathLike)):
         options = ("path", "validation", "test", "seed", "group_by", "time_by", "label_by", "window", "hop")
         origin["manifest"] = manifest_path(out, **{name: origin[name] for name in options if name in origin})
     with Loading(quiet=quiet) as progress:

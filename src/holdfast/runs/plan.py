@@ -16,9 +16,21 @@ from ..core import BadData, BadFile, BadShape, BadValue, UnknownName, derive, su
 from ..data import Dataset, Part
 from ..data.assign import assign
 from ..data.source import VALIDATION
-from ..models import BaseModel, Fitting, from_config, links, pick_device, prepare, ready_for, ready_made, to_config
+from ..models import (
+    BaseModel,
+    Fitting,
+    Variant,
+    from_config,
+    links,
+    pick_device,
+    prepare,
+    ready_for,
+    ready_made,
+    to_config,
+)
 from ..models.arrays import check_number
 from ..models.augmenting import Chosen, check_augment, from_recorded, recorded
+from ..models.changed import changed
 from ..models.frozen import front_of
 from ..models.recipe import (
     LABEL_SMOOTHING,
@@ -44,7 +56,7 @@ from ..transfer import recipe as on_base
 from .record import Settings
 
 Precision = Literal["auto", "float32", "bfloat16"]
-ModelChoice = str | Path | BaseModel | FromBase
+ModelChoice = str | Path | BaseModel | FromBase | Variant
 INNER = 1 / 7  # of the training part says when to stop, where no validation part may
 
 
@@ -55,6 +67,8 @@ class How(TypedDict, total=False):
     batch_size: int | None
     optimizer: str | Optimizer | None
     learning_rate: float | None
+    weight_decay: float | None
+    label_smoothing: float | None
     patience: int | None
     augment: Chosen
     seed: int
@@ -70,7 +84,10 @@ def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseMod
     base = network.made_from if isinstance(network.made_from, FromBase) else None
     size = how.get("batch_size") or recipe_batch_size(len(data.train))
     chosen = optimizer or compiled_optimizer(network)
-    algorithm = _algorithm(network, base, chosen, learning_rate, size)
+    algorithm = _algorithm(network, base, chosen, learning_rate, size, how.get("weight_decay"))
+    smoothing = how.get("label_smoothing")
+    if smoothing is None:
+        smoothing = 0.0 if chosen else on_base.LABEL_SMOOTHING if base else LABEL_SMOOTHING
     augment, patience = how.get("augment", "auto"), how.get("patience")
     if augment == "auto":
         augment = None if chosen or base else _recipe_augment(data, network)
@@ -85,7 +102,7 @@ def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseMod
         device=str(pick_device(how.get("device", "auto"))),
         precision=how.get("precision", "auto"),
         recipe=chosen is None,
-        label_smoothing=0.0 if chosen else on_base.LABEL_SMOOTHING if base else LABEL_SMOOTHING,
+        label_smoothing=smoothing,
         shift=shift,
         augment=layers,
         **_of_base(base),
@@ -95,17 +112,18 @@ def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseMod
 
 
 def _algorithm(
-    network: BaseModel, base: FromBase | None, chosen: str | Optimizer | None, rate: float | None, batch_size: int
+    network: BaseModel,
+    base: FromBase | None,
+    chosen: str | Optimizer | None,
+    rate: float | None,
+    batch_size: int,
+    weight_decay: float | None,
 ) -> Optimizer:
     """What trains: as it was chosen, or by the recipe; the deeper layers of a base, where they learn, more slowly."""
-    if base is None:
-        if chosen is None and rate is None:
-            rate = recipe_rate(network, batch_size)
-        return optimizer_for(chosen, rate)
-    if chosen is None:
-        chosen, rate = on_base.transfer_optimizer(on_base.LEARNING_RATE if rate is None else rate), None
-    algorithm = optimizer_for(chosen, rate)
-    plain = not base.fine_tune or isinstance(algorithm, Discriminative)
+    if chosen is None and rate is None:
+        rate = on_base.LEARNING_RATE if base else recipe_rate(network, batch_size)
+    algorithm = optimizer_for(chosen, rate, weight_decay)
+    plain = base is None or not base.fine_tune or isinstance(algorithm, Discriminative)
     return algorithm if plain else discriminative(network, algorithm)
 
 
@@ -118,6 +136,7 @@ def _of_base(base: FromBase | None) -> dict[str, Any]:  # Any: fields of Setting
         "until": base.until,
         "fine_tune": base.fine_tune,
         "preprocessing": base.preprocessing,
+        "dropout": base.dropout,
     }
 
 
@@ -135,8 +154,22 @@ def _recipe_augment(data: Dataset, network: BaseModel) -> Chosen:
     return "light" if data.kind == "sounds" else recipe_shift(network, [SparseCategoricalCrossentropy()])
 
 
-def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1, 2] = 0) -> BaseModel:
+def fitted(
+    data: Dataset, model: ModelChoice, how: How, *, callbacks: Sequence[Callback] = (), verbose: Literal[0, 1, 2] = 0
+) -> BaseModel:
     """A model trained on the training part as `train` does, but without a folder; no other part is looked at.
+
+    Args, Raises: see `fitting` and `converged`.
+    """
+    session = fitting(data, model, how, callbacks=callbacks, verbose=verbose)
+    session.run()
+    return converged(session)
+
+
+def fitting(
+    data: Dataset, model: ModelChoice, how: How, *, callbacks: Sequence[Callback] = (), verbose: Literal[0, 1, 2] = 0
+) -> Fitting:
+    """The session that trains a model on the training part as `train` does, without a folder.
 
     Where there is patience, a seventh of the training part says when to stop.
 
@@ -144,10 +177,8 @@ def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1
         data: of which only the training part counts.
         model: as in `train`; one that is given is not changed, a fresh copy of it is trained.
         how: as in `train`.
+        callbacks: who listens.
         verbose: as in `train`; the live line is drawn on terminals only.
-
-    Raises:
-        BadValue: training diverged.
     """
     if isinstance(model, BaseModel):
         model.build_for(data.train.images)
@@ -155,17 +186,26 @@ def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1
     settings, network = plan(data, model, how)
     train, validation = data.train, data.train.take([])
     if settings.patience is not None:
-        train, validation = _inner(data.train, settings.seed)
+        train, validation = inner(data.train, settings.seed)
     shown = verbose if verbose != 1 or sys.stdout.isatty() else 0
-    session, stopper = session_for(network, data.with_parts(train, validation), settings, (), shown)
-    history = session.run()
-    diverged = stopper.best_epoch is None if stopper else not math.isfinite(history.logs[-1]["loss"])
+    session, _ = session_for(network, data.with_parts(train, validation), settings, callbacks, shown)
+    return session
+
+
+def converged(session: Fitting) -> BaseModel:
+    """The model of a session that has ended.
+
+    Raises:
+        BadValue: training diverged.
+    """
+    stopper = next((one for one in session.callbacks if isinstance(one, EarlyStopping)), None)
+    diverged = stopper.best_epoch is None if stopper else not math.isfinite(session.history.logs[-1]["loss"])
     if diverged:
         raise BadValue("training diverged: the loss was not a number in the end; try a lower learning rate.")
     return session.model
 
 
-def _inner(part: Part, seed: int) -> tuple[Part, Part]:
+def inner(part: Part, seed: int) -> tuple[Part, Part]:
     """Six sevenths and one seventh of a part: with times the latest, else by class; no group is cut."""
     if part.times is not None:
         late = part.times > np.quantile(part.times, 1 - INNER)
@@ -183,6 +223,8 @@ def how_of(settings: Settings) -> How:
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         optimizer=None if settings.recipe else get_optimizer(settings.optimizer),
+        weight_decay=_recipe_decay(settings),
+        label_smoothing=settings.label_smoothing,
         patience=settings.patience,
         augment=from_recorded(settings.shift, settings.augment),
         seed=settings.seed,
@@ -191,15 +233,26 @@ def how_of(settings: Settings) -> How:
     )
 
 
+def _recipe_decay(settings: Settings) -> float | None:
+    """The weight decay of the recipe's optimizer; None for one that was chosen, which has its own."""
+    config = settings.optimizer["config"]
+    inner = config["optimizer"]["config"] if settings.optimizer["class_name"] == "Discriminative" else config
+    return inner["weight_decay"] if settings.recipe else None
+
+
 def check_settings(model: ModelChoice, how: How, out: Path) -> None:
     """Raises at once what `plan` would raise after the data was read, which may take long."""
     for name in how.keys() - How.__annotations__.keys():
         raise UnknownName(f"unknown option {name!r}{suggestion(name, list(How.__annotations__))}")
+    if isinstance(model, Variant):
+        model = model.model
     if isinstance(model, FromBase):
         model.check()
     elif not isinstance(model, BaseModel):
         read_json(Path(model)) if is_file(model) else ready_made.canonical(str(model))
-    optimizer_for(how.get("optimizer"), how.get("learning_rate"))
+    optimizer_for(how.get("optimizer"), how.get("learning_rate"), how.get("weight_decay"))
+    if (smoothing := how.get("label_smoothing")) is not None and not 0 <= smoothing < 1:
+        raise BadValue(f"train(label_smoothing={smoothing!r}): must be at least 0 and less than 1.")
     pick_device(how.get("device", "auto"))
     nearest = next(place for place in (out, *out.parents) if os.access(place, os.F_OK))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
@@ -238,6 +291,8 @@ def session_for(
     and with them the validation loss, may look best before.
     """
     stopper = None if settings.patience is None else EarlyStopping(patience=settings.patience)
+    if settings.whole:
+        data = data.with_parts(data.pool, data.pool.take([]))
     network.reads = data.reads
     session = prepare(
         network,
@@ -274,6 +329,8 @@ def model_for(data: Dataset, model: ModelChoice, seed: int) -> tuple[str, BaseMo
         network.build_for(data.train.images)
     elif isinstance(model, FromBase):
         label, network = model.label, model.build(data.shape, len(data.classes), seed=seed)
+    elif isinstance(model, Variant):
+        label, network = "model", _varied(data, model, seed)
     elif is_file(model):
         label, network = str(Path(model).resolve()), read_model(Path(model), seed)
     else:
@@ -297,6 +354,18 @@ def model_for(data: Dataset, model: ModelChoice, seed: int) -> tuple[str, BaseMo
     return label, network
 
 
+def _varied(data: Dataset, variant: Variant, seed: int) -> BaseModel:
+    """A ready-made model, or a user's, with the settings of a variant."""
+    if isinstance(variant.model, BaseModel):
+        network = variant.model
+        network.build_for(data.train.images)
+    elif is_file(variant.model):
+        network = read_model(Path(variant.model), seed)
+    else:
+        network = ready_for(ready_made.canonical(str(variant.model)), data, net=variant.net, seed=seed)
+    return changed(network, variant.changes, seed=seed) if variant.changes else network
+
+
 def compiled_optimizer(network: BaseModel) -> Optimizer | None:
     """What the user compiled the model with; None for the default recipe.
 
@@ -311,12 +380,16 @@ def compiled_optimizer(network: BaseModel) -> Optimizer | None:
     return network.compiled.optimizer
 
 
-def optimizer_for(optimizer: str | Optimizer | None, learning_rate: float | None) -> Optimizer:
-    """The optimizer, or the default recipe's, with another learning rate where one is given."""
+def optimizer_for(
+    optimizer: str | Optimizer | None, learning_rate: float | None, weight_decay: float | None = None
+) -> Optimizer:
+    """The optimizer, or the default recipe's, with another learning rate or weight decay where one is given."""
     if optimizer is None:
-        return recipe_optimizer(LEARNING_RATE if learning_rate is None else learning_rate)
-    found = get_optimizer(optimizer)
-    return found if learning_rate is None else replace(found, learning_rate=learning_rate)
+        found = recipe_optimizer(LEARNING_RATE if learning_rate is None else learning_rate)
+    else:
+        found = get_optimizer(optimizer)
+        found = found if learning_rate is None else replace(found, learning_rate=learning_rate)
+    return found if weight_decay is None else replace(found, weight_decay=weight_decay)
 
 
 def describe(optimizer: Optimizer) -> dict[str, Any]:  # Any: JSON values

@@ -11,7 +11,7 @@ from ..core import BadFile, whole_file
 from ..transfer import Preprocessing
 
 FILE = "run.json"
-Kind = Literal["run", "crossval", "curve", "dims", "pays"]
+Kind = Literal["run", "crossval", "curve", "dims", "pays", "tune"]
 
 
 class Settings(BaseModel):
@@ -30,6 +30,7 @@ class Settings(BaseModel):
     recipe: bool = False  # whether the optimizer, smoothing and shift are the default recipe's
     label_smoothing: float = 0.0  # in training
     coverage: float = 0.95  # share of samples of the known kind that the model answers
+    whole: bool = False  # trained on validation, too: the winner of a search, which nothing is left to judge
     seeds: int = 1  # trainings; all but the first are forgotten but for their answers on validation
     shift: int = 0  # pixels by which pictures move at most, in training
     augment: str | list[dict[str, Any]] = ""  # "light", "strong" or layers that change samples in training; "": none
@@ -37,6 +38,7 @@ class Settings(BaseModel):
     until: str | None = None  # the layer of the base whose outputs are the features
     fine_tune: int = 0  # layers of the base that are trained, too
     preprocessing: Preprocessing | None = None  # of pictures, where the base does not say it
+    dropout: float | None = None  # of the base's features, before the head; None: as it is without being told
 
 
 class Record(BaseModel):
@@ -60,6 +62,7 @@ class Record(BaseModel):
             reach on each that is "left_out".
         openings: of its test part, over all runs in the ledger, when it was last judged.
         twin: the name of the run beside it that is its dense twin; "" where there is none.
+        search: what a search was told, in words of `holdfast.search`; empty for anything else.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -89,6 +92,7 @@ class Record(BaseModel):
     scores: dict[str, Any] = {}
     openings: int = 0
     twin: str = ""
+    search: dict[str, Any] = {}
 
     def write(self, folder: Path) -> None:
         """Writes run.json, whole or not at all."""

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import BadData, BadFile, BadValue
-from ..data import Dataset
+from ..data import Dataset, Part
 from ..data.remote import is_url
 from ..evaluate import Ledger, Report, Revealed, Verdict, score, unseal, verdict, without_optimism
+from ..evaluate.score import PartName
 from ..models import BaseModel, Pictures, load_keras, pick_device
 from .bases import with_what_was_seen
 from .facts import facts_of
@@ -22,6 +23,7 @@ from .loading import load_shown
 from .pages.report import as_json, card, report
 from .predictions import Predictions
 from .record import Record
+from .searched import Searched, judges, tempered
 from .write import write_history, write_text
 
 MODEL, REPORT, CARD, HISTORY, LEDGER = "model.keras", "report.html", "card.md", "history.csv", "ledger.db"
@@ -31,8 +33,10 @@ WHAT = {
     "curve": "learning curve",
     "dims": "study of dimensions",
     "pays": "study of a base",
+    "tune": "search",
 }  # besides a run
-VALIDATION, TEST = "validation.npz", "test.npz"  # what the model says of these parts
+VALIDATION, TEST, OUT_OF_FOLD = "validation.npz", "test.npz", "out-of-fold.npz"  # what the model says of these parts
+ANSWERS_OF = {"validation": VALIDATION, "out-of-fold": OUT_OF_FOLD}
 
 
 @dataclass(frozen=True)
@@ -144,33 +148,46 @@ def kept_model(folder: Path) -> BaseModel:
 def judge(
     folder: Path, record: Record, model: BaseModel, data: Dataset, ledger: Ledger, *, open_test: bool = False
 ) -> Run:
-    """Scores a model on train and validation, on test only if told to; writes the report, fills in the record."""
-    looks = ledger.looks(data.validation.fingerprint)
-    probabilities = model.predict(data.validation)
-    validation = score(
-        data.validation.labels.numpy(), probabilities, part="validation", looks=looks, classes=data.classes
-    )
+    """Scores a model on train and validation, on test only if told to; writes the report, fills in the record.
+
+    The winner of a search that has learned from validation, too, is judged by the answers of its trial.
+    """
+    part, judged, said = judged_by(folder, record, model, data)
+    probabilities, learned = said.probabilities, data.pool if record.settings.whole else data.train
+    looks = ledger.looks(judged.fingerprint)
+    validation = score(said.labels, probabilities, part=part, looks=looks, classes=data.classes)
     if record.settings.patience is not None:  # the epoch was chosen by looking
         seen = [row.get("val_accuracy") for row in record.logs]
         validation = without_optimism(validation, [value for value in seen if value is not None])
-    train = score(data.train.labels.numpy(), model.predict(data.train), part="train", classes=data.classes)
-    ledger.look(record.ledger_id, "validation", data.validation.fingerprint, values_of(validation), purpose="report")
+    if (searched := Searched.of(record)) is not None:
+        validation = searched.corrected(validation)
+    train = score(learned.labels.numpy(), model.predict(learned), part="train", classes=data.classes)
+    ledger.look(record.ledger_id, part, judged.fingerprint, values_of(validation), purpose="report")
     test = Report.from_dict(record.scores["test"]) if "test" in record.scores else None
     if open_test:
         test = judge_on_test(folder, record, model, data, ledger) or test
-    said = verdict(train, validation)
-    record.scores |= {"train": train.to_dict(), "validation": validation.to_dict(), "verdict": said.to_dict()}
+    verdict_on = verdict(train, validation)
+    record.scores |= {"train": train.to_dict(), "validation": validation.to_dict(), "verdict": verdict_on.to_dict()}
+    record.scores |= {part: validation.to_dict()}
     record.scores |= {"test": test.to_dict()} if test else {}
     record.openings = ledger.openings(data.test.fingerprint)
-    run = Run(folder, record, model, train, validation, said, test, record.openings)
+    run = Run(folder, record, model, train, validation, verdict_on, test, record.openings)
     write_history(folder / HISTORY, record.logs)
-    Predictions.of(data.validation, probabilities).write(folder / VALIDATION)
+    said.write(folder / ANSWERS_OF[part])
     write_pages(run, data, probabilities)
     return run
 
 
+def judged_by(folder: Path, record: Record, model: BaseModel, data: Dataset) -> tuple[PartName, Part, Predictions]:
+    """What judges a run: validation; of one that has learned from that, too, what judged its trial of a search."""
+    if not record.settings.whole:
+        return "validation", data.validation, Predictions.of(data.validation, model.predict(data.validation))
+    part, samples, kept = judges(folder, data)
+    return part, samples, replace(kept, probabilities=tempered(kept.probabilities, record.temperature))
+
+
 def write_pages(run: Run, data: Dataset, probabilities: NDArray[np.float32]) -> None:
-    """Writes report, card and report.json; `probabilities` (N, K) are of validation."""
+    """Writes report, card and report.json; `probabilities` (N, K) are of what judges the run."""
     facts = facts_of(run, data, probabilities)
     write_text(run.folder / REPORT, report(facts))
     write_text(run.folder / CARD, card(facts))

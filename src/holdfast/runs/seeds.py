@@ -2,6 +2,8 @@
 
 import sys
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -9,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..data import Dataset
 from ..evaluate import Ledger, SeedAgreement, agreement_of_seeds
-from ..models import BaseModel
+from ..models import BaseModel, Fitting
+from ..models.together import trained
 from ..transfer import anew
 from .formats import percent
 from .lines import Say, quiet
@@ -73,10 +76,10 @@ def seed_spread(record: Record, model: BaseModel, data: Dataset, ledger: Ledger,
     shown: Literal[0, 1] = 1 if say is not quiet and sys.stdout.isatty() else 0
     labels, settings = data.validation.labels.numpy(), record.settings
     seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
+    others = trained([partial(session_again, record, model, data, ledger, seed, shown) for seed in seeds[1:]])
     said, accuracies = list[NDArray[np.int64]](), list[float]()
-    for seed in seeds:
-        trained = model if seed == settings.seed else trained_again(record, model, data, ledger, seed, shown)
-        said.append(trained.predict(data.validation).argmax(1))
+    for seed, network in zip(seeds, chain([model], (session.model for session, _ in others)), strict=True):
+        said.append(network.predict(data.validation).argmax(1))
         accuracies.append(float((said[-1] == labels).mean()))
         if seed != settings.seed:
             seen = {"accuracy": accuracies[-1]}
@@ -85,10 +88,10 @@ def seed_spread(record: Record, model: BaseModel, data: Dataset, ledger: Ledger,
     return SeedSpread(seeds, tuple(accuracies), agreement_of_seeds(np.stack(said)))
 
 
-def trained_again(
+def session_again(
     record: Record, model: BaseModel, data: Dataset, ledger: Ledger, seed: int, verbose: Literal[0, 1] = 0
-) -> BaseModel:
-    """The model of a run, trained anew with another seed of weights, order and dropout.
+) -> Fitting:
+    """A session that trains the model of a run anew, with another seed of weights, order and dropout.
 
     With patience each epoch is a look at validation; without, nobody sees what is measured there on the way.
     """
@@ -98,5 +101,4 @@ def trained_again(
     compile_for(network, record.settings)
     callbacks = () if record.settings.patience is None else (looking,)
     session, _ = session_for(network, data, record.settings, callbacks, verbose)
-    session.run()
-    return session.model
+    return session

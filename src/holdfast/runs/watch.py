@@ -40,6 +40,7 @@ class Checkpointing:
     path: Path
     others: Sequence[Callback]
     every_s: float = 60.0
+    least_s: float = 0.0  # epochs that end sooner after the last save are not saved
     stop: Stop | None = None
     _saved: float = field(default_factory=time.monotonic, init=False, repr=False)
 
@@ -49,8 +50,12 @@ class Checkpointing:
             return None
         heard = hear(event, self.others)
         self.stop = self.stop or heard
-        late = isinstance(event, StepEnd) and time.monotonic() - self._saved > self.every_s
-        if late or isinstance(event, EpochEnd):
+        since = time.monotonic() - self._saved
+        if (
+            since > self.every_s
+            if isinstance(event, StepEnd)
+            else since >= self.least_s and isinstance(event, EpochEnd)
+        ):
             self.save(event.state)
         return self.stop
 
@@ -89,9 +94,10 @@ class Looking:
     def __call__(self, event: Event) -> Stop | None:
         if isinstance(event, EpochEnd):
             seen = {key.removeprefix("val_"): value for key, value in event.logs.items() if key.startswith("val_")}
-            self.ledger.look(
-                self.run, "validation", self.fingerprint, seen, purpose="early stopping", epoch=event.epoch + 1
-            )
+            if seen:
+                self.ledger.look(
+                    self.run, "validation", self.fingerprint, seen, purpose="early stopping", epoch=event.epoch + 1
+                )
         return None
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import cast
+from typing import Protocol, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from .events import Begin, Callback, End, EpochEnd, Event, StepEnd, Stop
 from .losses import Crossentropy
 from .optimizers import Number
 from .passes import fused
+from .passes.chains import hooked
 from .program import Program
 from .state import State
 
@@ -35,6 +36,7 @@ def train(
     validation: Batches | None = None,
     validation_freq: int = 1,
     measured: Batches | None = None,
+    runner: "Steps | None" = None,
 ) -> Iterator[Event]:
     """Trains, yielding an event at every moment that somebody may want to hear of.
 
@@ -47,6 +49,7 @@ def train(
         first: label of the first epoch; None: the number of epochs that `state` has completed.
         validation: data to judge on after every `validation_freq`-th epoch.
         measured: training data to judge on after every epoch, too, in evaluation mode: logs train_loss and so on.
+        runner: takes the steps; None: one of its own.
 
     Yields:
         Begin, then StepEnd after every step and EpochEnd after every epoch.  However it ends, also by `close()`, the
@@ -61,25 +64,24 @@ def train(
     first = state.epoch if first is None else first
     steps = len(batches)
     end = state.step - state.batch + steps * (epochs - first)
-    runner = Runner(state, program)
+    runner = Runner(state, program) if runner is None else runner
     judged_every = validation_freq if validation is not None else None
     try:
         yield Begin(state, program, first, epochs, steps, batches.samples, judged_every)
         for epoch in range(first, epochs):
             state.model.train()
             began, seen = time.perf_counter(), batches.count(state.epoch, state.batch)
-            for batch in batches.epoch(state.epoch, state.batch):
+            for batch in runner.epoch(batches):
                 runner.step(batch, end)
-                seen += len(batch)
+                seen += len(batch) if batch.share is None else batch.share.whole
                 yield StepEnd(state, program, epoch, state.batch, seen, runner.read)
             logs = runner.read()
             seconds = time.perf_counter() - began
             due = (epoch + 1) % validation_freq == 0
             if validation is not None and due:
-                judged = evaluate(state.model, program, validation)
-                logs |= {f"val_{key}": value for key, value in judged.items()}
+                logs |= {f"val_{key}": value for key, value in runner.judge(validation).items()}
             if measured is not None:
-                logs |= {f"train_{key}": value for key, value in evaluate(state.model, program, measured).items()}
+                logs |= {f"train_{key}": value for key, value in runner.judge(measured).items()}
             # Not before: who is interrupted while judging has not ended the epoch, and a resumed training reports it.
             runner.end_epoch()
             if program.proximal is not None:
@@ -90,17 +92,23 @@ def train(
         state.model.eval()
 
 
-def listen(events: Iterator[Event], callbacks: Sequence[Callback]) -> Iterator[Event]:
+def listen(events: Iterator[Event], callbacks: Sequence[Callback], agree: "Agree | None" = None) -> Iterator[Event]:
     """The same events, each after every callback has heard it; the first Stop among their answers ends them.
 
     Whatever happens, callbacks that heard of a beginning hear an `End`, which comes last, so that they can close what
     they opened.
+
+    Args:
+        agree: from an event and the answer to it to that of all processes that train together; None: this one trains
+            alone.
     """
     last: Event | None = None
     stop: Stop | None = Stop("interrupted")
     try:
         for last in events:
             heard = hear(last, callbacks)
+            if agree is not None:
+                heard = agree(last, heard)
             yield last
             if heard is not None:
                 stop = heard
@@ -154,6 +162,19 @@ def fit(events: Iterator[Event], callbacks: Sequence[Callback]) -> Stop | None:
     return stop
 
 
+Agree: TypeAlias = Callable[[Event, Stop | None], Stop | None]
+
+
+class Steps(Protocol):
+    """What takes the steps of a training, see `Runner`."""
+
+    def epoch(self, batches: Batches) -> Iterator[Batch]: ...
+    def step(self, batch: Batch, end: int) -> None: ...
+    def read(self) -> dict[str, float]: ...
+    def judge(self, batches: Batches) -> dict[str, float]: ...
+    def end_epoch(self) -> None: ...
+
+
 class Runner:
     """What a training needs at hand for its steps; all that counts is in the state."""
 
@@ -166,27 +187,48 @@ class Runner:
             state.running = accumulators(program)
 
     @cached_property
+    def fused(self) -> nn.Module:
+        """What computes as the model does, in less time."""
+        return fused(self.state.model)
+
+    @cached_property
     def update(self) -> Callable[[Batch, Sequence[float]], None]:
         """The arithmetic of a step; found at the first one, so that whoever has hooked into the model by then hears."""
-        plain = partial(update, self.state, self.program, fused(self.state.model), self.parameters)
+        plain = partial(update, self.state, self.program, self.fused, self.parameters)
         return GraphedStep(plain, self.state, self.device) if self.device.type == "cuda" else plain
+
+    def epoch(self, batches: Batches) -> Iterator[Batch]:
+        """What is left of the epoch under way."""
+        return batches.epoch(self.state.epoch, self.state.batch)
 
     def step(self, batch: Batch, end: int) -> None:
         """One update of the model; loss and metrics are added up on the device."""
+        self.update(batch, self.numbers(end))
+        self.count()
+
+    def numbers(self, end: int) -> tuple[float, ...]:
+        """The optimizer's numbers for the next step, for which all that draws is made ready."""
         state, program = self.state, self.program
         for number, module in enumerate(self.random):
             module.reseed(derive(program.seed, "dropout", state.epoch, state.step, number))
         if program.schedule is not None:
             state.learning_rate = program.schedule(state.step, state.begin, end)
         share = (state.step - state.begin) / max(end - state.begin, 1)
-        numbers = program.optimizer.numbers(state.slots, rate=state.learning_rate, step=state.step, share=share)
-        self.update(batch, numbers)
-        state.step += 1
-        state.batch += 1
+        return program.optimizer.numbers(state.slots, rate=state.learning_rate, step=state.step, share=share)
+
+    def count(self) -> None:
+        """A step was taken."""
+        self.state.step += 1
+        self.state.batch += 1
 
     def read(self) -> dict[str, float]:
         """Loss and metrics of the epoch so far; waits for the device."""
         return read(self.state.running)
+
+    def judge(self, batches: Batches) -> dict[str, float]:
+        """Loss and metrics of the model in evaluation mode, see `evaluate`."""
+        model = self.state.model
+        return evaluate(model, self.program, batches, None if any(map(hooked, model.modules())) else self.fused)
 
     def end_epoch(self) -> None:
         """The state moves on to the next epoch."""
@@ -215,11 +257,18 @@ def update(
     loss = total_loss(state.model, program, outputs, batch, state.running)
     if parameters:
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
-        program.optimizer.apply(parameters, gradients, state.slots, numbers)
-        if program.proximal is not None and numbers:
-            program.proximal(parameters, partial(program.optimizer.reach, state.slots, numbers))
-        if program.constrain is not None:
-            program.constrain()
+        descend(state, program, parameters, gradients, numbers)
+
+
+def descend(
+    state: State, program: Program, parameters: list[Tensor], gradients: Sequence[Tensor], numbers: Sequence[Number]
+) -> None:
+    """What gradients change: the parameters and the slots, in place."""
+    program.optimizer.apply(parameters, gradients, state.slots, numbers)
+    if program.proximal is not None and numbers:
+        program.proximal(parameters, partial(program.optimizer.reach, state.slots, numbers))
+    if program.constrain is not None:
+        program.constrain()
 
 
 def accumulators(program: Program) -> dict[str, Metric]:
@@ -284,17 +333,27 @@ def mean_at_once(
     program: Program, outputs: tuple[Tensor, ...], batch: Batch, running: dict[str, Metric]
 ) -> Tensor | None:
     """`total_loss` for the commonest program, in one pass: cross-entropy of one output, and accuracy if anything."""
+    metrics = plain_metrics(program, outputs, batch, running)
+    if metrics is None or outputs[0].device.type != "cpu":
+        return None
+    totals = [metric.begun(outputs[0].device) for metric in metrics]
+    return cast(Crossentropy, program.heads[0].loss).mean(batch.targets[0], outputs[0], *totals)
+
+
+def plain_metrics(
+    program: Program, outputs: tuple[Tensor, ...], batch: Batch, running: dict[str, Metric]
+) -> tuple[SampleMean, ...] | None:
+    """Of the commonest program what it measures: the loss, and accuracy if anything; None for others."""
     weighted = any(weight is not None for weight in batch.weights)
     if len(program.heads) > 1 or len(outputs) > 1 or program.penalty is not None or weighted or batch.soft:
         return None
-    (head,), (measures,), (output,) = program.heads, program.measures, outputs
+    (head,), (measures,) = program.heads, program.measures
     loss, metrics = head.loss, [running[measure.key] for measure in measures]
     if not isinstance(loss, Crossentropy) or type(loss).__call__ is not Crossentropy.__call__ or head.weight != 1:
         return None
-    if output.device.type != "cpu" or len(metrics) > 1 or any(type(metric) not in RIGHT_LABELS for metric in metrics):
+    if len(metrics) > 1 or any(type(metric) not in RIGHT_LABELS for metric in metrics):
         return None
-    totals = [cast(SampleMean, metric).begun(output.device) for metric in (running["loss"], *metrics)]
-    return loss.mean(batch.targets[0], output, *totals)
+    return tuple(cast(SampleMean, metric) for metric in (running["loss"], *metrics))
 
 
 def add(mean: Metric, values: Tensor) -> None:
@@ -318,10 +377,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, program: Program, batches: Batches) -> dict[str, float]:
-    """Loss and metrics of a model in evaluation mode over one epoch of `batches`, with the logs' keys."""
-    program = program.judging
-    running, module = accumulators(program), fused(model)
+def evaluate(model: nn.Module, program: Program, batches: Batches, module: nn.Module | None = None) -> dict[str, float]:
+    """Loss and metrics of a model in evaluation mode over one epoch of `batches`, with the logs' keys.
+
+    Args:
+        module: computes what the model does; None: it is found.
+    """
+    program, module = program.judging, fused(model) if module is None else module
+    running = accumulators(program)
     with evaluating(model):
         for batch in batches.epoch(0):
             total_loss(model, program, forward(module, batch), batch, running)

@@ -63,25 +63,25 @@ def precision_for(state: State, program: Program, batches: Batches, *, flops: fl
     return "bfloat16" if answer == "bfloat16" else "float32"
 
 
-def cache_file() -> Path:
-    """Where answers are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdfast" / "precision.json"
+def cache_file(question: str = "precision") -> Path:
+    """Where the answers to a question are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdfast" / f"{question}.json"
 
 
-def answers() -> dict[str, str]:
+def answers(question: str = "precision") -> dict[str, str]:
     """What was found on this machine; a file that cannot be read counts as none."""
     with suppress(ValueError, *NO_FOLDER):
-        found = json.loads(cache_file().read_text())
+        found = json.loads(cache_file(question).read_text())
         return found if isinstance(found, dict) else {}
     return {}
 
 
-def keep(name: str, answer: Precision) -> None:
+def keep(name: str, answer: str, question: str = "precision") -> None:
     """Writes an answer down beside those that others have written meanwhile; where it cannot, another trial follows."""
     with suppress(*NO_FOLDER):
-        cache_file().parent.mkdir(parents=True, exist_ok=True)
-        known = answers() | {name: answer}
-        with whole_file(cache_file()) as path:
+        cache_file(question).parent.mkdir(parents=True, exist_ok=True)
+        known = answers(question) | {name: answer}
+        with whole_file(cache_file(question)) as path:
             path.write_text(json.dumps(known, indent=1))
 
 

@@ -16,7 +16,7 @@ from ..layers import (
     Symbol,
 )
 from ..models import BaseModel, Model
-from .recipe import head_on
+from .recipe import DROPPED, head_on
 from .regrow import Regrown, regrown
 
 POOLS: dict[int, type[Layer]] = {
@@ -27,7 +27,9 @@ POOLS: dict[int, type[Layer]] = {
 KINDS = {1: "rows of numbers or sounds", 2: "series or sounds", 3: "pictures", 4: "volumes"}  # by the samples' axes
 
 
-def assembled(base: BaseModel, classes: int, *, fine_tune: int, input_shape: Shape, seed: int) -> Model:
+def assembled(
+    base: BaseModel, classes: int, *, fine_tune: int, input_shape: Shape, seed: int, dropout: float | None = None
+) -> Model:
     """A flat classifier of samples of a shape, whose last `fine_tune` layers of the base and head are trained.
 
     Raises:
@@ -41,7 +43,7 @@ def assembled(base: BaseModel, classes: int, *, fine_tune: int, input_shape: Sha
     x = grown.output
     if len(x.shape) > 1:
         x = POOLS[len(x.shape)]()(x)
-    model = Model(entry, head_on(x, classes), base.name, seed=seed)
+    model = Model(entry, head_on(x, classes, DROPPED if dropout is None else dropout), base.name, seed=seed)
     grown.fill(model)
     return model
 

@@ -16,13 +16,13 @@ MOMENTUM = 0.9  # of the statistics that standardise: few steps must be enough f
 DROPPED = 0.1  # of the features, at each step
 
 
-def head_on(features: Symbol, classes: int) -> Symbol:
+def head_on(features: Symbol, classes: int, dropped: float = DROPPED) -> Symbol:
     """Probabilities of the classes from features (C,).
 
     The first kernel is of zeros: one layer has nothing to break the symmetry of, and each seed ends nearly alike.
     """
     x = BatchNormalization(momentum=MOMENTUM, center=False, scale=False)(features)
-    return Dense(classes, activation="softmax", kernel_initializer="zeros")(Dropout(DROPPED)(x))
+    return Dense(classes, activation="softmax", kernel_initializer="zeros")(Dropout(dropped)(x))
 
 
 def transfer_epochs(fine_tune: int) -> int:

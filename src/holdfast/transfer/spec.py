@@ -20,16 +20,20 @@ class FromBase:
         until: the layer whose outputs are the features.
         fine_tune: how many of its last layers with weights are trained, too.
         preprocessing: of pictures, where the base does not say it itself.
+        dropout: share of the features that is dropped before the head; None: 0.1.
     """
 
     base: str | Path | BaseModel
     until: str | None = None
     fine_tune: int = 0
     preprocessing: Preprocessing | None = None
+    dropout: float | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.fine_tune, bool) or not isinstance(self.fine_tune, int) or self.fine_tune < 0:
             raise BadValue(f"FromBase(fine_tune={self.fine_tune!r}): must be a whole number of at least 0.")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise BadValue(f"FromBase(dropout={self.dropout!r}): must be at least 0 and less than 1.")
 
     @cached_property
     def loaded(self) -> BaseModel:
@@ -61,6 +65,8 @@ class FromBase:
 
     def build(self, shape: Shape, classes: int, *, seed: int) -> Model:
         """A fresh classifier of samples of a shape; the seed is that of its head."""
-        model = assembled(self.loaded, classes, fine_tune=self.fine_tune, input_shape=shape, seed=seed)
+        model = assembled(
+            self.loaded, classes, fine_tune=self.fine_tune, input_shape=shape, seed=seed, dropout=self.dropout
+        )
         model.made_from = self
         return model

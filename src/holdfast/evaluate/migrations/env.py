@@ -2,5 +2,7 @@
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"])
+from holdfast.evaluate.database import VERSION
+
+context.configure(connection=context.config.attributes["connection"], version_table=VERSION)
 context.run_migrations()

@@ -26,6 +26,7 @@ def plain(facts: Facts) -> dict[str, Any]:  # Any: what JSON holds
         | {"told": _report(facts.test)},
         "baselines": [{"name": one.name, "how": one.how, "accuracy": _score(one.score)} for one in facts.baselines],
         "confidence": _confidence(facts.confidence),
+        "search": facts.search and facts.search.to_dict(),
         "seeds": facts.seeds and facts.seeds.to_dict(),
         "left_out": facts.left_out and facts.left_out.to_dict(),
         "verdict": facts.verdict and facts.verdict.to_dict(),

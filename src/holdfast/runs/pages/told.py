@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ...data import Facts as Found
 from ...evaluate import Calibration, Report, Score, Verdict
 from ..left_out import LeftOut
+from ..searched import Searched
 from ..seeds import SeedSpread
 
 if TYPE_CHECKING:
@@ -215,6 +216,7 @@ class Facts:
         kept_sealed: why the score of this run's latest opening is not told, as a sentence; "" where it is.
         baselines: what is simpler, the majority class first.
         confidence: how far the probabilities can be believed, on validation.
+        search: that has found this run; None where none has.
         seeds: None where one was trained only.
         left_out: few groups, each left out in turn, beside a random split; None where there are none.
         verdict: on over- and underfitting.
@@ -239,6 +241,7 @@ class Facts:
     kept_sealed: str = ""
     baselines: Sequence[Baseline] = ()
     confidence: Confidence | None = None
+    search: Searched | None = None
     seeds: SeedSpread | None = None
     left_out: LeftOut | None = None
     verdict: Verdict | None = None

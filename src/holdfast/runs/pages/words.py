@@ -7,7 +7,8 @@ import numpy as np
 
 from ...data import Facts as Found
 from ...evaluate import Report, Score
-from .. import formats
+from .. import formats, lines
+from ..searched import Searched
 from ..seeds import SeedSpread
 from .told import Confidence, DataFacts, Facts
 
@@ -41,12 +42,19 @@ def run_words(facts: Facts) -> dict[str, str]:
     convolves = any("Conv" in row[1] for row in facts.model.rows)
     untwinned = convolves and "dense twin" not in {one.name for one in facts.baselines}
     return {
-        "part": "validation",
+        "part": "out of fold" if score.part == "out-of-fold" else "validation",
         "looks": (
-            f"Validation was looked at {_times(score.looks)}{_chosen_by(facts)} Test is read only when it is unsealed, "
-            "and each opening is counted."
+            f"{_judged(score)} was looked at {_times(score.looks)}{_chosen_by(facts)} Test is read only when it is "
+            "unsealed, and each opening is counted."
         ),
-        "optimism": _optimism(score),
+        "optimism": _searched(facts.search) if facts.search else _optimism(score),
+        "search": f"{facts.search.sentence}; trained with {_values(facts.search)}" if facts.search else "",
+        "nested": (
+            f"nested cross-validation of the whole search: accuracy {facts.search.nested.text} "
+            f"n={facts.search.nested.n:,}"
+            if facts.search and facts.search.nested
+            else ""
+        ),
         "test": _test(facts),
         "unseen": "–" if facts.openings else "sealed",
         "regression": next((one.how for one in facts.baselines if one.how), ""),
@@ -68,6 +76,25 @@ def _optimism(score: Score) -> str:
         f"Training saw {formats.percent(score.naive)} on validation and chose by such looks what to keep; the best of "
         f"many is too good by luck, here by about {100 * score.optimism:.1f} points, which are taken off."
     )
+
+
+def _searched(search: Searched) -> str:
+    """What the search took off its best score, also where that was next to nothing."""
+    taken = f"about {100 * search.optimism:.1f} points, which are" if flatters(search.optimism) else "next to nothing"
+    return (
+        f"The search saw {formats.percent(search.naive)} for the best of {lines.counted(search.candidates, 'trial')} "
+        f"that came to their end, of {search.trials:,} begun; being the best adds luck, here {taken} taken off, "
+        "see BBC-CV in docs/honest.md."
+    )
+
+
+def _values(search: Searched) -> str:
+    told = ((name, f"{value:.3g}" if isinstance(value, float) else str(value)) for name, value in search.values.items())
+    return ", ".join(f"{name} {value}" for name, value in told) or "the defaults"
+
+
+def _judged(score: Score) -> str:
+    return "Train and validation, out of fold," if score.part == "out-of-fold" else "Validation"
 
 
 def _confidence(confidence: Confidence) -> str:
@@ -131,6 +158,8 @@ def _test(facts: Facts) -> str:
 
 def _chosen_by(facts: Facts) -> str:
     """What the looks at validation did to its score."""
+    if facts.search:
+        return ", to choose among the trials of a search; what that adds to the score is taken off."
     if facts.making.patience is None:
         return ", but stopped nothing and chose no weights; it flatters once you choose between runs by it."
     return " while training chose when to stop and what to keep, and what that adds to its score is taken off."

@@ -100,7 +100,7 @@ class NormRelu(nn.Module):
         known = (norm.running_mean, norm.weight, norm.bias)
         alike = all(one is None or one.dtype is torch.float32 for one in known)
         alike = alike and (other is None or other.dtype == x.dtype)
-        if not (norm.training and fits(x) and alike):
+        if not (norm.training and fits(x) and alike) or norm.add_up is not None:
             y: Tensor = norm(x)
             y = y if other is None else y + other
             y = y.relu() if self.relu else y

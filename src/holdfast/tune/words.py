@@ -1,0 +1,91 @@
+"""What a search found, in sentences."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..runs.formats import percent
+from ..runs.lines import counted
+from .influence import LEAST, Influence, Value, best_of, is_number
+from .influence import counted as telling
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+    from .task import Told
+
+
+def spelled(value: Value) -> str:
+    """0.0012345 -> "0.00123"; words and whole numbers as they are."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def values_words(values: Mapping[str, Value]) -> str:
+    """`learning_rate 0.004, optimizer adamw`; of none, what that means."""
+    return ", ".join(f"{name} {spelled(value)}" for name, value in values.items()) or "the defaults of holdfast train"
+
+
+def count_words(trials: "Sequence[Told]") -> str:
+    """`60 trials, 46 to their end, 14 pruned`."""
+    states = [one.state for one in trials]
+    ended = [f"{states.count('complete'):,} to their end"]
+    ended += [f"{states.count(state):,} {state}" for state in ("pruned", "failed") if state in states]
+    return f"{counted(len(trials), 'trial')}: {', '.join(ended)}"
+
+
+def region_words(
+    trials: "Sequence[Told]", distributions: "Mapping[str, BaseDistribution]", found: Sequence[Influence], n: int
+) -> str:
+    """Where the best trials lie, and what did not matter, as far as the trials can tell.
+
+    Args:
+        trials: all of the search.
+        distributions: what was searched.
+        found: `influences` of them.
+        n: samples that judged each.
+    """
+    used = telling(trials, distributions)
+    if not found:
+        are = "is" if len(used) == 1 else "are"
+        return f"{counted(len(used), 'trial')} with drawn values {are} too few to say what mattered; it takes {LEAST}"
+    best = best_of(used)
+    shares = [one.value for one in best if one.value is not None and one.state == "complete"]
+    clear = [one for one in found if one.clear]
+    vague = [one.name for one in found if not one.clear]
+    which = f"the best {len(best)} of {len(used):,} trials"
+    ends = list(dict.fromkeys([percent(min(shares)), percent(max(shares))])) if shares else []
+    reached = f"{' to '.join(ends)} as seen, n={n:,} each" if shares else "all pruned"
+    if shares and len(shares) < len(best):
+        reached = f"{len(shares)} of them came to their end, at {reached}; the others were pruned late"
+    said = []
+    if clear:
+        where = "; ".join(_lies(one, distributions[one.name]) for one in clear)
+        said.append(f"{which} ({reached}) have {where}")
+    else:
+        said.append(f"no dimension made a difference that {len(used):,} trials can tell from chance")
+    if clear and vague:
+        said.append(f"of {_listed(vague)} these trials show no effect beyond chance")
+    return "; ".join(said)
+
+
+def _lies(one: Influence, distribution: Any) -> str:  # Any: one with ends, or with choices
+    """`learning_rate 0.004 to 0.02 (searched 0.0001 to 0.1)`, `optimizer adamw (of 2)`."""
+    if is_number(distribution):
+        low, high = one.region
+        where = spelled(low) if low == high else f"{spelled(low)} to {spelled(high)}"
+        return f"{one.name} {where} (searched {searched(distribution)})"
+    chosen = _listed([spelled(value) for value in one.region], "or")
+    return f"{one.name} {chosen} (of {searched(distribution)})"
+
+
+def searched(distribution: Any) -> str:  # Any: as above
+    """`0.0001 to 0.1`, or the choices."""
+    if is_number(distribution):
+        return f"{spelled(distribution.low)} to {spelled(distribution.high)}"
+    return ", ".join(spelled(value) for value in distribution.choices)
+
+
+def _listed(words: Sequence[str], last: str = "and") -> str:
+    """`a, b and c`."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
