@@ -294,6 +294,15 @@ def test_how_the_winner_is_trained_follows_from_how_trials_were_judged(
     assert check_refit(refit, cv) == policy
 
 
+def test_only_a_trial_that_trains_as_train_does_by_itself_is_called_so(same: Search, tmp_path: Path) -> None:
+    """The first trial used to be, whatever the space left out."""
+    own = search(load(npz(tmp_path / "small.npz")), None, out=tmp_path, **(SHORT | {"trials": 1, "refit": None}))
+
+    assert own.usual is own.trials[0]
+    assert Search.load(own.folder).usual == own.usual
+    assert same.usual is None  # its space has other units than that
+
+
 def test_a_wrong_word_for_the_winner_is_told() -> None:
     with pytest.raises(BadValue, match=r"refit='best': must be 'auto', 'same', 'all' or None\."):
         check_refit("best", None)

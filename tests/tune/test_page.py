@@ -145,3 +145,25 @@ def test_a_surface_that_is_flat_is_drawn_flat() -> None:
 )
 def test_a_value_has_its_place_on_its_axis(value: Any, distribution: Any, where: float) -> None:  # Any: of all kinds
     assert place(value, distribution) == pytest.approx(where)
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "words"),
+    [
+        (0, 0.90, "nothing that was tried beats what holdfast train does by itself"),
+        (
+            1,
+            0.86,
+            "86.0 % [81.4, 89.6] n=270, trial 1, is what holdfast train reaches by itself; nothing better is left",
+        ),
+        (1, 0.80, "80.0 % [74.8, 84.3] n=270, trial 1, is what holdfast train reaches by itself</p>"),
+    ],
+    ids=["the best", "no worse", "worse"],
+)
+def test_what_train_does_by_itself_stands_beside_the_best(number: int, value: float, words: str) -> None:
+    trials = [told(0, 0.90), told(1, value)]
+
+    shown = page(found_of(trials, usual=trials[number]))
+
+    assert words in shown.replace("\u00a0", " ")
+    assert "Defaults:" not in page(found_of(trials))

@@ -29,8 +29,8 @@ from .space import Space, Value, write_values
 from .study import Desk
 from .task import Task, Told
 from .trial import ANSWERS
-from .winner import check_refit, near, train_winner
-from .words import region_words, values_words
+from .winner import check_refit, is_usual, near, train_winner
+from .words import region_words, usual_words, values_words
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -53,6 +53,7 @@ class Search:
         influences: what each dimension did, the most important first; empty where too few trials tell.
         region: where the best trials lie, as a sentence.
         run: the winner, trained anew; None where that was not asked for.
+        usual: the trial that is what `train` does by itself; None where none is, or it did not come to its end.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class Search:
     influences: tuple[Influence, ...]
     region: str
     run: Run | None
+    usual: Told | None = None
 
     @property
     def values(self) -> dict[str, Value]:
@@ -103,9 +105,11 @@ class Search:
         searched = {name: json_to_distribution(one) for name, one in told["searched"].items()}
         nested = Nested.of(record.scores.get("nested"))
         run = Run.load(folder.parent / winner) if winner else None
-        return cls(
-            folder, record, trials, best, Score.from_dict(told["score"]), nested, searched, found, told["region"], run
+        score, usual = (
+            Score.from_dict(told["score"]),
+            next((one for one in trials if one.number == told["usual"]), None),
         )
+        return cls(folder, record, trials, best, score, nested, searched, found, told["region"], run, usual)
 
     def __str__(self) -> str:
         return f"{self.folder}: {score_words(self)}"
@@ -154,10 +158,13 @@ def conclude(
     values = best.values
     if isinstance(task.space, Space):
         values = _reading(data) | whole_values(values, task.model, task.how)
-    search = Search(near(task.folder), record, told, best, score, None, searched, found, region, None)
+    usual = told[0] if told[0].state == "complete" and is_usual(task, told[0]) else None
+    search = Search(near(task.folder), record, told, best, score, None, searched, found, region, None, usual)
     _write(search, values)
     say("best", f"trial {best.number}: {values_words(best.values)}")
     say("region", region)
+    if words := usual_words(usual, best, score):
+        say("defaults", words)
     if record.search.get("nested"):
         search = replace(search, nested=nested_score(task, record, data, ledger, say))
     if policy is not None:
@@ -270,6 +277,7 @@ def _write(search: Search, values: Mapping[str, Value]) -> None:
     told = {
         "score": asdict(search.score),
         "best": search.best.number,
+        "usual": None if search.usual is None else search.usual.number,
         "values": search.best.values,
         "complete": search.complete,
         "region": search.region,

@@ -20,7 +20,7 @@ from ..runs.pages.diagrams import Scale
 from ..runs.pages.drawing import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Axes, axes_for, round_ticks
 from ..runs.pages.report import rendered
 from .influence import LEAST, at, best_of, counted, in_order, is_number, merits
-from .words import count_words, searched, spelled, values_words
+from .words import count_words, searched, spelled, usual_words, values_words
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -87,8 +87,7 @@ def page(found: "Search") -> str:
     score, distributions = found.score, found.searched
     told = counted(found.trials, distributions)
     named = [one.name for one in found.influences] or list(distributions)
-    first = found.trials[0]  # what `train` does by itself, unless a function chose it
-    default = first if found.record.search.get("space") and first.number == 0 and first.value is not None else None
+    default = found.usual
     shown = in_order(found.trials)[:SHOWN]
     intervals = {one.number: wilson(one.value * score.n, score.n) for one in found.trials if one.value is not None}
     best = {one.number for one in best_of(told)}
@@ -103,6 +102,7 @@ def page(found: "Search") -> str:
         "winner": winner,
         "winner_words": _winner_words(found),
         "default": default,
+        "usual_words": usual_words(found.usual, found.best, score),
         "intervals": intervals,
         "scale": Scale(
             [score.value, score.naive, *([found.nested.score.value] if found.nested else [])],

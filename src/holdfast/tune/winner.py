@@ -23,6 +23,7 @@ from ..runs.run import VALIDATION, check_same, write_pages
 from ..runs.searched import ANSWERS, Policy, Searched
 from ..runs.watch import alone
 from ..training import Callback, End, Event, Stop
+from ..transfer import anew
 from .candidate import Candidate
 from .space import Space
 from .study import Desk
@@ -125,6 +126,17 @@ def _candidate(task: Task, told: Told) -> Candidate:
     fixed = task.space.fixed if isinstance(task.space, Space) else {}
     drawn = {name: value for name, value in told.values.items() if name not in fixed}
     return chosen(task, drawn, told.number)[1]
+
+
+def is_usual(task: Task, told: Told) -> bool:
+    """Whether a trial is what `train` does by itself, of which a space may have but what is nearest to it."""
+    found = _candidate(task, told)
+    if found.reading or not isinstance(task.space, Space):
+        return False
+    model = anew(task.model, seed=task.seed) if isinstance(task.model, BaseModel) else task.model
+    trained, usual = plan(task.data, found.model, found.how), plan(task.data, model, {**task.how, "seed": task.seed})
+    settings, others = (one.model_dump(exclude={"model"}) for one, _ in (trained, usual))
+    return settings == others and list(map(repr, trained[1].layers)) == list(map(repr, usual[1].layers))
 
 
 def near(folder: str) -> Path:

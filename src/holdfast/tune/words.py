@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..evaluate import Score, wilson
 from ..runs.formats import percent
 from ..runs.lines import counted
 from .influence import LEAST, Influence, Value, best_of, is_number
@@ -24,6 +25,27 @@ def spelled(value: Value) -> str:
 def values_words(values: Mapping[str, Value]) -> str:
     """`learning_rate 0.004, optimizer adamw`; of none, what that means."""
     return ", ".join(f"{name} {spelled(value)}" for name, value in values.items()) or "the defaults of holdfast train"
+
+
+def usual_words(usual: "Told | None", best: "Told", score: Score) -> str:
+    """What `train` reaches by itself, and whether more was found; nothing where that is not known.
+
+    Args:
+        usual: the trial that is what `train` does by itself.
+        best: of all trials.
+        score: of the best without the luck of the choice.
+    """
+    if usual is None or usual.value is None:
+        return ""
+    if usual.number == best.number:
+        return "nothing that was tried beats what holdfast train does by itself"
+    n = score.n
+    low, high = wilson(usual.value * n, n)
+    more = "; nothing better is left without the luck" if score.value <= usual.value else ""
+    return (
+        f"{percent(usual.value)} [{100 * low:.1f}, {100 * high:.1f}] n={n:,}, trial {usual.number}, is what holdfast "
+        f"train reaches by itself{more}"
+    )
 
 
 def count_words(trials: "Sequence[Told]") -> str:
