@@ -65,15 +65,19 @@ def killed(times: int, out: Path | None = None) -> Iterator[list[bool]]:
 def test_interrupted_and_killed_searches_lose_and_change_no_trial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Ctrl-C when the first trial has ended cancels the others; later two workers are killed."""
-    alone = searched(tmp_path / "alone", trials=4, epochs=40)
+    """Ctrl-C ends the workers, also one that hangs, before it returns; later two workers are killed."""
+    alone = searched(tmp_path / "alone", trials=4, epochs=200)
 
     def interrupt(told: object) -> None:
-        raise KeyboardInterrupt
+        if hanging := at_work(TITLE):
+            os.kill(hanging[0], signal.SIGSTOP)
+            threading.Timer(1.0, lambda: os.kill(hanging[0], signal.SIGCONT)).start()
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(on_ray, "check_first", interrupt)
+    monkeypatch.setattr(on_ray, "WAIT_S", 0.05)
     with pytest.raises(KeyboardInterrupt):
-        searched(tmp_path, trials=4, epochs=40, on="ray", workers=2)
+        searched(tmp_path, trials=4, epochs=200, on="ray", workers=2)
     monkeypatch.undo()
     assert not at_work(TITLE)
     with killed(2) as done:

@@ -1,5 +1,6 @@
 """Studies: what is drawn, what stops a trial, and what is kept of one that has ended."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from holdfast.evaluate import Ledger
 from holdfast.tune.space import Categorical, Float, Int, Space, Value
 from holdfast.tune.study import (
     SAMPLERS,
+    TOLD,
     Desk,
     all_told,
     ask,
@@ -147,6 +149,21 @@ def test_a_trial_can_be_given_up(tmp_path: Path) -> None:
 
         assert fail(desk, 0, "its worker died 5 times").state == "failed"
         assert [one.reason for one in all_told(desk)] == ["its worker died 5 times"]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_trial_that_has_told_its_end_is_not_given_up(tmp_path: Path, *, ended: bool) -> None:
+    """A worker may be killed behind either of the two writes of `close`."""
+    task = task_in(tmp_path)
+    with Desk.open(task) as desk:
+        ask(desk, task)
+        if ended:
+            close(desk, told(0))
+        else:
+            desk.storage.set_trial_user_attr(desk.key(0), TOLD, asdict(told(0)))
+
+        assert fail(desk, 0, "out of time") == told(0)
+        assert all_told(desk) == [told(0)]
 
 
 def test_one_sample_more_counts_more_than_any_log_loss() -> None:

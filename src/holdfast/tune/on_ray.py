@@ -16,7 +16,7 @@ from .progress import Progress
 from .search import check_first
 from .study import Desk, all_told, ask, fail, running
 from .task import Task, Told
-from .trial import carry_out
+from .trial import LATE, carry_out
 
 DEATHS = 5  # of the workers of one trial, without a checkpoint between them, after which it has failed
 GRACE_S = 60.0  # behind the end of the time, in which trials are to notice that
@@ -104,7 +104,7 @@ class _Flight:
             self.progress.show(f"{len(self.told)} of {trials} trials, {len(self.flying)} at work")
             if self.late() and time.monotonic() > self.far + GRACE_S:
                 for number in self.cancel():
-                    fail(self.desk, number, "out of time")
+                    self.hear(fail(self.desk, number, LATE))
                 return
 
     def late(self) -> bool:
@@ -144,11 +144,16 @@ class _Flight:
         self.progress.end(told, self.desk.n)
 
     def cancel(self) -> list[int]:
-        """Ends all that is in flight, as if by kill -9: what a trial has reached by then it goes on from."""
-        for ref in self.flying:
-            self.ray.cancel(ref, force=True)
-        numbers = list(self.flying.values())
+        """Ends all that is in flight, as if by kill -9, and waits until it has ended: nobody else writes of it then.
+
+        What a trial has reached it goes on from.
+        """
+        refs, numbers = list(self.flying), list(self.flying.values())
         self.flying.clear()
+        for ref in refs:
+            self.ray.cancel(ref, force=True)
+        if refs:
+            self.ray.wait(refs, num_returns=len(refs), timeout=GRACE_S)
         return numbers
 
     def _checkpoint(self, number: int) -> float:

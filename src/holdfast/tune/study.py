@@ -380,8 +380,10 @@ def close(desk: Desk, told: Told) -> Told:
 
 
 def fail(desk: Desk, number: int, reason: str) -> Told:
-    """Gives a trial up that nobody can carry out."""
-    return close(desk, Told(number, dict(desk.trial(number).params), "failed", None, None, 0, 0.0, reason[:REASON]))
+    """Gives a trial up that nobody can carry out; of one that has told its end already that stays."""
+    trial = desk.trial(number)
+    told = told_of(trial) or Told(number, dict(trial.params), "failed", None, None, 0, 0.0, reason[:REASON])
+    return told if trial.state.is_finished() else close(desk, told)
 
 
 def told_of(trial: "FrozenTrial") -> Told | None:
