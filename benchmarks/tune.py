@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import Spread, parser_for, write
+import tables
+from common import parser_for, write
 from peers.driver import BENCHMARKS, HERE, Kind
 from peers.search_sets import EPOCHS, SETS, SPOKEN, arrays
 from peers.search_told import Asked
@@ -69,10 +70,6 @@ class Searched:
     def final(self) -> float:
         return self.best[-1][1] if self.best else 0.0
 
-    def reaches(self, accuracy: float) -> float:
-        """After how many seconds; at the end, if it does not."""
-        return next((seconds for seconds, value in self.best if value >= accuracy), self.seconds)
-
 
 def search(system: str, asked: Asked) -> Searched:
     """Has a system search, in a process of its own.  Raises SystemExit when it fails."""
@@ -101,13 +98,6 @@ def turns(names: Sequence[str], systems: Sequence[str], count: int) -> Iterator[
         for name in names:
             first = seed % len(systems)
             yield name, seed, [*systems[first:], *systems[:first]]
-
-
-def shares(found: Sequence[Searched], name: str, peer: str) -> list[float]:
-    """For each seed, what share of the time holdfast takes to what the peer has in the end."""
-    ours = {each.seed: each for each in found if each.set == name and each.system == OURS}
-    theirs = [each for each in found if each.set == name and each.system == peer and each.seed in ours]
-    return [ours[each.seed].reaches(each.final) / each.seconds for each in theirs]
 
 
 def read(path: Path, seconds: float) -> list[Searched]:
@@ -148,16 +138,6 @@ def draw(found: Sequence[Searched], path: Path) -> None:
     pyplot.close(figure)
 
 
-def say(found: Sequence[Searched], names: Sequence[str]) -> None:
-    """Prints what the tables have."""
-    for name in names:
-        for peer in SYSTEMS:
-            if peer != OURS and (of := shares(found, name, peer)):
-                final = [100 * each.final for each in found if each.set == name and each.system == peer]
-                print(f"{name}: what {peer} has in the end, {Spread.of(final).text('.2f')} %, ", end="")
-                print(f"takes holdfast {Spread.of(of).text('.3f')} of the time, n={len(of)}")
-
-
 def main() -> None:
     """Measures what is missing, prints, writes and draws."""
     parser = parser_for(__doc__, turns=5)
@@ -185,7 +165,7 @@ def main() -> None:
                 found.append(search(system, asked))
                 write(given.out, "tune", **about, searched=found)
                 print(f"{name}, seed {seed}: {system} {found[-1].final:.2%} in {found[-1].trials} trials", flush=True)
-    say(found, given.sets)
+    print(tables.tune([json.loads(path.read_text(encoding="utf-8"))]))
     draw(found, given.out / "tune.svg")
 
 
