@@ -22,6 +22,7 @@ from holdfast.runs.record import Record
 from holdfast.training import SGD
 from holdfast.tune.search import resume_search, search
 from holdfast.tune.space import Categorical, Dimension, Float, Int, Space
+from holdfast.tune.study import Desk
 from holdfast.tune.task import Task, Told
 from holdfast.tune.told_options import how_from, how_to, pairs_from, space_from, space_to, write_pairs
 from holdfast.tune.trial import _ended as ended
@@ -41,8 +42,8 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Found:
     """What searches found, in the place of their reports."""
     kept = Found()
 
-    def conclude(task: Task, record: Record, told: tuple[Told, ...], *rest: object) -> tuple[Told, ...]:
-        kept.append((task, told))
+    def conclude(desk: Desk, record: Record, told: tuple[Told, ...], *rest: object) -> tuple[Told, ...]:
+        kept.append((desk.task, told))
         return told
 
     monkeypatch.setattr("holdfast.tune.found.conclude", conclude)
@@ -260,7 +261,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import holdfast.tune.found as module
-module.conclude = lambda task, record, told, *rest: print(len(told), flush=True)
+module.conclude = lambda desk, record, told, *rest: print(len(told), flush=True)
 from holdfast.tune.search import search
 from runs.small import in_memory
 search(in_memory(), {"units": [4, 8, 16]}, model="dense", trials=3, epochs=1, device="cpu", verbose=0, out=sys.argv[2])

@@ -11,7 +11,7 @@ from ..runs.formats import duration
 from ..runs.lines import Say
 from ..training import Begin, Event, StepEnd
 from .space import Value, spelled
-from .task import Told
+from .task import Told, best_of_ended
 
 PATIENCE_S, REDRAW_S = 2.0, 0.2
 
@@ -33,7 +33,7 @@ class Progress:
     ) -> None:
         self.done, self.trials, self.limit, self.began = len(told), trials, limit, began
         self.say, self.verbose = say, verbose
-        self.best = max((one for one in told if one.state == "complete"), key=lambda one: one.order, default=None)
+        self.best = best_of_ended(told)
         self.screen: Screen | None = None
         self.due = time.monotonic() + PATIENCE_S
         self.number, self.epochs = 0, 0

@@ -18,14 +18,14 @@ from ..models.together import at_once
 from ..runs import lines
 from ..runs.bases import base_words, keep_base, with_what_was_seen
 from ..runs.cluster import check_on
-from ..runs.folder import begin, working
+from ..runs.folder import recorded, working
 from ..runs.folds import folds_of
 from ..runs.formats import duration
 from ..runs.lines import Say
 from ..runs.loading import load_for
 from ..runs.plan import How, ModelChoice, check_settings, compiled_optimizer, fitting, plan, session_for
 from ..runs.record import Record, Settings
-from ..runs.run import LEDGER, check_same, data_of, ledger_of
+from ..runs.run import check_same, data_of, ledger_of
 from ..runs.watch import alone
 from ..training import get_optimizer
 from ..transfer import anew
@@ -119,11 +119,7 @@ def search(
     settings, network, how = _decided(data, model, how)
     data = with_what_was_seen(data, settings.base)
     together = _together(data, model, how, **options)  # before there is a folder, for it says what is wrong with cv
-    with ExitStack() as held:
-        ledger = held.enter_context(Ledger.open(Path(out) / LEDGER))
-        folder, record = begin(Path(out), data, settings, network, ledger, kind="tune")
-        held.enter_context(alone(folder))
-        held.enter_context(working(folder, record, ledger))
+    with recorded(Path(out), data, settings, network, kind="tune") as (folder, record, ledger):
         keep_base(network, settings, folder)
         cv = _kept_folds(data, cv, seed, folder)
         record.search = options | {"cv": cv, "together": together, "space": space_to(chosen), "how": how_to(how)}
@@ -312,7 +308,7 @@ def _carry_on(desk: Desk, record: Record, data: Dataset, say: Say, verbose: Lite
         told = all_told(desk)
         _check_some(told)
         say("trials", _tally(told, options))
-        return conclude(task, record, tuple(told), data, desk.ledger, say, options["refit"])
+        return conclude(desk, record, tuple(told), data, say, options["refit"])
     except KeyboardInterrupt:
         say("go on", f"holdfast tune --resume {lines.quoted(near(task.folder))}")
         raise
