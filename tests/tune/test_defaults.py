@@ -1,7 +1,5 @@
 """Default spaces and the trial to begin with."""
 
-from typing import Any
-
 import pytest
 
 from holdfast.data import Dataset, load
@@ -51,13 +49,9 @@ def test_all_of_a_default_space_can_be_trained(name: str, model: str, read: dict
     check_space(space, data, model, {})
 
     for end in (0, -1):
-        values = {key: _ends(one)[end] for key, one in space.dimensions.items()}
+        values = {key: one.ends[end] for key, one in space.dimensions.items()}
         found = candidate(values, data, model, {})
         plan(data, found.model, found.how)
-
-
-def _ends(dimension: Any) -> tuple[Any, ...]:  # Any: a dimension, and its values
-    return dimension.choices if isinstance(dimension, Categorical) else (dimension.low, dimension.high)
 
 
 def test_what_was_told_is_not_chosen(read: dict[str, Dataset]) -> None:

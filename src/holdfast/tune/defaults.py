@@ -19,7 +19,7 @@ from ..runs.record import Settings
 from ..transfer import FromBase, anew
 from ..transfer.assembling import trainable
 from .candidate import READING, RECIPE
-from .space import Categorical, Dimension, Float, Int, Space, Value, applies
+from .space import Categorical, Dimension, Float, Int, Space, Value
 
 CONVS = (Conv1D, Conv2D, Conv3D)
 FACTOR = 4.0  # learning rates from a quarter of the usual one to four times it
@@ -82,12 +82,11 @@ def default_values(
     settings, network = _planned(data, model, how or How())
     known = {**_net_values(network), **_settings_values(settings, how or How())}
     known |= {name: data.origin.get(name) for name in READING}
-    values = dict(space.fixed)
-    for name in space.order():
-        dimension = space.dimensions[name]
-        if applies(dimension, values):
-            usual = known[name] if name in known else _at_path(network, settings, name)
-            values[name] = dimension.nearest(usual)
+
+    def nearest(name: str, dimension: Dimension) -> Value:
+        return dimension.nearest(known[name] if name in known else _at_path(network, settings, name))
+
+    values = space.chosen(nearest)
     return {name: values[name] for name in space.dimensions if name in values}
 
 
