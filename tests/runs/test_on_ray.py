@@ -48,8 +48,7 @@ def test_a_lost_worker_ends_the_run_which_goes_on_with_fewer(tmp_path: Path) -> 
             (other,) = set(ray_session.at_work("RayTrainWorker", below=driver)) - {os.getpid()}
             os.kill(other, signal.SIGKILL)
 
-    from ray import cloudpickle
-
+    cloudpickle = pytest.importorskip("ray.cloudpickle")
     cloudpickle.register_pickle_by_value(ray_session)  # workers do not find the module
     with pytest.raises(Lost, match="arrays-001"):
         train_on_ray(
