@@ -214,21 +214,20 @@ def test_each_stops_early_when_it_wants_to_and_keeps_its_best_weights() -> None:
 
 
 def test_callbacks_hear_their_own_events_in_order() -> None:
-    def heard(some: Sequence[Fitting]) -> list[list[tuple[str, int]]]:
+    def heard(train: Callable[[Sequence[Fitting]], object]) -> list[list[tuple[str, int]]]:
+        some = sessions(dense, n=(40, 70, 55))
         told: list[list[tuple[str, int]]] = [[] for _ in some]
         listening = [
             replace(session, callbacks=(*session.callbacks, lambda event, mine=mine: mine.append(word(event))))
             for session, mine in zip(some, told, strict=True)
         ]
-        (in_one if some is together_ones else alone)(listening)
+        train(listening)
         return told
 
     def word(event: Event) -> tuple[str, int]:
         return type(event).__name__, event.state.step
 
-    together_ones = sessions(dense, n=(40, 70, 55))
-
-    assert heard(together_ones) == heard(sessions(dense, n=(40, 70, 55)))
+    assert heard(in_one) == heard(alone)
 
 
 def test_a_stop_within_an_epoch_ends_that_training_alone() -> None:
