@@ -241,13 +241,12 @@ def _searched(search: Search, policy: Policy) -> Searched:
 def score_words(search: Search) -> str:
     """`accuracy 95.1 % [92.0, 97.1] n=270 on validation, without the luck of ... (seen: 96.3 %)`."""
     score = search.score
-    part = "out of fold" if score.part == "out-of-fold" else "on validation"
     pruned = sum(one.state == "pruned" for one in search.trials)
     were = "was" if pruned == 1 else "were"
     also = f"; {counted(pruned, 'pruned trial')} {were} looked at, too, and had lost by then" if pruned else ""
     ended = f"{search.complete:,} trials that came to their end" if search.complete > 1 else "one"
     return (
-        f"accuracy {score.text} n={score.n:,} {part}, without the luck of being the best of {ended} "
+        f"accuracy {score.text} n={score.n:,} {score.where}, without the luck of being the best of {ended} "
         f"(seen: {100 * score.naive:.1f} %){also}"
     )
 

@@ -34,7 +34,7 @@ from .nested import check_nested, cost_words
 from .progress import Progress
 from .space import Space, as_space
 from .study import Desk, all_told, ask, check_names, pruner_name, running
-from .task import Task, Told, without_test
+from .task import Task, Told, fresh, without_test
 from .told_options import FOLDS, how_from, how_to, model_from, model_to, pairs_from, space_from, space_to, write_pairs
 from .trial import carry_out, carry_out_together, tidy
 
@@ -246,7 +246,7 @@ def _together(data: Dataset, model: ModelChoice, how: How, **options: Any) -> in
     waits = options["sampler"] not in ("random", "qmc", "grid") or options["pruner"] != "none"
     if waits or options["on"] is not None or check_refit(options["refit"], None) == "same":
         return 1
-    settings, network = plan(data, _fresh(model, seed), how)
+    settings, network = plan(data, fresh(model, seed), how)
     return at_once(session_for(network, data, settings, (), 0)[0], options["trials"])
 
 
@@ -382,7 +382,7 @@ def _check_some(told: list[Told]) -> None:
 def _say_plan(desk: Desk, record: Record, data: Dataset, say: Say) -> None:
     task, options, settings = desk.task, record.search, record.settings
     lines.say_data(say, data)
-    network = plan(task.data, _fresh(task.model, task.seed), task.how)[1]
+    network = plan(task.data, fresh(task.model, task.seed), task.how)[1]
     if isinstance(task.space, Space):  # of a function nobody knows yet
         say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
     if base := base_words(network, settings):
@@ -395,10 +395,6 @@ def _say_plan(desk: Desk, record: Record, data: Dataset, say: Say) -> None:
     if (outer := options["nested"]) is not None:
         say("nested", cost_words(outer, options["trials"], options["time_s"]))
     say("search", f"{options['trials']} trials{limit}, drawn by {task.sampler}{stop}, compared on {judge}")
-
-
-def _fresh(model: ModelChoice, seed: int) -> ModelChoice:
-    return anew(model, seed=seed) if isinstance(model, BaseModel) else model
 
 
 def _tally(told: list[Told], options: Mapping[str, Any]) -> str:  # Any: JSON values

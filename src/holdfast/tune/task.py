@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..data import Dataset, Sealed
+from ..models import BaseModel
 from ..runs.plan import How, ModelChoice
+from ..transfer import anew
 from .candidate import Build
 from .space import Space, Value
 
@@ -92,6 +94,11 @@ class Told:
 def best_of_ended(trials: Iterable[Told]) -> Told | None:
     """The best of those that came to their end; None before there is one."""
     return max((one for one in trials if one.state == "complete"), key=lambda one: one.order, default=None)
+
+
+def fresh(model: ModelChoice, seed: int) -> ModelChoice:
+    """What is trained where the space does not say it; of a model that is given a copy with first weights."""
+    return anew(model, seed=seed) if isinstance(model, BaseModel) else model
 
 
 def without_test(data: Dataset) -> Dataset:

@@ -15,18 +15,17 @@ from ..runs.bases import keep_base, with_what_was_seen
 from ..runs.folder import begin
 from ..runs.job import CHECKPOINT, carry_out
 from ..runs.loading import load_shown
-from ..runs.plan import plan, session_for
+from ..runs.plan import How, plan, session_for
 from ..runs.predictions import Predictions
 from ..runs.record import Record, Settings
 from ..runs.run import VALIDATION, check_same, write_pages
 from ..runs.searched import ANSWERS, Policy, Searched
 from ..runs.watch import alone
 from ..training import Callback, End, Event, Stop
-from ..transfer import anew
 from .candidate import Candidate
 from .space import Space
 from .study import Desk
-from .task import Task, Told
+from .task import Task, Told, fresh
 from .trial import chosen
 
 REFITS = ("auto", "same", "all", None)
@@ -127,8 +126,9 @@ def is_usual(task: Task, told: Told) -> bool:
     found = _candidate(task, told)
     if found.reading or not isinstance(task.space, Space):
         return False
-    model = anew(task.model, seed=task.seed) if isinstance(task.model, BaseModel) else task.model
-    trained, usual = plan(task.data, found.model, found.how), plan(task.data, model, {**task.how, "seed": task.seed})
+    usual_how = How(**{**task.how, "seed": task.seed})
+    trained = plan(task.data, found.model, found.how)
+    usual = plan(task.data, fresh(task.model, task.seed), usual_how)
     settings, others = (one.model_dump(exclude={"model"}) for one, _ in (trained, usual))
     return settings == others and list(map(repr, trained[1].layers)) == list(map(repr, usual[1].layers))
 
