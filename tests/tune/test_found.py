@@ -22,6 +22,7 @@ from holdfast.runs.predictions import Predictions
 from holdfast.runs.record import Record
 from holdfast.runs.searched import Searched
 from holdfast.tune.found import Search, judged
+from holdfast.tune.influence import in_order
 from holdfast.tune.search import resume_search, search
 from holdfast.tune.space import read_values
 from holdfast.tune.study import Desk
@@ -263,7 +264,10 @@ def test_the_interval_of_groups_is_drawn_by_groups(tmp_path: Path) -> None:
 
     found = search(data, SPACE, out=tmp_path / "runs", refit=None, **(SHORT | {"trials": 2}))
 
-    assert found.score.n == len(data.validation)
+    right = np.stack([one.right for one in answers_of(replace(found, trials=tuple(in_order(found.trials))))])
+    by_group, by_sample = (bbc(right, groups=groups).interval for groups in (data.validation.groups, None))
+    assert found.score.interval == pytest.approx(by_group, abs=1e-12)
+    assert found.score.interval != pytest.approx(by_sample, abs=1e-3)
 
 
 def test_what_a_function_has_built_is_not_said_to_follow_from_its_values(tmp_path: Path) -> None:

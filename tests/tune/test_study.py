@@ -20,7 +20,6 @@ from holdfast.tune.study import (
     close,
     fail,
     objective,
-    pruner_for,
     running,
     worse,
 )
@@ -204,7 +203,9 @@ def test_hyperband_deals_out_by_number_whatever_the_search_is_called(tmp_path: P
 
 
 def test_without_a_pruner_no_trial_is_stopped(tmp_path: Path) -> None:
-    assert type(pruner_for("none", folds=False)).__name__ == "NopPruner"
+    task = task_in(tmp_path, pruner="none")
+    with Desk.open(task) as desk:
+        assert not any(reported(desk, task, 1 - 0.1 * place) for place in range(9))
 
 
 @pytest.mark.parametrize(
