@@ -87,8 +87,6 @@ def page(found: "Search") -> str:
     score, distributions = found.score, found.searched
     told = counted(found.trials, distributions)
     named = [one.name for one in found.influences] or list(distributions)
-    default = found.usual
-    shown = in_order(found.trials)[:SHOWN]
     intervals = {one.number: wilson(one.value * score.n, score.n) for one in found.trials if one.value is not None}
     best = {one.number for one in best_of(told)}
     winner = None if found.run is None else found.run.folder.name
@@ -100,21 +98,19 @@ def page(found: "Search") -> str:
         "best_words": values_words(found.best.values),
         "winner": winner,
         "winner_words": _winner_words(found),
-        "default": default,
         "usual_words": usual_words(found.usual, found.best, score),
         "intervals": intervals,
         "scale": Scale(
             [score.value, score.naive, *([found.nested.score.value] if found.nested else [])],
             [score.interval, intervals[found.best.number], *([found.nested.score.interval] if found.nested else [])]
-            + ([intervals[default.number]] if default else []),
+            + ([intervals[found.usual.number]] if found.usual else []),
         ),
         "history": history(found.trials, best),
         "parallel": parallel(told, distributions, named, best),
         "contours": contours(told, distributions, named, best),
-        "nested": found.nested,
         "searched": {name: searched(one) for name, one in distributions.items()},
         "names": named,
-        "trials": shown,
+        "trials": in_order(found.trials)[:SHOWN],
         "best": best,
         "n_told": len(told),
         "setting": setting,
