@@ -82,6 +82,19 @@ def test_of_a_base_the_depth_of_fine_tuning_is_chosen(read: dict[str, Dataset]) 
     assert "filters" not in space.dimensions
 
 
+def test_a_model_that_was_made_of_a_base_is_searched_as_that(read: dict[str, Dataset]) -> None:
+    data = read["digits"]
+    model = FromBase(convnet((8, 8, 1), 10), fine_tune=1).build((8, 8, 1), 10, seed=0)
+
+    space = default_space(data, model)
+    values = default_values(space, data, model)
+
+    assert {"fine_tune", "dropout"} <= set(space.dimensions)
+    found = candidate(values, data, model, {})
+    told, usual = plan(data, found.model, found.how)[0], plan(data, model, {})[0]  # used to leave the base's recipe
+    assert told.model_dump(exclude={"model", "dropout"}) == usual.model_dump(exclude={"model", "dropout"})
+
+
 def test_of_a_model_of_your_own_training_and_dropout_are_chosen(read: dict[str, Dataset]) -> None:
     own = convnet((8, 8, 1), 10)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ..core import BadFile, BadValue, UnknownName, suggestion
 from ..data import Dataset, RandomShift
@@ -26,6 +26,7 @@ READING = ("image_size", "resize", "sample_rate")
 PLAIN_HOW = ("learning_rate", "weight_decay", "label_smoothing", "batch_size", "epochs", "patience", "seed")
 RECIPE = "recipe"  # in place of an optimizer: the default recipe
 
+Choice = TypeVar("Choice")
 Build: TypeAlias = Callable[["Trial"], "Candidate | ModelChoice"]
 
 
@@ -185,6 +186,8 @@ def _model(given: Mapping[str, Any], model: ModelChoice, data: Dataset | None) -
     chosen = _chosen(given, model)
     changes = {name: value for name, value in given.items() if "." in name and not name.startswith("optimizer.")}
     told = {name: given[name] for name in NET if name in given}
+    if told or changes or given.keys() & set(BASE):
+        chosen = as_base(chosen)
     if isinstance(chosen, FromBase):
         return _on_base(chosen, given, told, changes)
     word = next((word for word in BASE if word in given), None)
@@ -205,6 +208,11 @@ def _model(given: Mapping[str, Any], model: ModelChoice, data: Dataset | None) -
             for path in changes:
                 place_of(read, path)
     return found
+
+
+def as_base(model: Choice) -> Choice | FromBase:
+    """The base that a model was made of, for only it knows the weights to begin with; any other model as it is."""
+    return model.made_from if isinstance(model, BaseModel) and isinstance(model.made_from, FromBase) else model
 
 
 def _chosen(given: Mapping[str, Any], model: ModelChoice) -> ModelChoice:  # Any: values

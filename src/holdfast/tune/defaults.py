@@ -18,7 +18,7 @@ from ..runs.plan import How, ModelChoice, is_file, plan
 from ..runs.record import Settings
 from ..transfer import FromBase, anew
 from ..transfer.assembling import trainable
-from .candidate import READING, RECIPE
+from .candidate import READING, RECIPE, as_base
 from .space import Categorical, Dimension, Float, Int, Space, Value
 
 CONVS = (Conv1D, Conv2D, Conv3D)
@@ -53,7 +53,7 @@ def default_space(data: Dataset, model: ModelChoice = "convnet", how: How | None
     """
     how = how or How()
     settings, network = _planned(data, model, how)
-    inner = model.model if isinstance(model, Variant) else model
+    inner = model.model if isinstance(model, Variant) else as_base(model)
     if isinstance(inner, FromBase):
         dimensions = _of_base(inner)
     elif isinstance(inner, BaseModel) or is_file(inner):
