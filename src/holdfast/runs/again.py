@@ -36,16 +36,14 @@ def winner_again(record: Record, values: str) -> tuple[str, str]:
         values: the path of the best.toml of the search.
     """
     origin, settings = record.origin, record.settings
-    setup = _python(record)[0].splitlines()
-    data = next(line for line in setup if line.startswith("data = "))
-    python = [*setup[:2], data, f"found = holdfast.tune.configured({values!r})"]
-    python.append("run = holdfast.train(data, found.model, **found.how)")
+    found = f"found = holdfast.tune.configured({values!r})\nrun = holdfast.train(data, found.model, **found.how)"
+    python = f"import holdfast\n\ndata = {_data(record)}\n{found}"
     if not origin:
-        return IN_PYTHON, "\n".join(python)
+        return IN_PYTHON, python
     line = _line("train", origin, {"config": values, "validation": origin["validation"], **_everywhere(record)})
     if settings.whole:
         line += "  # on train alone; on train and validation together, as here, only the search trains"
-    return line, "\n".join(python)
+    return line, python
 
 
 def crossval_command(record: Record, *, cv: Any, repeats: int, refit: bool) -> str:  # Any: what `cross_validate` takes
@@ -152,18 +150,13 @@ def crossval_python(record: Record, *, cv: Any, repeats: int, refit: bool) -> st
 
 def _python(record: Record) -> tuple[str, str]:
     """The lines that make data, model and optimizer, and what a function that trains is told besides."""
-    settings = record.settings
-    data, model = "...  # your arrays", "...  # your model"
-    if record.origin:
-        given = {key: value for key, value in record.origin.items() if key != "path" and value is not None}
-        data = f"holdfast.data.load({record.origin['path']!r}, {_arguments(given)})"
+    settings, model = record.settings, "...  # your model"
     if settings.base:
-        given = {"until": settings.until, "fine_tune": settings.fine_tune, "preprocessing": settings.preprocessing}
-        given["dropout"] = settings.dropout
+        given = settings.model_dump(include={"until", "fine_tune", "preprocessing", "dropout"})
         model = f"holdfast.transfer.FromBase({settings.base!r}, {_arguments(given)})"
     elif settings.model != "model":
         model = repr(settings.model)
-    lines = {"data": data, "model": model}
+    lines = {"data": _data(record), "model": model}
     how = f"learning_rate={rate_of(settings)}"
     if not settings.recipe:
         kind, config = plain_optimizer(settings).values() if settings.base else settings.optimizer.values()
@@ -175,6 +168,14 @@ def _python(record: Record) -> tuple[str, str]:
     rest = settings.model_dump(include=told | {"label_smoothing"} if _smoothed(settings) else told)
     setup = "\n".join(["import holdfast\n", *(f"{name} = {value}" for name, value in lines.items())])
     return setup, f"{how}, augment={_augment(settings)}, {_arguments(rest)}"
+
+
+def _data(record: Record) -> str:
+    """What reads the data."""
+    if not record.origin:
+        return "...  # your arrays"
+    given = {key: value for key, value in record.origin.items() if key != "path"}
+    return f"holdfast.data.load({record.origin['path']!r}, {_arguments(given)})"
 
 
 def _augment(settings: Settings) -> str:

@@ -155,14 +155,12 @@ def _recipe_augment(data: Dataset, network: BaseModel) -> Chosen:
     return "light" if data.kind == "sounds" else recipe_shift(network, [SparseCategoricalCrossentropy()])
 
 
-def fitted(
-    data: Dataset, model: ModelChoice, how: How, *, callbacks: Sequence[Callback] = (), verbose: Literal[0, 1, 2] = 0
-) -> BaseModel:
+def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1, 2] = 0) -> BaseModel:
     """A model trained on the training part as `train` does, but without a folder; no other part is looked at.
 
     Args, Raises: see `fitting` and `converged`.
     """
-    session = fitting(data, model, how, callbacks=callbacks, verbose=verbose)
+    session = fitting(data, model, how, verbose=verbose)
     session.run()
     return converged(session)
 

@@ -37,10 +37,8 @@ __all__ = [
     "Int",
     "Space",
     "Value",
-    "applies",
     "as_space",
     "read_values",
-    "spelled",
     "write_values",
 ]
 
