@@ -189,10 +189,10 @@ def main() -> None:
         words = " to ".join(f"{one:,}" if isinstance(one, int) else f"{one:,.3f}" for one in several)
         print(f"  {name.replace('_', ' '):<40} {words}")
     print("computed:")
-    rows = computed(given, load, **{key: value for key, value in vars(asked).items() if key != "out"})
+    settings = {key: value for key, value in vars(asked).items() if key != "out"}
+    rows = computed(given, load, **settings)
     for what, much, formula in rows:
         print(f"  {what:<40} {much:<16} {formula}")
-    settings = {key: value for key, value in vars(asked).items() if key != "out"}
     print(write(asked.out, "simulate_scale", settings=settings, simulated=load, computed=rows))
 
 

@@ -1,7 +1,7 @@
 """Claim: eight or more small dense nets are trained in half to three quarters of the time that they take one by one.
 
 The same trainings, which differ in their seeds, three ways: one `fit` after another; together, as seeds and folds are
-trained (`models.together.run_all`, whose trial decides whether and in which groups); and `torch.func`'s way of model
+trained (`models.together.trained`, whose trial decides whether and in which groups); and `torch.func`'s way of model
 ensembling, stacked weights and `vmap`, by hand and without dropout, validation or metrics.  They take turns in one
 process, on one thread; a ratio is that of neighbours.  On a CPU its time is taken, not the clock's.  Weights of the
 first two ways agree to 1e-5, which is checked in every turn.
@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from holdfast.data import Dataset, load, order
 from holdfast.layers.dropout import DropoutModule
 from holdfast.models import Fitting, prepare, ready_for
-from holdfast.models.together import at_once, run_all
+from holdfast.models.together import at_once, trained
 
 STEPS = 160  # of each model a turn, about
-WORTH = 1000  # epochs that the trial of `run_all` is told of, so that it takes place
+WORTH = 1000  # epochs that the trial is told of, so that it takes place
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Result:
 
     name: str
     parameters: int
-    at_once: int  # models that `run_all` trains together
+    at_once: int  # models that `trained` trains together
     alone_us: list[float] = field(default_factory=list)
     together_us: list[float] = field(default_factory=list)
     vmap_us: list[float] = field(default_factory=list)
@@ -82,6 +82,12 @@ def one_by_one(some: Sequence[Fitting]) -> None:
     """As a loop over seeds has it."""
     for session in some:
         session.run()
+
+
+def together(some: Sequence[Fitting]) -> None:
+    """As `--seeds` and `crossval` train them."""
+    for _ in trained([partial(some.__getitem__, number) for number in range(len(some))]):
+        pass
 
 
 def by_vmap(some: Sequence[Fitting], epochs: int) -> None:
@@ -140,13 +146,13 @@ def compare(case: Case, turns: int, device: str, at_least: int) -> Result:
 
     for turn in range(turns + 1):
         alone, mine = timed(one_by_one)
-        together, theirs = timed(run_all)
+        several, theirs = timed(together)
         vmap, _ = timed(partial(by_vmap, epochs=epochs))
         for a, b in zip(mine, theirs, strict=True):
             torch.testing.assert_close(a.state.model.state_dict(), b.state.model.state_dict(), rtol=1e-5, atol=1e-5)
         if turn:
             result.alone_us.append(alone)
-            result.together_us.append(together)
+            result.together_us.append(several)
             result.vmap_us.append(vmap)
     return result
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from holdfast.data import Dataset, load
 from holdfast.runs.plan import plan, session_for
-from holdfast.tune import Categorical, candidate, default_space, default_values
+from holdfast.tune import candidate, default_space, default_values
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 RESULTS = Path(__file__).parent / "results" / "tune_spaces.json"
@@ -67,10 +67,9 @@ def moves(data: Dataset) -> dict[str, dict[str, Any]]:
     usual = default_values(space, data)
     found: dict[str, dict[str, Any]] = {"as train does": usual}
     for name, one in space.dimensions.items():
-        ends = one.choices if isinstance(one, Categorical) else (one.low, one.high)
         found |= {
             f"{name} = {end:.3g}" if isinstance(end, float) else f"{name} = {end}": {**usual, name: end}
-            for end in ends
+            for end in one.ends
             if end != usual[name]
         }
     settings, _ = plan(data, "convnet", {})

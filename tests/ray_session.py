@@ -5,49 +5,53 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 
-def at_work(title: str) -> list[int]:
-    """The numbers of processes of ours that Ray calls by this title; those of other sessions are left alone."""
-    found = []
+def at_work(title: str, *, below: int | None = None) -> list[int]:
+    """The numbers of processes that Ray calls by this title and process `below`, else this one, has started.
+
+    Those of other sessions are left alone.
+    """
+    found, below = list[int](), os.getpid() if below is None else below
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if folder.joinpath("cmdline").read_bytes().startswith(b"ray::" + title.encode()) and _ours(folder.name):
+            called = folder.joinpath("cmdline").read_bytes().startswith(b"ray::" + title.encode())
+            if called and _is_below(below, folder.name):
                 found.append(int(folder.name))
         except OSError:
             continue  # it has ended meanwhile
     return found
 
 
-def _ours(number: str) -> bool:
+def _is_below(ancestor: int, number: str) -> bool:
     while number not in ("0", "1"):
-        if int(number) == os.getpid():
+        if int(number) == ancestor:
             return True
         number = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[1]
     return False
 
 
-def kill_one(title: str, *, out: Path | None = None, within_s: float = 120.0) -> bool:
+def kill_one(title: str, over: Event, *, out: Path | None = None) -> bool:
     """Kills the process of this title that has been at work for longest, with -9.
 
     Args:
         title: as Ray calls it.
+        over: set when nobody more is waited for.
         out: a folder of runs: not before the next checkpoint of one of its trials.  Else a worker on a slow machine
             could be killed again and again before it has begun.
-        within_s: how long somebody is waited for.
 
     Returns:
-        False where nobody was at work.
+        False where nobody was at work until then.
     """
-    end, asked, since = time.monotonic() + within_s, time.time(), dict[int, float]()
-    while time.monotonic() < end:
+    asked, since = time.time(), dict[int, float]()
+    while not over.wait(0.02):
         now = time.monotonic()
         since = {number: since.get(number, now) for number in at_work(title)}
         oldest = min(since, key=lambda number: since[number], default=0)
         if oldest and now - since[oldest] > 0.1 and (out is None or _last_checkpoint(out) > asked):
             os.kill(oldest, signal.SIGKILL)
             return True
-        time.sleep(0.02)
     return False
 
 

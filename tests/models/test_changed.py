@@ -69,6 +69,18 @@ def test_weights_follow_from_the_seed_and_frozen_layers_keep_theirs() -> None:
     assert not torch.equal(states[0], states[2])
 
 
+def test_frozen_layers_of_a_model_within_keep_their_weights_too() -> None:
+    inner = Sequential([Input((8, 8, 1)), Conv2D(4, 3, trainable=False, name="frozen"), Flatten()], name="inner")
+    model = Sequential([Input((8, 8, 1)), inner, Dense(3, activation="softmax")], seed=5)
+
+    found = changed(model, {"dense.use_bias": False}, seed=1)
+
+    kept, before = (one.get_layer("inner").layer for one in (found, model))
+    assert isinstance(kept, BaseModel)
+    assert isinstance(before, BaseModel)
+    assert (kept.get_layer("frozen").get_weights()[0] == before.get_layer("frozen").get_weights()[0]).all()
+
+
 def test_the_compilation_is_the_new_models_too() -> None:
     model = convnet((28, 28, 1), 10)
     model.compile("sgd")

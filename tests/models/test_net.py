@@ -110,6 +110,13 @@ def test_a_dense_net_has_as_many_hidden_layers_as_it_is_told(kind: str) -> None:
     assert len(_of(model, BatchNormalization)) == 3
 
 
+@pytest.mark.parametrize("kind", [*MAKERS, *DENSE])
+def test_of_0_units_there_is_no_hidden_layer(kind: str) -> None:
+    make, shape = (MAKERS | DENSE)[kind]
+
+    assert len(_of(make(shape, 3, net=Net(units=0)), Dense)) == 1
+
+
 def test_later_convolutions_grow_in_the_proportion_that_they_always_have() -> None:
     filters = [one.filters for one in _of(convnet((96, 96, 3), 3, net=Net(filters=4)), Conv2D)]
 

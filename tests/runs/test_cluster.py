@@ -1,11 +1,12 @@
 """What workers of a cluster get, and what is said where there is none.  Ray itself is at work in test_on_ray.py."""
 
+import os
 import sys
 
 import pytest
 
 from holdfast.core import BadValue, MissingExtra
-from holdfast.runs.cluster import Cluster, Portion, check_on
+from holdfast.runs.cluster import Cluster, Portion, check_on, set_environment
 
 SHARES = [
     (Cluster(8, 0, False), 1, True, Portion(8.0, 0.0), 8),
@@ -48,3 +49,15 @@ def test_without_ray_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
     with pytest.raises(MissingExtra, match=r"ray is not installed; run: pip install 'holdfast\[ray\]'"):
         check_on("ray", 2)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [({}, "0"), ({"RAY_worker_niceness": "7"}, "7")], ids=["", "asked"])
+def test_workers_are_as_urgent_as_who_starts_them(
+    asked: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside two busy programs they did not begin to train within five minutes."""
+    monkeypatch.setattr(os, "environ", asked)
+
+    set_environment()
+
+    assert asked["RAY_worker_niceness"] == expected

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +9,11 @@ import numpy as np
 import pytest
 
 import holdfast
+import ray_session
 from holdfast.core import BadValue, Lost
 from holdfast.runs import on_ray, train_on_ray
 from holdfast.runs.cluster import Cluster
-from ray_session import at_work
+from holdfast.training import EpochEnd, Event
 
 from .small import Break, in_memory, train
 
@@ -41,22 +40,26 @@ def test_two_workers_train_what_one_trains(tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("ray_session")
 def test_a_lost_worker_ends_the_run_which_goes_on_with_fewer(tmp_path: Path) -> None:
-    def kill() -> None:
-        while not any(tmp_path.glob("*/checkpoints/last.safetensors")):
-            time.sleep(0.05)
-        time.sleep(0.5)
-        os.kill(at_work("RayTrainWorker")[-1], signal.SIGKILL)
+    driver = os.getpid()
 
-    killer = threading.Thread(target=kill)
-    killer.start()
+    def kill(event: Event) -> None:
+        """The first worker kills the other one."""
+        if isinstance(event, EpochEnd) and event.state.epoch == 3:
+            (other,) = set(ray_session.at_work("RayTrainWorker", below=driver)) - {os.getpid()}
+            os.kill(other, signal.SIGKILL)
+
+    cloudpickle = pytest.importorskip("ray.cloudpickle")
+    cloudpickle.register_pickle_by_value(ray_session)  # workers do not find the module
     with pytest.raises(Lost, match="arrays-001"):
-        train_on_ray(in_memory(), "dense", workers=2, out=tmp_path, verbose=0, **(RECIPE | {"epochs": 300}))
-    killer.join()
+        train_on_ray(
+            in_memory(), "dense", workers=2, out=tmp_path, verbose=0, callbacks=[kill], **(RECIPE | {"epochs": 6})
+        )
+    cloudpickle.unregister_pickle_by_value(ray_session)
 
     run = holdfast.resume(tmp_path / "arrays-001", in_memory(), verbose=0)
 
     assert run.record.status == "finished"
-    assert len(run.record.logs) == 300
+    assert len(run.record.logs) == 6
 
 
 def test_of_what_workers_say_the_cause_is_told(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def together(folder: Path, *words: object) -> "subprocess.CompletedProcess[str]"
     """`torchrun --nproc-per-node 2` of these words."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     return subprocess.run(
-        [*command, *map(str, words)], capture_output=True, text=True, cwd=folder, env=ENVIRONMENT, timeout=120
+        [*command, *map(str, words)], capture_output=True, text=True, cwd=folder, env=ENVIRONMENT, timeout=300
     )
 
 

@@ -45,16 +45,27 @@ def test_the_kernel_draws_the_same(seed: int, dtype: torch.dtype) -> None:
     x = torch.ones(4, 24, 3, 2, dtype=dtype)
     least = round(0.3 * 2**32)
 
-    y = native.Dropped.apply(x, seed, least, 1.5)  # type: ignore[no-untyped-call]  # torch's own lack
+    y = native.Dropped.apply(x, (seed,), least, 1.5)  # type: ignore[no-untyped-call]  # torch's own lack
 
     kept = (draws(seed, x.numel()) >= least).view(4, 3, 2, 24).movedim(-1, 1)
     assert torch.equal(y, (kept * 1.5).to(dtype))
 
 
+def test_of_several_seeds_each_is_for_its_own_samples() -> None:
+    x = torch.full((6, 32, 2, 2), 3.0, requires_grad=True)
+
+    y = native.Dropped.apply(x, (5, 6, 7), 2**31, 2.0)  # type: ignore[no-untyped-call]  # as above
+    (gradient,) = torch.autograd.grad(y.sum(), x)
+
+    each = [native.Dropped.apply(part, (seed,), 2**31, 2.0) for part, seed in zip(x.chunk(3), (5, 6, 7), strict=True)]  # type: ignore[no-untyped-call]  # as above
+    assert torch.equal(y, torch.cat(each))
+    assert torch.equal(gradient, (y.detach() != 0) * 2.0)
+
+
 def test_the_share_that_is_dropped_is_the_rate() -> None:
     x = torch.ones(1000, 1024)
 
-    y = native.Dropped.apply(x, 5, round(0.3 * 2**32), 1.0)  # type: ignore[no-untyped-call]  # as above
+    y = native.Dropped.apply(x, (5,), round(0.3 * 2**32), 1.0)  # type: ignore[no-untyped-call]  # as above
 
     # A million draws: a standard deviation of 0.00045.
     assert float((y == 0).double().mean()) == pytest.approx(0.3, abs=0.002)
@@ -63,7 +74,7 @@ def test_the_share_that_is_dropped_is_the_rate() -> None:
 def test_the_gradient_passes_where_values_did() -> None:
     x = torch.full((8, 32), 3.0, requires_grad=True)
 
-    y = native.Dropped.apply(x, 7, 2**31, 2.0)  # type: ignore[no-untyped-call]  # as above
+    y = native.Dropped.apply(x, (7,), 2**31, 2.0)  # type: ignore[no-untyped-call]  # as above
     (gradient,) = torch.autograd.grad((y * 5).sum(), x)
 
     assert torch.equal(gradient, (y.detach() != 0) * 10.0)
@@ -76,7 +87,7 @@ def test_draws_do_not_depend_on_the_threads(threads: Callable[[int], None]) -> N
 
     for count in (1, 2, 3, 5):
         threads(count)
-        found.append(native.Dropped.apply(x, 3, 2**30, 1.0))  # type: ignore[no-untyped-call]  # as above
+        found.append(native.Dropped.apply(x, (3,), 2**30, 1.0))  # type: ignore[no-untyped-call]  # as above
 
     assert all(torch.equal(one, found[0]) for one in found)
 

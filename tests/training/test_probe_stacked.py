@@ -60,6 +60,7 @@ def test_nothing_is_tried_for_one_model_for_short_trainings_and_for_what_is_no_g
 
 def test_a_trial_changes_nothing() -> None:
     state, program, batches = training()
+    state.model.eval()
     before = {name: value.clone() for name, value in state.model.state_dict().items()}
     threads = torch.get_num_threads()
 
@@ -67,7 +68,7 @@ def test_a_trial_changes_nothing() -> None:
 
     torch.testing.assert_close(state.model.state_dict(), before, rtol=0, atol=0)
     assert (state.step, state.batch, state.running) == (0, 0, {})
-    assert not any(part.training for part in state.model.eval().modules())
+    assert not any(part.training for part in state.model.modules())
     assert torch.get_num_threads() == threads
 
 

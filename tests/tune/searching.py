@@ -14,13 +14,13 @@ SPACE = Space({"units": Categorical((8, 16)), "learning_rate": Float(1e-3, 0.1, 
 
 def task_in(folder: Path, data: Dataset | None = None, **changes: Any) -> Task:  # Any: fields of a Task
     """A search in a folder of its own, with its run in a ledger there."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     data = in_memory() if data is None else data
     url = f"sqlite:///{folder / 'ledger.db'}"
     with Ledger.open(url) as ledger:
         run = ledger.begin_run(folder.name, data)
     settings: dict[str, Any] = {
-        "name": "small-tune-001",
+        "name": folder.name,
         "storage": url,
         "folder": str(folder),
         "data": without_test(data),

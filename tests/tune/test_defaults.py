@@ -1,7 +1,5 @@
 """Default spaces and the trial to begin with."""
 
-from typing import Any
-
 import pytest
 
 from holdfast.data import Dataset, load
@@ -51,13 +49,9 @@ def test_all_of_a_default_space_can_be_trained(name: str, model: str, read: dict
     check_space(space, data, model, {})
 
     for end in (0, -1):
-        values = {key: _ends(one)[end] for key, one in space.dimensions.items()}
+        values = {key: one.ends[end] for key, one in space.dimensions.items()}
         found = candidate(values, data, model, {})
         plan(data, found.model, found.how)
-
-
-def _ends(dimension: Any) -> tuple[Any, ...]:  # Any: a dimension, and its values
-    return dimension.choices if isinstance(dimension, Categorical) else (dimension.low, dimension.high)
 
 
 def test_what_was_told_is_not_chosen(read: dict[str, Dataset]) -> None:
@@ -86,6 +80,19 @@ def test_of_a_base_the_depth_of_fine_tuning_is_chosen(read: dict[str, Dataset]) 
     assert depths.choices[0] == 0
     assert space.has(default_values(space, read["digits"], base))
     assert "filters" not in space.dimensions
+
+
+def test_a_model_that_was_made_of_a_base_is_searched_as_that(read: dict[str, Dataset]) -> None:
+    data = read["digits"]
+    model = FromBase(convnet((8, 8, 1), 10), fine_tune=1).build((8, 8, 1), 10, seed=0)
+
+    space = default_space(data, model)
+    values = default_values(space, data, model)
+
+    assert {"fine_tune", "dropout"} <= set(space.dimensions)
+    found = candidate(values, data, model, {})
+    told, usual = plan(data, found.model, found.how)[0], plan(data, model, {})[0]  # used to leave the base's recipe
+    assert told.model_dump(exclude={"model", "dropout"}) == usual.model_dump(exclude={"model", "dropout"})
 
 
 def test_of_a_model_of_your_own_training_and_dropout_are_chosen(read: dict[str, Dataset]) -> None:

@@ -22,8 +22,10 @@ from holdfast.runs.predictions import Predictions
 from holdfast.runs.record import Record
 from holdfast.runs.searched import Searched
 from holdfast.tune.found import Search, judged
+from holdfast.tune.influence import in_order
 from holdfast.tune.search import resume_search, search
 from holdfast.tune.space import read_values
+from holdfast.tune.study import Desk
 from holdfast.tune.task import Told
 from holdfast.tune.winner import check_refit, differences
 from runs.small import in_memory, npz
@@ -204,6 +206,9 @@ def test_a_killed_winner_goes_on_and_is_not_trained_twice(tmp_path: Path, monkey
     with pytest.raises(KeyboardInterrupt):
         search(load(npz(tmp_path / "small.npz")), SPACE, out=tmp_path / "runs", **(SHORT | {"trials": 2}))
     monkeypatch.setattr(module, "carry_out", carry_out)
+    checkpoints = tmp_path / "runs" / "small-001" / "checkpoints"
+    checkpoints.mkdir()
+    (checkpoints / ".last.safetensors.123.tmp").touch()  # half-written; it used to be taken for one to go on from
 
     found = resume_search(tmp_path / "runs" / "small-tune-001", verbose=0)
 
@@ -259,7 +264,10 @@ def test_the_interval_of_groups_is_drawn_by_groups(tmp_path: Path) -> None:
 
     found = search(data, SPACE, out=tmp_path / "runs", refit=None, **(SHORT | {"trials": 2}))
 
-    assert found.score.n == len(data.validation)
+    right = np.stack([one.right for one in answers_of(replace(found, trials=tuple(in_order(found.trials))))])
+    by_group, by_sample = (bbc(right, groups=groups).interval for groups in (data.validation.groups, None))
+    assert found.score.interval == pytest.approx(by_group, abs=1e-12)
+    assert found.score.interval != pytest.approx(by_sample, abs=1e-3)
 
 
 def test_what_a_function_has_built_is_not_said_to_follow_from_its_values(tmp_path: Path) -> None:
@@ -279,10 +287,10 @@ def test_where_no_trial_came_to_its_end_it_says_why(tmp_path: Path) -> None:
     task, failed = task_in(tmp_path / "x"), Told(0, {}, "failed", None, None, 0, 1.0, "out of memory")
 
     with (
-        Ledger.open(task.storage) as ledger,
+        Desk.open(task) as desk,
         pytest.raises(BadValue, match=r"none of 1 trial came to its end; trial 0: out of memory"),
     ):
-        judged(task, [failed], ledger)
+        judged(desk, [failed])
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from holdfast.runs.formats import setting
 from holdfast.tune.influence import LEAST, Influence, best_of, counted, in_order, influences, merits
 from holdfast.tune.task import Told
-from holdfast.tune.words import region_words, spelled, values_words
+from holdfast.tune.words import region_words, values_words
 
 SPACE: dict[str, BaseDistribution] = {
     "learning_rate": FloatDistribution(1e-4, 1.0, log=True),
@@ -139,8 +140,10 @@ def test_the_best_are_filled_up_with_pruned_ones_and_that_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0.0012345, "0.00123"), (64, "64"), (True, "true"), ("adam", "adam")], ids=str
+    ("value", "said"),
+    [(0.0012345, "0.00123"), (64, "64"), (True, "true"), (None, "none"), ("adam", "adam")],
+    ids=str,
 )
-def test_values_are_spelled_short(value: float | str, said: str) -> None:
-    assert spelled(value) == said
+def test_values_are_spelled_short(value: float | str | None, said: str) -> None:
+    assert setting(value) == said
     assert values_words({"x": value}) == f"x {said}"

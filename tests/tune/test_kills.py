@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from holdfast.runs.predictions import Predictions
+from holdfast.runs.searched import ANSWERS
 from holdfast.tune.study import Desk, ask
-from holdfast.tune.trial import ANSWERS, CHECKPOINT, carry_out, tidy
+from holdfast.tune.trial import CHECKPOINT, carry_out, tidy
 from tune.searching import task_in
 
 SOURCE = str(Path(__file__).parents[2] / "src")

@@ -47,16 +47,19 @@ def answers(of: Search) -> list[tuple[object, ...]]:
 @contextmanager
 def killed(times: int, out: Path | None = None) -> Iterator[list[bool]]:
     """Workers die meanwhile, so many of them; gives whether one was there for each."""
-    done: list[bool] = []
+    done, over = list[bool](), threading.Event()
 
     def kill() -> None:
         for _ in range(times):
-            done.append(kill_one(TITLE, out=out))
+            done.append(kill_one(TITLE, over, out=out))
 
     thread = threading.Thread(target=kill)
     thread.start()
-    yield done
-    thread.join()
+    try:
+        yield done
+    finally:  # those of the next test are not ours to kill
+        over.set()
+        thread.join()
 
 
 @pytest.mark.slow

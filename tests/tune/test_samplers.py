@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.data import from_arrays
-from holdfast.evaluate import Ledger
 from holdfast.tune.space import Categorical, Float, Int, Space, Value
 from holdfast.tune.study import Desk, all_told, ask, close, running
 from holdfast.tune.task import Task, Told
+from tune import searching
 
 Values = Mapping[str, Value]
 HILL = Space(
@@ -42,12 +42,8 @@ def hill(values: Values) -> float:
 
 def task_in(folder: Path, space: Space, sampler: str, seed: int) -> Task:
     """A search whose books are in a folder of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
     data = from_arrays([[[index]] for index in range(20)], [0, 1] * 10, test=0)
-    storage = f"sqlite:///{folder / 'ledger.db'}"
-    with Ledger.open(storage) as ledger:
-        run = ledger.begin_run("toy-tune-001", data)
-    return Task("toy-tune-001", storage, str(folder), data, space, "dense", {}, None, sampler, "none", seed, run)
+    return searching.task_in(folder, data, space=space, how={}, sampler=sampler, seed=seed)
 
 
 def drive(task: Task, trials: int, worth: Callable[[Values], float]) -> list[float]:

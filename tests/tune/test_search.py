@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +23,7 @@ from holdfast.runs.record import Record
 from holdfast.training import SGD
 from holdfast.tune.search import resume_search, search
 from holdfast.tune.space import Categorical, Dimension, Float, Int, Space
+from holdfast.tune.study import Desk
 from holdfast.tune.task import Task, Told
 from holdfast.tune.told_options import how_from, how_to, pairs_from, space_from, space_to, write_pairs
 from holdfast.tune.trial import _ended as ended
@@ -41,8 +43,8 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Found:
     """What searches found, in the place of their reports."""
     kept = Found()
 
-    def conclude(task: Task, record: Record, told: tuple[Told, ...], *rest: object) -> tuple[Told, ...]:
-        kept.append((task, told))
+    def conclude(desk: Desk, record: Record, told: tuple[Told, ...], *rest: object) -> tuple[Told, ...]:
+        kept.append((desk.task, told))
         return told
 
     monkeypatch.setattr("holdfast.tune.found.conclude", conclude)
@@ -147,6 +149,26 @@ def test_the_time_limit_begins_no_trial_and_says_how_many_are_left(
 
     assert len(found[0][1]) == 1  # without one there is nothing to find
     assert "the time was too short for 3 more" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("share", "state"), [(1.4, "complete"), (1.6, "pruned")])
+def test_a_trial_under_way_ends_unless_it_takes_half_as_long_again_as_there_was_time(
+    share: float, state: str, found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+
+    def build(trial: Any) -> Sequential:  # Any: Optuna's trial
+        now[0] = 100 * share * trial.number  # it is that late once the second trial is under way
+        return Sequential([Input((6, 6, 1)), Flatten(), Dense(3, activation="softmax")])
+
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(sys.modules["holdfast.tune.search"], "time", clock)
+    search(in_memory(), build, out=tmp_path, time_s=100, **(SHORT | {"pruner": "none"}))
+
+    assert [(one.state, one.reason) for one in found[0][1]] == [
+        ("complete", ""),
+        (state, "out of time" if state == "pruned" else ""),
+    ]
 
 
 def test_a_grid_ends_a_search_early(found: Found, tmp_path: Path) -> None:
@@ -260,7 +282,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import holdfast.tune.found as module
-module.conclude = lambda task, record, told, *rest: print(len(told), flush=True)
+module.conclude = lambda desk, record, told, *rest: print(len(told), flush=True)
 from holdfast.tune.search import search
 from runs.small import in_memory
 search(in_memory(), {"units": [4, 8, 16]}, model="dense", trials=3, epochs=1, device="cpu", verbose=0, out=sys.argv[2])

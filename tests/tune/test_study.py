@@ -9,7 +9,6 @@ import pytest
 
 from holdfast.core import BadValue, UnknownName
 from holdfast.data import from_arrays
-from holdfast.evaluate import Ledger
 from holdfast.tune.space import Categorical, Float, Int, Space, Value
 from holdfast.tune.study import (
     SAMPLERS,
@@ -21,11 +20,11 @@ from holdfast.tune.study import (
     close,
     fail,
     objective,
-    pruner_for,
     running,
     worse,
 )
 from holdfast.tune.task import Task, Told
+from tune import searching
 
 SPACE = Space(
     {
@@ -40,26 +39,8 @@ LISTED = Space({name: SPACE.dimensions[name] for name in ("units", "optimizer")}
 
 def task_in(folder: Path, **changes: Any) -> Task:  # Any: fields of a Task
     """A search on 20 numbers."""
-    folder.mkdir(exist_ok=True)
     data = from_arrays([[[index]] for index in range(20)], [0, 1] * 10)
-    url = f"sqlite:///{folder / 'ledger.db'}"
-    with Ledger.open(url) as ledger:
-        run = ledger.begin_run(folder.name, data)
-    settings: dict[str, Any] = {
-        "name": folder.name,
-        "storage": url,
-        "folder": str(folder),
-        "data": data,
-        "space": SPACE,
-        "model": "dense",
-        "how": {},
-        "cv": None,
-        "sampler": "random",
-        "pruner": "none",
-        "seed": 0,
-        "run": run,
-    }
-    return Task(**(settings | changes))
+    return searching.task_in(folder, data, **({"space": SPACE, "how": {}} | changes))
 
 
 def told(number: int, value: float = 0.5, log_loss: float = 1.0) -> Told:
@@ -222,7 +203,9 @@ def test_hyperband_deals_out_by_number_whatever_the_search_is_called(tmp_path: P
 
 
 def test_without_a_pruner_no_trial_is_stopped(tmp_path: Path) -> None:
-    assert type(pruner_for("none", folds=False)).__name__ == "NopPruner"
+    task = task_in(tmp_path, pruner="none")
+    with Desk.open(task) as desk:
+        assert not any(reported(desk, task, 1 - 0.1 * place) for place in range(9))
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,12 @@ from holdfast.data import Dataset, load
 from holdfast.evaluate import Ledger
 from holdfast.layers import Dense, Flatten, Input
 from holdfast.runs.predictions import Predictions
+from holdfast.runs.searched import ANSWERS
 from holdfast.training import EpochEnd, Event, StepEnd
 from holdfast.tune.candidate import Candidate
 from holdfast.tune.study import Desk, all_told, ask, running
 from holdfast.tune.task import Task, Told
-from holdfast.tune.trial import ANSWERS, CHECKPOINT, carry_out, read_for
+from holdfast.tune.trial import CHECKPOINT, carry_out, read_for
 from runs.small import Break, in_memory, with_dropout
 from tune.searching import but_seconds, task_in
 

@@ -19,6 +19,7 @@ from .options import (
     how_of,
     model_of,
     reading_of,
+    said_in,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ..data import Dataset
     from ..evaluate import RunRow
     from ..models import Unknown
     from ..runs import Run
@@ -103,7 +105,7 @@ def train(
     """
     from .. import runs
     from ..models.unknown import check_coverage
-    from ..runs.loading import load_for, load_shown
+    from ..runs.loading import load_for
     from ..runs.plan import check_settings
     from ..training.parallel import in_turn, joined, leads
 
@@ -112,13 +114,11 @@ def train(
         raise BadValue(f"--workers {workers} needs --on ray, or start them by torchrun -m holdfast train.")
     if resume is not None:
         check_resume(context, "on", "workers")
-        moved = None
-        if data is not None:
-            moved = load_shown(quiet=quiet, **{**runs.Record.read(resume).origin, "path": data})
+        here = moved(resume, data, quiet=quiet)
         if on is not None:
-            runs.resume_on_ray(resume, moved, on=on, workers=workers, verbose=verbose)
+            runs.resume_on_ray(resume, here, on=on, workers=workers, verbose=verbose)
             return
-        runs.resume(resume, moved, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
+        runs.resume(resume, here, verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
         return
     if data is None:
         raise BadValue("DATA is missing; try: holdfast train digits")
@@ -127,8 +127,8 @@ def train(
     check_settings(model, how, out)
     if on is not None:
         reading |= {"validation": validation, "test": test}
-        given = {**how, "seeds": seeds, "coverage": coverage, "out": out, "verbose": verbose}
-        runs.train_on_ray(data, model, on=on, workers=workers, reading=reading, **given)
+        told = {**how, "seeds": seeds, "coverage": coverage, "out": out, "verbose": verbose}
+        runs.train_on_ray(data, model, on=on, workers=workers, reading=reading, **told)
         return
     with joined() as team:
         with in_turn(team):
@@ -264,16 +264,25 @@ def _score(folder: Path, row: "RunRow") -> str:
 def _searched(told: dict[str, Any]) -> str:  # Any: what JSON holds
     """What a search found, without the luck of the choice."""
     from ..evaluate import Score
+    from ..runs.formats import percent
 
     score = Score.from_dict(told["score"])
-    seen = f"the best of {len(told['trials']):,} trials without the luck (seen: {100 * score.naive:.1f} %)"
+    seen = f"the best of {len(told['trials']):,} trials without the luck (seen: {percent(score.naive)})"
     return f"{score.text} n={score.n:,}, {seen}"
+
+
+def moved(folder: Path, data: str | None, *, quiet: bool) -> "Dataset | None":
+    """The data of what goes on, where it is elsewhere now."""
+    from ..runs import Record
+    from ..runs.loading import load_shown
+
+    return None if data is None else load_shown(quiet=quiet, **{**Record.read(folder).origin, "path": data})
 
 
 def check_resume(context: typer.Context, *heeded: str) -> None:
     """Raises BadValue for options that a resumed run cannot heed."""
-    given = [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
-    extra = [f"--{name.replace('_', '-')}" for name in given if name not in ("data", "resume", "quiet", *heeded)]
+    heeded = ("data", "resume", "quiet", *heeded)
+    extra = [f"--{name.replace('_', '-')}" for name in said_in(context) if name not in heeded]
     if extra:
         raise BadValue(f"--resume goes on with the options that the run began with; leave {extra[0]} out.")
 

@@ -270,6 +270,11 @@ def how_of(
     )
 
 
+def said_in(context: typer.Context) -> list[str]:
+    """The options that stand on the command line."""
+    return [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
+
+
 def by_config(
     context: typer.Context,
     config: Path | None,
@@ -282,7 +287,7 @@ def by_config(
         return model, how, reading
     from ..tune import configured, read_values
 
-    said = {name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
+    said = set(said_in(context))
     for one, other in (("augment", "shift"), ("model", "base")):
         said |= {one, other} if said & {one, other} else set()
     values = {name: value for name, value in read_values(config).items() if name not in said}

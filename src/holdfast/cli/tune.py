@@ -3,16 +3,13 @@
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ..core import BadValue
-from .app import app, check_resume
+from .app import app, check_resume, moved
 from .options import DATA_HELP, Out, Quiet, SealedShare, given, how_of, model_of, reading_of
-
-if TYPE_CHECKING:
-    from ..data import Dataset
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -131,7 +128,8 @@ def tune(
 
     verbose = 0 if quiet else 1
     if resume is not None:
-        resume_search(resume, _moved(context, resume, data, quiet), verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
+        check_resume(context)
+        resume_search(resume, moved(resume, data, quiet=quiet), verbose=verbose)  # type: ignore[arg-type]  # 0 or 1
         return
     if data is None:
         raise BadValue("DATA is missing; try: holdfast tune digits")
@@ -152,19 +150,6 @@ def tune(
         model, quiet=quiet, out=out, path=data, validation=validation, test=test, seed=how["seed"], **reading
     )
     search(dataset, chosen, model=model, out=out, verbose=verbose, **told, **how)  # type: ignore[arg-type]  # 0 or 1
-
-
-def _moved(context: typer.Context, folder: Path, data: str | None, quiet: bool) -> "Dataset | None":
-    """The data of a search that goes on, where it is elsewhere now.
-
-    Raises:
-        BadValue: other options than a search that goes on can heed.
-    """
-    from ..runs import Record
-    from ..runs.loading import load_shown
-
-    check_resume(context)
-    return None if data is None else load_shown(quiet=quiet, **{**Record.read(folder).origin, "path": data})
 
 
 def seconds(text: str) -> float:

@@ -160,7 +160,7 @@ class Batches:
         """The batches of an epoch, from number `start` on."""
         plans = self._plans(epoch * self.steps + start, (epoch + 1) * self.steps)
         if not self.lazy:
-            return map(self._made, plans) if self.worker is None else (self._own(self._made(one), one) for one in plans)
+            return (self._own(self._made(plan), plan) for plan in plans)
         size = self.batch_size * sum(math.prod(x.shape[1:]) * x.dtype.itemsize for x in self.data.inputs)
         return ahead(plans, self._made, self._finished, depth=max(1, min(AHEAD, AHEAD_BYTES // size)))
 
@@ -177,28 +177,19 @@ class Batches:
                     if self.padded is not None:
                         moves = self.augment.starts(self.padded.shape, moves)
                 loaded = number
-            piece, share = slice(index * self.batch_size, (index + 1) * self.batch_size), None
+            start, share = index * self.batch_size, None
+            piece = slice(start, start + self.batch_size)
             if self.worker is not None:
-                piece, share = self._piece(piece.start)
+                share = Share.of(min(self.batch_size, len(self.data) - start), *self.worker)
+                if not getattr(self.augment, "pairs", False):  # else samples are mixed with all others of their batch
+                    piece = slice(start + share.first, start + share.first + share.own)
             yield Plan(places[piece] if self.shuffle else piece, number, moves, share)
-
-    def _piece(self, start: int) -> tuple[slice, Share]:
-        """What is made of the batch that begins there, and what of it is one's own."""
-        assert self.worker is not None
-        share = Share.of(min(self.batch_size, len(self.data) - start), *self.worker)
-        if self.pairs:
-            return slice(start, start + share.whole), share
-        return slice(start + share.first, start + share.first + share.own), share
-
-    @property
-    def pairs(self) -> bool:
-        """Whether samples are mixed with others of their batch, so that all of it must be made."""
-        return bool(getattr(self.augment, "pairs", False))
 
     def _own(self, batch: Batch, plan: Plan) -> Batch:
         """One's own share of what was made."""
-        assert plan.share is not None
-        return replace(take(batch, plan.share.places) if self.pairs else batch, share=plan.share)
+        if plan.share is None:
+            return batch
+        return replace(take(batch, plan.share.places) if len(batch) > plan.share.own else batch, share=plan.share)
 
     def _order(self, number: int) -> Tensor:
         """The places of all samples in the order of a pass."""
@@ -221,8 +212,7 @@ class Batches:
 
         In the thread that trains: others would hold its cores, and disturb what it records for a GPU.
         """
-        made = self._augmented(batch.map(lambda tensor: tensor.to(self.device)), plan)
-        return made if plan.share is None else self._own(made, plan)
+        return self._own(self._augmented(batch.map(lambda tensor: tensor.to(self.device)), plan), plan)
 
     def _augmented(self, batch: Batch, plan: Plan) -> Batch:
         if self.augment is None:

@@ -93,6 +93,19 @@ def deviations(level: float) -> float:
     return float(norm.ppf((1 + level) / 2))
 
 
+def mean_over_folds(scores: NDArray[np.float64], train_n: int, test_n: int, n: int) -> tuple[float, Interval]:
+    """The mean accuracy over folds and its interval, never narrower than that of one model on all n samples.
+
+    Args:
+        scores, train_n, test_n: as in `corrected_resampled`.
+        n: different samples that the folds judge.
+    """
+    mean = float(scores.mean())
+    low, high = corrected_resampled(scores, train_n, test_n)
+    least = wilson(mean * n, n)  # folds that happen to agree make no sample larger
+    return mean, (min(low, least[0]), max(high, least[1]))
+
+
 def corrected_resampled(
     scores: NDArray[np.float64],
     train_n: int,

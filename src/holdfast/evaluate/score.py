@@ -51,6 +51,11 @@ class Score:
         return self.value + self.optimism
 
     @property
+    def where(self) -> str:
+        """What judged it: "on validation", "out of fold"."""
+        return "out of fold" if self.part == "out-of-fold" else f"on {self.part}"
+
+    @property
     def text(self) -> str:
         """The value with its interval: "81.1 % [71.8, 87.9]", "0.610 [0.48, 0.74]"."""
         if self.metric == "log_loss":

@@ -113,7 +113,7 @@ class Augment(RandomModule):
         """Of the samples of a batch; on a GPU from its own generator, so that a recorded step draws anew each time."""
         whole, own = self.places(n)
         if device.type == "cpu":
-            return keys_of(torch.arange(whole, device="cpu")[own], self.take_one() >> 1)
+            return keys_of(torch.arange(whole, device="cpu")[own], self.pass_over() >> 1)
         low, high = -(2**63), 2**63 - 1
         return torch.randint(low, high, (whole,), device=device, generator=self.generator(device))[own]
 

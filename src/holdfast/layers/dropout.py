@@ -38,19 +38,14 @@ class RandomModule(nn.Module):
 
     def take(self, n: int) -> int:
         """The seed of the next `n` draws for the samples on the CPU, those of a later call being others."""
-        if self.share is not None:
-            return self._take_share(n // self.share.own, self.share)
+        if self.share is None:
+            return self.pass_over(n)
+        each = n // self.share.own  # as many have the samples before and behind these
+        return (self.pass_over(each * self.share.whole) + each * self.share.first * STEP) % 2**64
+
+    def pass_over(self, n: int = 1) -> int:
+        """The seed of the next `n` draws, whomever they are for, those of a later call being others."""
         seed, self.seed = self.seed, (self.seed + n * STEP) % 2**64
-        return seed
-
-    def _take_share(self, each: int, share: Share) -> int:
-        """`take` where samples before and behind these have draws, `each` of them as many."""
-        seed, self.seed = self.seed, (self.seed + each * share.whole * STEP) % 2**64
-        return (seed + each * share.first * STEP) % 2**64
-
-    def take_one(self) -> int:
-        """The seed of a call, those of later ones being others."""
-        seed, self.seed = self.seed, (self.seed + STEP) % 2**64
         return seed
 
     def places(self, n: int) -> tuple[int, slice]:

@@ -108,5 +108,5 @@ class Foreign(RandomModule):
     def forward(self, *xs: Tensor) -> Tensor:
         if not self.training or xs[0].device.type != "cpu":
             return self.module(*xs)  # type: ignore[no-any-return]  # torch's own lack
-        with seeded(self.take_one()):
+        with seeded(self.pass_over()):
             return self.module(*xs)  # type: ignore[no-any-return]  # torch's own lack

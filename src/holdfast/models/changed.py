@@ -1,7 +1,7 @@
 """A model with other settings of single layers, told by paths such as "conv2d_1.filters" or "layers[2].filters"."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -34,27 +34,25 @@ def changed(model: BaseModel, changes: Mapping[str, Setting], *, seed: int) -> B
     """
     config = to_config(model)
     rows = {row["config"]["name"]: row for row in config["config"]["layers"]}
-    told: dict[str, dict[str, Any]] = {}  # Any: fields of a layer
+    told: dict[Layer, dict[str, Any]] = {}  # Any: fields of a layer
     for path, value in changes.items():
-        name, setting = place_of(model, path)
-        told.setdefault(name, {})[setting] = value
-    names = {name: layer for layer, name in model.lowered.names.items()}
-    for name, settings in told.items():
-        layer = names[name]
-        assert isinstance(layer, Layer)
+        layer, setting = place_of(model, path)
+        told.setdefault(layer, {})[setting] = value
+    for layer, settings in told.items():
+        name = model.lowered.names[layer]
         try:
             new = replace(layer, **settings)  # says what is wrong in the words of the layer
         except BadValue as error:
             raise type(error)(f"layer {name!r}: {error}") from error
         rows[name]["config"] |= {setting: to_json(getattr(new, setting)) for setting in settings}
     fresh = from_config(config, seed=seed)
-    _keep_frozen(model, fresh, set(told))
+    keep_frozen(model, fresh, but=told)
     fresh.compiled = model.compiled
     return fresh
 
 
-def place_of(model: BaseModel, path: str) -> tuple[str, str]:
-    """The name of the layer and the setting that a path leads to.
+def place_of(model: BaseModel, path: str) -> tuple[Layer, str]:
+    """The layer and the name of its setting that a path leads to.
 
     Raises:
         UnknownName: no such layer or setting; the message suggests the nearest.
@@ -79,11 +77,21 @@ def place_of(model: BaseModel, path: str) -> tuple[str, str]:
     if setting not in known_settings:
         near = suggestion(setting, known_settings) or f"; it has {', '.join(known_settings)}"
         raise UnknownName(f"{path}: {type(layer).__name__} has no {setting!r}{near}")
-    return name, setting
+    return layer, setting
 
 
-def _keep_frozen(model: BaseModel, fresh: BaseModel, told: set[str]) -> None:
-    """Copies what is not trained, but for layers that are another now."""
+def keep_frozen(model: BaseModel, fresh: BaseModel, *, but: Collection[Layer] = ()) -> None:
+    """Copies the weights of the layers that are not trained into a model of the same layers, models within included.
+
+    Args:
+        model: where they are.
+        fresh: where they go.
+        but: layers of the model that are others in the fresh one.
+    """
     for layer, name in model.lowered.names.items():
-        if isinstance(layer, Layer) and not layer.trainable and layer.weights() and name not in told:
+        if isinstance(layer, BaseModel):
+            inner = fresh.get_layer(name).layer
+            assert isinstance(inner, BaseModel)
+            keep_frozen(layer, inner)
+        elif isinstance(layer, Layer) and not layer.trainable and layer not in but:
             fresh.get_layer(name).set_weights(model.get_layer(name).get_weights())

@@ -35,7 +35,7 @@ class Net:
         filters: of the first convolution; those behind it have more in the proportion that they always have.
         layers: how many convolutions; of a net without, how many hidden dense layers.
         kernel_size: side of the kernels.
-        units: of the hidden dense layer, of several the first; 0: no such layer behind convolutions.
+        units: of the hidden dense layer, of several the first; 0: no such layer.
         activation: of all hidden layers.
         kernel_initializer: of all hidden layers.
         dropout: share that is dropped before the last layer.
@@ -93,6 +93,10 @@ class Net:
         """Of kernels that are of this size without being told."""
         return self.kernel_size or kernel_size
 
+    def wide(self, units: int) -> int:
+        """Units of a dense layer that without being told has so many."""
+        return units if self.units is None else self.units
+
     def convolution(
         self,
         kind: Convolution,
@@ -111,7 +115,9 @@ class Net:
         return [kind(filters, kernel_size, strides, padding, activation=activation, **self._kernel())]  # type: ignore[arg-type]
 
     def hidden(self, units: int) -> list[Layer]:
-        """A dense layer and its activation."""
+        """A dense layer and its activation; nothing for 0."""
+        if not units:
+            return []
         activation = self.activation or "relu"
         if not self._normalized(usual=False):
             return [Dense(units, activation=activation, **self._kernel())]
@@ -125,8 +131,7 @@ class Net:
 
     def end(self, classes: int, *, units: int = 0, dropout: float = 0.0) -> list[Layer]:
         """From features to probabilities: the hidden layer, if any, dropout, if any, and the last layer."""
-        units = units if self.units is None else self.units
-        return [*(self.hidden(units) if units else []), *self.dropped(dropout), self.last(classes)]
+        return [*self.hidden(self.wide(units)), *self.dropped(dropout), self.last(classes)]
 
     def last(self, classes: int) -> Dense:
         """The layer that gives probabilities; it begins as ever."""

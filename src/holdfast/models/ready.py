@@ -131,8 +131,7 @@ def dense_twin(model: BaseModel, net: Net = PLAIN) -> Sequential:
 
 def _hidden(classes: int, units: int, net: Net) -> list[Layer]:
     """One hidden layer of so many units, or what was told in its place, and the last."""
-    units = units if net.units is None else net.units
-    hidden = [layer for _ in range(net.layers or 1) if units for layer in net.hidden(units)]
+    hidden = [layer for _ in range(net.layers or 1) for layer in net.hidden(net.wide(units))]
     return [Flatten(), *hidden, *net.dropped(0.0), net.last(classes)]
 
 

@@ -108,7 +108,7 @@ def features_net(
     """
     if len(shape) > 2:
         raise BadShape(f"features: takes series (T, C) or sounds (samples,), got {shape}; take the model 'convnet'.")
-    hidden = [layer for _ in range(net.layers or 1) for layer in net.hidden(net.units or 64)]
+    hidden = [layer for _ in range(net.layers or 1) for layer in net.hidden(net.wide(64))]
     dense = [*hidden, *net.dropped(0.2), net.last(classes)]
     layers: list[Source | Symbol] = [Input(shape), Statistics(masked=masked), front or Normalization(), *dense]
     return Sequential(layers, name="features", seed=seed)

@@ -82,8 +82,9 @@ def wave_net(
     layers += _convolved(net, filters, max(3, rate // 100 | 1), stride)
     number = 1
     while steps > LEFT_STEPS if net.layers is None else number < net.layers:
-        layers += [MaxPooling1D(4)] if steps > LEFT_STEPS else []
-        filters, steps = min(2 * filters, MOST), steps // 4 if steps > LEFT_STEPS else steps
+        pool = 4 if steps > LEFT_STEPS else 1
+        layers += [MaxPooling1D(pool)] if pool > 1 else []
+        filters, steps = min(2 * filters, MOST), steps // pool
         layers += _convolved(net, filters, net.side(5), 1)
         number += 1
     layers += [GlobalMaxPooling1D() if steps > 1 else GlobalAveragePooling1D(), *net.end(classes, dropout=0.3)]

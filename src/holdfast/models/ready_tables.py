@@ -23,9 +23,9 @@ def table_net(shape: Shape, classes: int, *, front: Layer | None = None, net: Ne
         net: what of this is to be otherwise; dropout stands behind each hidden layer but the last of several.
         seed: of the model.
     """
-    count, units = net.layers or 2, net.units or 128
+    count, units = net.layers or 2, net.wide(128)
     layers: list[Layer] = [front or Normalization()]
     for number in range(count):
-        layers += net.hidden(units if not number else max(1, units // 2))
+        layers += net.hidden(max(1, units // 2) if number and units else units)
         layers += net.dropped(0.2) if number < max(1, count - 1) else []
     return Sequential([Input(shape), *layers, net.last(classes)], name="dense", seed=seed)

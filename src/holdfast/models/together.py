@@ -4,35 +4,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from ..callbacks import History, Progress
+from ..callbacks import Progress
 from ..data.memory import free_memory
 from ..training.probe_stacked import ROOM, models_at_once
 from ..training.stacked import Place, kind, train_stacked
 from .fitting import Fitting
 
 
-def run_all(sessions: Sequence[Fitting]) -> list[History]:
-    """Trains the sessions to their ends; those of one architecture together, where a short trial finds that faster.
+def trained(makers: Sequence[Callable[[], Fitting]], size: int = 0) -> Iterator[tuple[Fitting, float]]:
+    """Makes sessions and trains them, those of one architecture together where a short trial finds that faster.
 
     Each has its own order of samples, dropout, optimizer and callbacks, and may stop when it wants to; its weights are
-    those of a training alone, up to rounding.  Of several progress lines the first is shown.
-
-    Raises:
-        NotReady: a model is being trained already.
-    """
-    for group in alike(sessions):
-        _run(group, at_once(group[0], len(group)))
-    return [session.history for session in sessions]
-
-
-def trained(makers: Sequence[Callable[[], Fitting]], size: int = 0) -> Iterator[tuple[Fitting, float]]:
-    """Makes sessions and trains them as `run_all` does; each is yielded after its end, with its share of the seconds.
-
-    No more of them are held at a time than are trained together.
+    those of a training alone, up to rounding.  Of several progress lines the first is shown.  No more sessions are held
+    at a time than are trained together.
 
     Args:
         makers: of the sessions.
-        size: how many are trained together; 0: a short trial finds out.
+        size: how many are trained together; 0: the trial finds out.
+
+    Yields:
+        Each after its end, with its share of the seconds.
+
+    Raises:
+        NotReady: a model is being trained already.
     """
     left = list(makers)
     while left:
@@ -42,7 +36,7 @@ def trained(makers: Sequence[Callable[[], Fitting]], size: int = 0) -> Iterator[
         sessions += [make() for make in left[: size - 1]]
         left = left[size - 1 :]
         for group in alike(sessions):
-            _run(group, size)
+            _run(group)
         share = (time.perf_counter() - began) / len(sessions)
         while sessions:
             yield sessions.pop(0), share
@@ -63,22 +57,16 @@ def alike(sessions: Sequence[Fitting]) -> list[list[Fitting]]:
     """The sessions in groups that may be trained together."""
     groups: dict[object, list[Fitting]] = {}
     for session in sessions:
-        found = kind(Place(replace(session.state), session.program, session.batches))
+        found = kind(session.state, session.program)
         groups.setdefault(id(session) if found is None or session.team else found, []).append(session)
     return list(groups.values())
 
 
-def _run(sessions: Sequence[Fitting], size: int) -> None:
-    """Trains sessions of one kind, so many at once; a single one as ever."""
-    for start in range(0, len(sessions), size):
-        some = sessions[start : start + size]
-        if len(some) == 1:
-            some[0].run()
-        else:
-            _run_together(some)
-
-
-def _run_together(sessions: Sequence[Fitting]) -> None:
+def _run(sessions: Sequence[Fitting]) -> None:
+    """Trains sessions that may be trained together; a single one as ever."""
+    if len(sessions) == 1:
+        sessions[0].run()
+        return
     places = [Place(session.state, session.program, session.batches) for session in sessions]
     events = []
     for number, (session, place) in enumerate(zip(sessions, places, strict=True)):

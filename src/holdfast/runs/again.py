@@ -36,26 +36,14 @@ def winner_again(record: Record, values: str) -> tuple[str, str]:
         values: the path of the best.toml of the search.
     """
     origin, settings = record.origin, record.settings
-    setup = _python(record)[0].splitlines()
-    data = next(line for line in setup if line.startswith("data = "))
-    python = [*setup[:2], data, f"found = holdfast.tune.configured({values!r})"]
-    python.append("run = holdfast.train(data, found.model, **found.how)")
+    found = f"found = holdfast.tune.configured({values!r})\nrun = holdfast.train(data, found.model, **found.how)"
+    python = f"import holdfast\n\ndata = {_data(record)}\n{found}"
     if not origin:
-        return IN_PYTHON, "\n".join(python)
-    options = {
-        "config": values,
-        "validation": origin["validation"],
-        "test": origin["test"],
-        "image-size": origin["image_size"],
-        **{name.replace("_", "-"): origin.get(name) for name in READING},
-        "seed": settings.seed,
-        "device": settings.device,
-        "precision": settings.precision,
-    }
-    line = _line("train", origin, options)
+        return IN_PYTHON, python
+    line = _line("train", origin, {"config": values, "validation": origin["validation"], **_everywhere(record)})
     if settings.whole:
         line += "  # on train alone; on train and validation together, as here, only the search trains"
-    return line, "\n".join(python)
+    return line, python
 
 
 def crossval_command(record: Record, *, cv: Any, repeats: int, refit: bool) -> str:  # Any: what `cross_validate` takes
@@ -73,7 +61,7 @@ def _folds_fit(cv: Any) -> bool:  # Any: as above
 
 def _options(record: Record) -> dict[str, object]:
     """Of all commands that train."""
-    settings, origin = record.settings, record.origin
+    settings = record.settings
     return {
         **({"base": settings.base} if settings.base else {"model": settings.model}),
         "until": settings.until,
@@ -86,6 +74,14 @@ def _options(record: Record) -> dict[str, object]:
         "patience": settings.patience,
         "shift": None if settings.augment else settings.shift,
         "augment": settings.augment or None,
+        **_everywhere(record),
+    }
+
+
+def _everywhere(record: Record) -> dict[str, object]:
+    """Of luck, of reading and of the machine."""
+    settings, origin = record.settings, record.origin
+    return {
         "seed": settings.seed,
         "test": origin["test"],
         "image-size": origin["image_size"],
@@ -106,35 +102,27 @@ def _line(command: str, origin: Mapping[str, Any], options: Mapping[str, object]
 def _fits_a_command(record: Record) -> bool:
     """Whether all that Python can say was said in a way that the command line can, too."""
     settings, origin = record.settings, record.origin
-    if (
-        not origin
-        or settings.model == "model"
-        or settings.dropout is not None
-        or origin["seed"] != settings.seed
-        or _own_rates(settings)
-    ):
+    if not origin or origin["seed"] != settings.seed or isinstance(origin["image_size"], list):
         return False
-    if isinstance(settings.augment, list):
+    if settings.model == "model" or isinstance(settings.augment, list) or settings.dropout is not None:
         return False
-    if settings.recipe:
-        return _by_the_recipe(settings) and not isinstance(origin["image_size"], list)
+    if _own_rates(settings) or _smoothed(settings):
+        return False
     kind, config = plain_optimizer(settings).values()
+    if settings.recipe:
+        return bool(config["weight_decay"] == WEIGHT_DECAY)
     rate = config["learning_rate"]
-    if settings.label_smoothing != _usual_smoothing(settings):
-        return False
-    plain = isinstance(rate, (int, float)) and asdict(get_optimizer(kind)) | {"learning_rate": rate} == config
-    return plain and not isinstance(origin["image_size"], list)
+    return isinstance(rate, (int, float)) and asdict(get_optimizer(kind)) | {"learning_rate": rate} == config
 
 
-def _by_the_recipe(settings: Settings) -> bool:
-    """Whether weight decay and label smoothing, which have no option, are those of the recipe."""
-    decay = plain_optimizer(settings)["config"]["weight_decay"]
-    return decay == WEIGHT_DECAY and settings.label_smoothing == _usual_smoothing(settings)
+def _smoothed(settings: Settings) -> bool:
+    """Whether label smoothing, which has no option, was told."""
+    return settings.label_smoothing != usual_smoothing(recipe=settings.recipe, base=bool(settings.base))
 
 
-def _usual_smoothing(settings: Settings) -> float:
-    """What is taken unless it is told."""
-    return 0.0 if not settings.recipe else on_base.LABEL_SMOOTHING if settings.base else LABEL_SMOOTHING
+def usual_smoothing(*, recipe: bool, base: bool) -> float:
+    """The label smoothing that is taken unless it is told."""
+    return 0.0 if not recipe else on_base.LABEL_SMOOTHING if base else LABEL_SMOOTHING
 
 
 def _own_rates(settings: Settings) -> bool:
@@ -162,29 +150,32 @@ def crossval_python(record: Record, *, cv: Any, repeats: int, refit: bool) -> st
 
 def _python(record: Record) -> tuple[str, str]:
     """The lines that make data, model and optimizer, and what a function that trains is told besides."""
-    settings = record.settings
-    data, model = "...  # your arrays", "...  # your model"
-    if record.origin:
-        given = {key: value for key, value in record.origin.items() if key != "path" and value is not None}
-        data = f"holdfast.data.load({record.origin['path']!r}, {_arguments(given)})"
+    settings, model = record.settings, "...  # your model"
     if settings.base:
-        given = {"until": settings.until, "fine_tune": settings.fine_tune, "preprocessing": settings.preprocessing}
-        given["dropout"] = settings.dropout
+        given = settings.model_dump(include={"until", "fine_tune", "preprocessing", "dropout"})
         model = f"holdfast.transfer.FromBase({settings.base!r}, {_arguments(given)})"
     elif settings.model != "model":
         model = repr(settings.model)
-    lines = {"data": data, "model": model}
+    lines = {"data": _data(record), "model": model}
     how = f"learning_rate={rate_of(settings)}"
     if not settings.recipe:
         kind, config = plain_optimizer(settings).values() if settings.base else settings.optimizer.values()
         lines["optimizer"] = f"holdfast.training.{kind}({_arguments(config)})"
         how = "optimizer=optimizer"
-    elif not _by_the_recipe(settings):
-        how += f", weight_decay={plain_optimizer(settings)['config']['weight_decay']}"
-    smoothed = {"label_smoothing"} if settings.label_smoothing != _usual_smoothing(settings) else set[str]()
-    rest = settings.model_dump(include={"epochs", "batch_size", "patience", "seed", "device", "precision", *smoothed})
+    elif (decay := plain_optimizer(settings)["config"]["weight_decay"]) != WEIGHT_DECAY:
+        how += f", weight_decay={decay}"
+    told = {"epochs", "batch_size", "patience", "seed", "device", "precision"}
+    rest = settings.model_dump(include=told | {"label_smoothing"} if _smoothed(settings) else told)
     setup = "\n".join(["import holdfast\n", *(f"{name} = {value}" for name, value in lines.items())])
     return setup, f"{how}, augment={_augment(settings)}, {_arguments(rest)}"
+
+
+def _data(record: Record) -> str:
+    """What reads the data."""
+    if not record.origin:
+        return "...  # your arrays"
+    given = {key: value for key, value in record.origin.items() if key != "path"}
+    return f"holdfast.data.load({record.origin['path']!r}, {_arguments(given)})"
 
 
 def _augment(settings: Settings) -> str:

@@ -26,12 +26,8 @@ def calibrate(model: BaseModel, data: Dataset, coverage: float, folder: Path | N
         The temperature; None where the model does not end in a Dense layer and a softmax, and so stays as it is.
     """
     kept = judges(folder, data)[2] if folder is not None and (folder / ANSWERS).exists() else None
-    labels, said = (
-        (data.validation.labels.numpy(), model.predict(data.validation))
-        if kept is None
-        else (kept.labels, kept.probabilities)
-    )
-    temperature = fit_temperature(labels, said)
+    said = model.predict(data.validation) if kept is None else kept.probabilities
+    temperature = fit_temperature(data.validation.labels.numpy() if kept is None else kept.labels, said)
     folded = fold_temperature(model, temperature)
     places = np.linspace(0, len(data.train) - 1, min(len(data.train), LEARNED)).astype(np.int64)
     learned = model.predict(data.train.take(places))

@@ -1,7 +1,7 @@
 """Comparing runs: which is better on the same samples, what each costs, and a page that shows it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,9 @@ from .formats import duration
 from .pages.compare import Shown, page
 from .predictions import Predictions
 from .record import Record
-from .run import OUT_OF_FOLD, TEST, VALIDATION, WHAT, check_finished, ledger_of, values_of
+from .run import ANSWERS_OF, OUT_OF_FOLD, VALIDATION, WHAT, check_finished, ledger_of, values_of
 from .write import write_text
 
-FILES: Mapping[PartName, str] = {"test": TEST, "out-of-fold": OUT_OF_FOLD, "validation": VALIDATION}  # the best first
 CALLS = 30  # of each model, to take the median of
 
 
@@ -145,7 +144,7 @@ def common_part(folders: Sequence[Path], records: Sequence[Record]) -> tuple[Par
         BadFile: a run whose answers were not kept.
         BadValue: there is none; the message says what differs.
     """
-    for part, file in FILES.items():
+    for part, file in ANSWERS_OF.items():  # the best first
         if all((folder / file).exists() for folder in folders):
             found = [Predictions.read(folder / file) for folder in folders]
             if len({one.fingerprint for one in found}) == 1:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..core import BadValue
 from ..data import Dataset, Part
-from ..evaluate import Report, Score, corrected_resampled, score, wilson
+from ..evaluate import Report, Score, score, wilson
+from ..evaluate.interval import mean_over_folds
 from ..layers import SelectFeatures
 from ..models import BaseModel, Fitting
 from ..models.together import trained
@@ -208,9 +209,6 @@ def _report(scores: Sequence[FoldScore], predictions: Predictions, data: Dataset
     """Of the out-of-fold predictions; the accuracy is that of the folds."""
     report = score(predictions.labels, predictions.probabilities, part="out-of-fold", looks=looks, classes=data.classes)
     values = np.array([one.accuracy.value for one in scores])
-    mean, n = float(values.mean()), report.accuracy.n
     train_n, judged_n = (sum(counts) for counts in zip(*((one.train_n, one.accuracy.n) for one in scores), strict=True))
-    low, high = corrected_resampled(values, train_n, judged_n)
-    least = wilson(mean * n, n)  # folds that happen to agree make no sample larger
-    interval = min(low, least[0]), max(high, least[1])
+    mean, interval = mean_over_folds(values, train_n, judged_n, report.accuracy.n)
     return replace(report, accuracy=replace(report.accuracy, value=mean, interval=interval))

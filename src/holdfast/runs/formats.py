@@ -4,6 +4,7 @@ import base64
 import io
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,6 +54,18 @@ def moment(value: float) -> str:
     if 1e8 <= value < 1e11:
         return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M").removesuffix(" 00:00")
     return f"{value:.10g}"
+
+
+def setting(value: float | str | None) -> str:
+    """A hyperparameter: 0.0012345 -> "0.00123", True -> "true", None -> "none"; words and whole numbers as they are."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def settings(values: Mapping[str, Any]) -> str:  # Any: as above
+    """`learning_rate 0.004, optimizer adamw`."""
+    return ", ".join(f"{name} {setting(value)}" for name, value in values.items())
 
 
 def markdown(text: object) -> str:

@@ -63,6 +63,9 @@ def train(
     constant learning rate, or with patience, those of the epoch with the best validation loss.  Every look at
     validation is written into the ledger; the test part stays sealed.
 
+    In one of several processes, as torchrun and Ray Train start them, all train one model: see training/parallel.py.
+    Callbacks are then heard by the first process, which also judges and writes; each gets the Run.
+
     Args:
         data: a Dataset, or what `data.load` takes.
         model: "convnet", "dense", the path of a Keras JSON configuration, or a model.
@@ -85,9 +88,6 @@ def train(
         out: folder of the runs, in which `<name>-001` and so on are made, and of their ledger.
         callbacks: more listeners.
         verbose: 0 silent, 1 with a progress line, 2 with a line an epoch.
-
-    In one of several processes, as torchrun and Ray Train start them, all train one model: see training/parallel.py.
-    Callbacks are then heard by the first process, which also judges and writes; each gets the Run.
 
     Returns:
         The Run, judged on train and validation.

@@ -116,7 +116,7 @@ def _joined(
             "screen": screen,
             "place": str(Path.cwd()),
             "threads": share.threads,
-            "look": Look.of(),
+            "columns": shutil.get_terminal_size().columns if sys.stdout.isatty() else None,
         }
         fitting = ray.remote(num_cpus=0, max_retries=0)(_fit).remote(config, workers, share, str(own))
         try:
@@ -180,9 +180,9 @@ def _work(config: dict[str, Any]) -> None:  # Any: see _joined
     if get_context().get_world_rank():
         job()
         return
-    with redirect_stdout(Printer(config["screen"], config["look"])):
+    with redirect_stdout(Printer(config["screen"], config["columns"])):
         run = job()
-    config["screen"].found.remote(str(run.folder))
+    ray.get(config["screen"].found.remote(str(run.folder)))  # this worker may be ended at once; so all has arrived
 
 
 class Screen:
@@ -206,27 +206,15 @@ class Screen:
         return self.place
 
 
-@dataclass(frozen=True)
-class Look:
-    """The terminal on which a run is watched; None of its columns where it is none."""
-
-    columns: int | None
-
-    @classmethod
-    def of(cls) -> "Look":
-        """This one."""
-        return cls(shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
-
-
 class Printer(TextIOBase):
-    """Standard output of a worker: what is written appears where the run was started."""
+    """Standard output of a worker: what is written appears where the run was started, `columns` wide if a terminal."""
 
     encoding = "utf-8"
 
-    def __init__(self, screen: Any, look: Look) -> None:  # Any: the handle of an actor
-        self.screen, self.look = screen, look
-        if look.columns is not None:
-            os.environ["COLUMNS"] = str(look.columns)
+    def __init__(self, screen: Any, columns: int | None) -> None:  # Any: the handle of an actor
+        self.screen, self.columns = screen, columns
+        if columns is not None:
+            os.environ["COLUMNS"] = str(columns)
 
     def write(self, text: str) -> int:
         if text:
@@ -234,7 +222,7 @@ class Printer(TextIOBase):
         return len(text)
 
     def isatty(self) -> bool:
-        return self.look.columns is not None
+        return self.columns is not None
 
 
 def _show(text: str) -> None:

@@ -19,6 +19,7 @@ from ..data.source import VALIDATION
 from ..models import (
     BaseModel,
     Fitting,
+    Net,
     Variant,
     from_config,
     links,
@@ -32,8 +33,8 @@ from ..models.arrays import check_number
 from ..models.augmenting import Chosen, check_augment, from_recorded, recorded
 from ..models.changed import changed
 from ..models.frozen import front_of
+from ..models.net import PLAIN
 from ..models.recipe import (
-    LABEL_SMOOTHING,
     LEARNING_RATE,
     recipe_batch_size,
     recipe_epochs,
@@ -53,6 +54,7 @@ from ..training import (
 )
 from ..transfer import FromBase, anew, discriminative
 from ..transfer import recipe as on_base
+from .again import plain_optimizer, usual_smoothing
 from .record import Settings
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -85,9 +87,8 @@ def plan(data: Dataset, model: ModelChoice, how: How) -> tuple[Settings, BaseMod
     size = how.get("batch_size") or recipe_batch_size(len(data.train))
     chosen = optimizer or compiled_optimizer(network)
     algorithm = _algorithm(network, base, chosen, learning_rate, size, how.get("weight_decay"))
-    smoothing = how.get("label_smoothing")
-    if smoothing is None:
-        smoothing = 0.0 if chosen else on_base.LABEL_SMOOTHING if base else LABEL_SMOOTHING
+    if (smoothing := how.get("label_smoothing")) is None:
+        smoothing = usual_smoothing(recipe=chosen is None, base=base is not None)
     augment, patience = how.get("augment", "auto"), how.get("patience")
     if augment == "auto":
         augment = None if chosen or base else _recipe_augment(data, network)
@@ -154,14 +155,12 @@ def _recipe_augment(data: Dataset, network: BaseModel) -> Chosen:
     return "light" if data.kind == "sounds" else recipe_shift(network, [SparseCategoricalCrossentropy()])
 
 
-def fitted(
-    data: Dataset, model: ModelChoice, how: How, *, callbacks: Sequence[Callback] = (), verbose: Literal[0, 1, 2] = 0
-) -> BaseModel:
+def fitted(data: Dataset, model: ModelChoice, how: How, *, verbose: Literal[0, 1, 2] = 0) -> BaseModel:
     """A model trained on the training part as `train` does, but without a folder; no other part is looked at.
 
     Args, Raises: see `fitting` and `converged`.
     """
-    session = fitting(data, model, how, callbacks=callbacks, verbose=verbose)
+    session = fitting(data, model, how, verbose=verbose)
     session.run()
     return converged(session)
 
@@ -223,7 +222,7 @@ def how_of(settings: Settings) -> How:
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         optimizer=None if settings.recipe else get_optimizer(settings.optimizer),
-        weight_decay=_recipe_decay(settings),
+        weight_decay=plain_optimizer(settings)["config"]["weight_decay"] if settings.recipe else None,
         label_smoothing=settings.label_smoothing,
         patience=settings.patience,
         augment=from_recorded(settings.shift, settings.augment),
@@ -231,13 +230,6 @@ def how_of(settings: Settings) -> How:
         device=settings.device,
         precision=settings.precision,
     )
-
-
-def _recipe_decay(settings: Settings) -> float | None:
-    """The weight decay of the recipe's optimizer; None for one that was chosen, which has its own."""
-    config = settings.optimizer["config"]
-    inner = config["optimizer"]["config"] if settings.optimizer["class_name"] == "Discriminative" else config
-    return inner["weight_decay"] if settings.recipe else None
 
 
 def check_settings(model: ModelChoice, how: How, out: Path) -> None:
@@ -324,18 +316,7 @@ def model_for(data: Dataset, model: ModelChoice, seed: int) -> tuple[str, BaseMo
         BadShape: it takes or gives other shapes than the data has.
         UnknownName: no ready-made model of this name; the message suggests the nearest.
     """
-    if isinstance(model, BaseModel):
-        label, network = "model", model
-        network.build_for(data.train.images)
-    elif isinstance(model, FromBase):
-        label, network = model.label, model.build(data.shape, len(data.classes), seed=seed)
-    elif isinstance(model, Variant):
-        label, network = "model", _varied(data, model, seed)
-    elif is_file(model):
-        label, network = str(Path(model).resolve()), read_model(Path(model), seed)
-    else:
-        label = ready_made.canonical(str(model))
-        network = ready_for(label, data, seed=seed)
+    label, network = _made(data, model, seed)
     takes = [symbol.shape for symbol in network.inputs]
     gives = [symbol.shape for symbol in network.outputs]
     if (len(takes), len(gives)) != (1, 1):
@@ -354,16 +335,20 @@ def model_for(data: Dataset, model: ModelChoice, seed: int) -> tuple[str, BaseMo
     return label, network
 
 
-def _varied(data: Dataset, variant: Variant, seed: int) -> BaseModel:
-    """A ready-made model, or a user's, with the settings of a variant."""
-    if isinstance(variant.model, BaseModel):
-        network = variant.model
-        network.build_for(data.train.images)
-    elif is_file(variant.model):
-        network = read_model(Path(variant.model), seed)
-    else:
-        network = ready_for(ready_made.canonical(str(variant.model)), data, net=variant.net, seed=seed)
-    return changed(network, variant.changes, seed=seed) if variant.changes else network
+def _made(data: Dataset, model: ModelChoice, seed: int, net: Net = PLAIN) -> tuple[str, BaseModel]:
+    """What to call the model, and the model; of a ready-made one as `net` tells it."""
+    if isinstance(model, Variant):
+        _, network = _made(data, model.model, seed, model.net)
+        return "model", changed(network, model.changes, seed=seed) if model.changes else network
+    if isinstance(model, BaseModel):
+        model.build_for(data.train.images)
+        return "model", model
+    if isinstance(model, FromBase):
+        return model.label, model.build(data.shape, len(data.classes), seed=seed)
+    if is_file(model):
+        return str(Path(model).resolve()), read_model(Path(model), seed)
+    label = ready_made.canonical(str(model))
+    return label, ready_for(label, data, net=net, seed=seed)
 
 
 def compiled_optimizer(network: BaseModel) -> Optimizer | None:

@@ -12,8 +12,8 @@ from ..core import BadData, derive
 from ..data import Dataset, Part
 from ..data.reads import Learns
 from ..data.series import Series
-from ..evaluate import Score, bbc, corrected_resampled, paired, wilson
-from ..evaluate.interval import Interval, deviations
+from ..evaluate import Score, bbc, corrected_resampled, paired
+from ..evaluate.interval import Interval, deviations, mean_over_folds
 from .baseline import sides_of, values_of
 from .curve import Order, cut, nested_order
 from .folds import Fold, folds_of
@@ -257,10 +257,9 @@ def outcomes_of(found: Judged, folds: Sequence[Fold], looks: int) -> tuple[Outco
     outcomes = []
     for name, scores in found.scores.items():
         values, right = np.array(scores), found.right[name]
-        mean, n = float(values.mean()), int((~np.isnan(right[0])).sum())
-        least = wilson(mean * n, n)
-        low, high = corrected_resampled(values, train_n, judged_n)
-        score = Score("accuracy", mean, (min(low, least[0]), max(high, least[1])), n, "out-of-fold", looks)
+        n = int((~np.isnan(right[0])).sum())
+        mean, interval = mean_over_folds(values, train_n, judged_n, n)
+        score = Score("accuracy", mean, interval, n, "out-of-fold", looks)
         outcome = Outcome(name, score, tuple(scores), _kept(found.kept[name]), found.seconds[name])
         if name != "baseline":
             steps = values - np.array(found.scores["baseline"])

@@ -1,7 +1,7 @@
 """A run: a trained model in a folder, judged; with all that is needed to believe it, to use it and to make it again."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -36,7 +36,7 @@ WHAT = {
     "tune": "search",
 }  # besides a run
 VALIDATION, TEST, OUT_OF_FOLD = "validation.npz", "test.npz", "out-of-fold.npz"  # what the model says of these parts
-ANSWERS_OF = {"validation": VALIDATION, "out-of-fold": OUT_OF_FOLD}
+ANSWERS_OF: Mapping[PartName, str] = {"test": TEST, "out-of-fold": OUT_OF_FOLD, "validation": VALIDATION}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ..evaluate.score import PartName
 from .predictions import Predictions
 from .record import Record
 
-ANSWERS = "answers.npz"  # of the trial, where the run itself has learned from the samples that judged that
+ANSWERS = "answers.npz"  # of a trial; its winner has them, too, where it has learned from the samples that judged that
 Policy = Literal["same", "all"]
 
 

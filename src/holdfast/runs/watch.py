@@ -51,11 +51,8 @@ class Checkpointing:
         heard = hear(event, self.others)
         self.stop = self.stop or heard
         since = time.monotonic() - self._saved
-        if (
-            since > self.every_s
-            if isinstance(event, StepEnd)
-            else since >= self.least_s and isinstance(event, EpochEnd)
-        ):
+        late = isinstance(event, StepEnd) and since > self.every_s
+        if late or (isinstance(event, EpochEnd) and since >= self.least_s):
             self.save(event.state)
         return self.stop
 

@@ -265,6 +265,11 @@ def descend(
 ) -> None:
     """What gradients change: the parameters and the slots, in place."""
     program.optimizer.apply(parameters, gradients, state.slots, numbers)
+    confine(state, program, parameters, numbers)
+
+
+def confine(state: State, program: Program, parameters: list[Tensor], numbers: Sequence[Number]) -> None:
+    """What follows on the optimizer's update: soft thresholds and constraints."""
     if program.proximal is not None and numbers:
         program.proximal(parameters, partial(program.optimizer.reach, state.slots, numbers))
     if program.constrain is not None:

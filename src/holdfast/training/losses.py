@@ -99,10 +99,14 @@ class Crossentropy(Loss):
             losses: totals of the mean of the losses.
             right: totals of an accuracy, if that is asked for.
         """
-        if not self.from_logits or not native.scores(targets, outputs) or not len(outputs) or outputs.shape[1] < 2:
+        if not self.in_one_pass(targets, outputs):
             return None
         labels = targets.long().flatten()
         return native.MeanCrossentropy.apply(outputs, labels, self.label_smoothing, losses, right)  # type: ignore[no-untyped-call,no-any-return]
+
+    def in_one_pass(self, targets: Tensor, outputs: Tensor) -> bool:
+        """Whether a kernel finds the losses of these samples and their gradients at once."""
+        return self.from_logits and native.scores(targets, outputs) and len(outputs) > 0 and outputs.shape[1] > 1
 
 
 def _log_probabilities(probabilities: Tensor) -> Tensor:

@@ -10,12 +10,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -318,11 +317,6 @@ class Together:
         self.state, self.program, self.team, self.random = state, program, team, random
         self.alone = Runner(state, program)
 
-    @cached_property
-    def module(self) -> nn.Module:
-        """What computes the model in fewer passes; found at the first step, as in `Runner.update`."""
-        return fused(self.state.model)
-
     def epoch(self, batches: Batches) -> Iterator[Batch]:
         """One's own shares of what is left of the epoch under way."""
         return batches.shared(self.team.rank, self.team.size).epoch(self.state.epoch, self.state.batch)
@@ -340,7 +334,7 @@ class Together:
         assert share is not None
         measured = accumulators(program)
         with program.autocast(batch.inputs[0].device):
-            outputs = forward(self.module, batch)
+            outputs = forward(self.alone.fused, batch)
         loss = total_loss(state.model, program, outputs, batch, measured) * (share.own / share.whole)
         gradients: Sequence[Tensor] = ()
         if parameters:
@@ -376,16 +370,11 @@ class Together:
                 total_loss(model, program, forward(module, batch), batch, measured)
                 for key, metric in measured.items():
                     totals = known(metric)
-                    count(running[key], totals if batch.share is None or batch.share.counts else totals.zero_())
-        self._add_up(running)
+                    assert batch.share is not None
+                    count(running[key], totals if batch.share.counts else totals.zero_())
+        for metric in running.values():
+            self.team.add_up(known(metric))
         return read(running)
-
-    def _add_up(self, running: Mapping[str, Metric]) -> None:
-        totals = [known(metric) for metric in running.values()]
-        flat = torch.cat([total.reshape(-1) for total in totals])
-        self.team.add_up(flat)
-        for total, part in zip(totals, torch.split(flat, [total.numel() for total in totals]), strict=True):
-            total.copy_(part.view(total.shape))
 
     def end_epoch(self) -> None:
         """The state moves on to the next epoch."""

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -54,13 +54,18 @@ def precision_for(state: State, program: Program, batches: Batches, *, flops: fl
     batch = next(iter(batches.in_order().epoch(0)))
     if not state.parameters():
         return "float32"
-    name = key(state, batch)
-    answer = answers().get(name)
+    answer = answered("precision", key(state, batch), lambda: faster(state, program, batch))
+    return "bfloat16" if answer == "bfloat16" else "float32"
+
+
+def answered(question: str, name: str, tried: Callable[[], str]) -> str:
+    """This machine's answer under that name: what was kept, or else what a trial finds, which is kept."""
+    answer = answers(question).get(name)
     if answer is None:
         with one_thread():
-            answer = faster(state, program, batch)
-        keep(name, answer)
-    return "bfloat16" if answer == "bfloat16" else "float32"
+            answer = tried()
+        keep(name, answer, question)
+    return answer
 
 
 def cache_file(question: str = "precision") -> Path:

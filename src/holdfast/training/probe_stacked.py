@@ -10,7 +10,7 @@ import torch
 
 from ..data import Batch, Batches
 from ..data.memory import free_memory
-from .probe import answers, keep, key, one_thread, without_hooks
+from .probe import answered, key, without_hooks
 from .program import Program
 from .stacked import Place, Stack, computing, kind
 from .state import State
@@ -33,23 +33,16 @@ def models_at_once(state: State, program: Program, batches: Batches, *, models: 
     Args:
         steps: of each.
     """
-    if models < 2 or models * steps < WORTH:
-        return 1
-    place = Place(replace(state, running={}), program, batches)
-    if kind(place) is None:
+    if models < 2 or models * steps < WORTH or kind(state, program) is None:
         return 1
     batch = next(iter(batches.in_order().epoch(0)))
-    device = place.runner.device
-    count = even(models, min(MOST.get(device.type, 8), fitting(state, batch)))
+    device = state.parameters()[0].device
+    count = even(models, min(MOST.get(device.type, 8), fitting(state, batch, device)))
     if count < 2:
         return 1
     parts = key(state, batch), program.precision, type(program.optimizer).__name__, str(device), count
     name = hashlib.sha256(str(parts).encode()).hexdigest()[:16]
-    answer = answers("stacked").get(name)
-    if answer is None:
-        with one_thread():
-            answer = "together" if pays(state, program, batch, batches, count) else "apart"
-        keep(name, answer, "stacked")
+    answer = answered("stacked", name, lambda: "together" if pays(state, program, batch, batches, count) else "apart")
     return count if answer == "together" else 1
 
 
@@ -58,14 +51,12 @@ def even(models: int, most: int) -> int:
     return math.ceil(models / math.ceil(models / most)) if most > 1 else 1
 
 
-def fitting(state: State, batch: Batch) -> int:
+def fitting(state: State, batch: Batch, device: torch.device) -> int:
     """How many models with their gradients, slots and batches the memory holds; what is between counts as weights."""
-    parameters = list(state.model.parameters())
-    device = parameters[0].device if parameters else torch.device("cpu")
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
-    weights = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in state.model.parameters())
     each = 8 * weights + 64 * sum(tensor.numel() * 4 for tensor in batch.inputs)
-    return max(MOST.values()) if free is None else int(ROOM * free / max(each, 1))
+    return max(MOST.values()) if free is None else int(ROOM * free / each)
 
 
 def pays(state: State, program: Program, batch: Batch, batches: Batches, count: int) -> bool:

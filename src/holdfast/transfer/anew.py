@@ -1,7 +1,7 @@
 """A fresh copy of a model, to be trained once more: what it was given to start with stays, the rest is drawn anew."""
 
-from ..layers import Layer
 from ..models import BaseModel, from_config, to_config
+from ..models.changed import keep_frozen
 from .spec import FromBase
 
 
@@ -20,14 +20,3 @@ def anew(model: BaseModel, *, seed: int) -> BaseModel:
         keep_frozen(model, fresh)
     fresh.compiled = model.compiled
     return fresh
-
-
-def keep_frozen(model: BaseModel, fresh: BaseModel) -> None:
-    """Copies the weights of the layers that are not trained into a model of the same layers, models within included."""
-    for layer, name in model.lowered.names.items():
-        if isinstance(layer, BaseModel):
-            inner = fresh.get_layer(name).layer
-            assert isinstance(inner, BaseModel)
-            keep_frozen(layer, inner)
-        elif isinstance(layer, Layer) and not layer.trainable:
-            fresh.get_layer(name).set_weights(model.get_layer(name).get_weights())

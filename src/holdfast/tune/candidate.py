@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ..core import BadFile, BadValue, UnknownName, suggestion
 from ..data import Dataset, RandomShift
 from ..models import BaseModel, Net, Variant, ready_made
 from ..models.arrays import check_number
+from ..models.changed import place_of
 from ..runs.plan import How, ModelChoice, is_file, optimizer_for, plan, read_model
 from ..training import Optimizer, get_optimizer
 from ..transfer import FromBase
-from .space import WORDS, Categorical, Space, Value, applies, read_values
+from .dimension import Dimension, several
+from .space import Space, Value, check_name, read_values
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -23,6 +26,7 @@ READING = ("image_size", "resize", "sample_rate")
 PLAIN_HOW = ("learning_rate", "weight_decay", "label_smoothing", "batch_size", "epochs", "patience", "seed")
 RECIPE = "recipe"  # in place of an optimizer: the default recipe
 
+Choice = TypeVar("Choice")
 Build: TypeAlias = Callable[["Trial"], "Candidate | ModelChoice"]
 
 
@@ -86,8 +90,7 @@ def candidate(values: Mapping[str, Value], data: Dataset | None, model: ModelCho
     """
     given = {name: value for name, value in values.items() if value is not None}
     for name in given:
-        if name not in WORDS and "." not in name:
-            raise UnknownName(f"{name}: is nothing that can be chosen{suggestion(name, list(WORDS))}")
+        check_name(name)
     return Candidate(
         _model(given, model, data), _how(given, model, how), {name: given[name] for name in READING if name in given}
     )
@@ -183,6 +186,8 @@ def _model(given: Mapping[str, Any], model: ModelChoice, data: Dataset | None) -
     chosen = _chosen(given, model)
     changes = {name: value for name, value in given.items() if "." in name and not name.startswith("optimizer.")}
     told = {name: given[name] for name in NET if name in given}
+    if told or changes or given.keys() & set(BASE):
+        chosen = as_base(chosen)
     if isinstance(chosen, FromBase):
         return _on_base(chosen, given, told, changes)
     word = next((word for word in BASE if word in given), None)
@@ -197,14 +202,17 @@ def _model(given: Mapping[str, Any], model: ModelChoice, data: Dataset | None) -
     before = chosen if isinstance(chosen, Variant) else Variant(inner)
     found = Variant(inner, replace(before.net, **told), {**before.changes, **changes})
     if changes and (isinstance(inner, BaseModel) or is_file(inner)):
-        from ..models.changed import place_of
-
         read = inner if isinstance(inner, BaseModel) else read_model(Path(inner), 0)
         if data is not None:
             read.build_for(data.train.images)
             for path in changes:
                 place_of(read, path)
     return found
+
+
+def as_base(model: Choice) -> Choice | FromBase:
+    """The base that a model was made of, for only it knows the weights to begin with; any other model as it is."""
+    return model.made_from if isinstance(model, BaseModel) and isinstance(model.made_from, FromBase) else model
 
 
 def _chosen(given: Mapping[str, Any], model: ModelChoice) -> ModelChoice:  # Any: values
@@ -218,8 +226,7 @@ def _chosen(given: Mapping[str, Any], model: ModelChoice) -> ModelChoice:  # Any
         return model
     if not is_file(given["model"]):
         ready_made.canonical(given["model"])
-    before = model if isinstance(model, Variant) else Variant("")
-    return replace(before, model=given["model"]) if before.model else given["model"]
+    return replace(model, model=given["model"]) if isinstance(model, Variant) else given["model"]
 
 
 def _on_base(
@@ -285,11 +292,14 @@ def _optimizer(optimizer: Any, settings: Mapping[str, Any]) -> Any:  # Any: what
 
 def _corners(space: Space) -> Iterable[dict[str, Value]]:
     """Values of trials at the ends of each dimension, the others at their first value."""
-    yield _following(space, {})
-    for name, dimension in space.dimensions.items():
-        ends = dimension.choices if isinstance(dimension, Categorical) else (dimension.low, dimension.high)
-        for value in ends:
-            yield _following(space, {name: value, **_met(space, name)})
+    told: list[dict[str, Value]] = [{}]
+    told += [{name: end, **_met(space, name)} for name, one in space.dimensions.items() for end in one.ends]
+    for values in told:
+        yield space.chosen(partial(_told_or_first, values))
+
+
+def _told_or_first(told: Mapping[str, Value], name: str, dimension: Dimension) -> Value:
+    return told.get(name, dimension.ends[0])
 
 
 def _met(space: Space, name: str) -> dict[str, Value]:
@@ -297,18 +307,8 @@ def _met(space: Space, name: str) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for other, wanted in space.dimensions[name].when.items():
         if other in space.dimensions:
-            found |= {other: wanted[0] if isinstance(wanted, tuple) else wanted, **_met(space, other)}
+            found |= {other: several(wanted)[0], **_met(space, other)}
     return found
-
-
-def _following(space: Space, chosen: Mapping[str, Value]) -> dict[str, Value]:
-    values = dict(space.fixed)
-    for name in space.order():
-        dimension = space.dimensions[name]
-        if applies(dimension, values):
-            first = dimension.choices[0] if isinstance(dimension, Categorical) else dimension.low
-            values[name] = chosen.get(name, first)
-    return values
 
 
 def _model_words(model: ModelChoice) -> dict[str, Any]:  # Any: values, and what has no word

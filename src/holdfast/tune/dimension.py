@@ -36,17 +36,20 @@ class Categorical:
         settle(self, choices=tuple(map(plain, self.choices)), when=_when(self.when))
         if not self.choices:
             raise BadValue("there is nothing to choose from; list at least one value.")
-        twice = next(
-            (one for n, one in enumerate(self.choices) if one in self.choices[:n]), None
-        )  # to Optuna 1 is true
-        if twice is not None:
-            raise BadValue(f"{spelled(twice)} stands in the list twice.")
+        for number, choice in enumerate(self.choices):
+            if choice in self.choices[:number]:  # to Optuna 1 is true
+                raise BadValue(f"{spelled(choice)} stands in the list twice.")
 
     def distribution(self) -> "BaseDistribution":
         """What Optuna draws from."""
         from optuna.distributions import CategoricalDistribution
 
         return CategoricalDistribution(self.choices)
+
+    @property
+    def ends(self) -> tuple[Value, ...]:
+        """The values that say whether all can be trained: every choice."""
+        return self.choices
 
     def suggest(self, name: str, trial: "BaseTrial") -> Value:
         """The value of this dimension in a trial."""
@@ -100,6 +103,11 @@ class Int:
 
         return IntDistribution(self.low, self.high, self.log, self.step)
 
+    @property
+    def ends(self) -> tuple[Value, ...]:
+        """The lowest and the highest."""
+        return self.low, self.high
+
     def suggest(self, name: str, trial: "BaseTrial") -> Value:
         """The value of this dimension in a trial."""
         return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
@@ -151,6 +159,11 @@ class Float:
         from optuna.distributions import FloatDistribution
 
         return FloatDistribution(self.low, self.high, self.log, self.step)
+
+    @property
+    def ends(self) -> tuple[Value, ...]:
+        """The lowest and the highest."""
+        return self.low, self.high
 
     def suggest(self, name: str, trial: "BaseTrial") -> Value:
         """The value of this dimension in a trial."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core import BadValue, whole_file
 from ..data import Dataset
-from ..evaluate import Chosen, Ledger, Score, bbc
+from ..evaluate import Chosen, Score, bbc
 from ..evaluate.score import PartName
 from ..evaluate.selection import optimism
 from ..runs import Run
@@ -19,7 +19,7 @@ from ..runs.lines import Say, counted, quoted
 from ..runs.predictions import Predictions
 from ..runs.record import Record
 from ..runs.run import REPORT, REPORT_JSON
-from ..runs.searched import Policy, Searched
+from ..runs.searched import ANSWERS, Policy, Searched
 from ..runs.write import write_text
 from .candidate import READING, whole_values
 from .influence import Influence, in_order, influences
@@ -27,8 +27,7 @@ from .nested import Nested, nested_score
 from .page import page
 from .space import Space, Value, write_values
 from .study import Desk
-from .task import Task, Told
-from .trial import ANSWERS
+from .task import Told
 from .winner import check_refit, is_usual, near, train_winner
 from .words import region_words, usual_words, values_words
 
@@ -96,19 +95,17 @@ class Search:
                 f"{folder}: this search has not finished; go on with: holdfast tune --resume {quoted(folder)}"
             )
         told, winner = record.scores["tune"], record.scores.get("winner")
-        trials = tuple(Told(**(row | {"seen": tuple(row["seen"])})) for row in told["trials"])
+        trials = tuple(map(Told.of, told["trials"]))
         found = tuple(
             Influence(**(row | {"interval": tuple(row["interval"]), "region": tuple(row["region"])}))
             for row in told["influences"]
         )
-        best = next(one for one in trials if one.number == told["best"])
+        numbered = {one.number: one for one in trials}
+        best, usual = numbered[told["best"]], numbered.get(told["usual"])
         searched = {name: json_to_distribution(one) for name, one in told["searched"].items()}
         nested = Nested.of(record.scores.get("nested"))
         run = Run.load(folder.parent / winner) if winner else None
-        score, usual = (
-            Score.from_dict(told["score"]),
-            next((one for one in trials if one.number == told["usual"]), None),
-        )
+        score = Score.from_dict(told["score"])
         return cls(folder, record, trials, best, score, nested, searched, found, told["region"], run, usual)
 
     def __str__(self) -> str:
@@ -123,22 +120,15 @@ def check_search(record: Record, folder: Path) -> None:
 
 
 def conclude(
-    task: Task,
-    record: Record,
-    told: Sequence[Told],
-    data: Dataset,
-    ledger: Ledger,
-    say: Say,
-    refit: str | None = "auto",
+    desk: Desk, record: Record, told: Sequence[Told], data: Dataset, say: Say, refit: str | None = "auto"
 ) -> Search:
     """Judges the best trial, trains the winner, and writes what was found.  May be called again after a kill.
 
     Args:
-        task: the search.
+        desk: the open books of the search.
         record: of the search; its scores are filled in.
         told: all trials that have ended.
         data: with its sealed test part.
-        ledger: that the search is in.
         say: told the score and the rest, line by line.
         refit: "same": the winner is trained as its trial was; "all": on train and validation; None: not at all;
             "auto": "all" with folds, else "same".
@@ -146,13 +136,13 @@ def conclude(
     Raises:
         BadValue: no trial came to its end.
     """
+    task = desk.task
     policy = check_refit(refit, task.cv)
     told = tuple(sorted(told, key=lambda one: one.number))
-    best, score = judged(task, told, ledger)
-    with Desk.open(task) as desk:
-        searched: dict[str, BaseDistribution] = {
-            name: drawn for one in desk.trials() for name, drawn in one.distributions.items()
-        }
+    best, score = judged(desk, told)
+    searched: dict[str, BaseDistribution] = {
+        name: drawn for one in desk.trials() for name, drawn in one.distributions.items()
+    }
     found = influences(told, searched, seed=task.seed)
     region = region_words(told, searched, found, score.n)
     values = best.values
@@ -166,9 +156,9 @@ def conclude(
     if words := usual_words(usual, best, score):
         say("defaults", words)
     if record.search.get("nested"):
-        search = replace(search, nested=nested_score(task, record, data, ledger, say))
+        search = replace(search, nested=nested_score(task, record, data, desk.ledger, say))
     if policy is not None:
-        run = train_winner(task, record, best, _searched(search, policy), data, ledger, say)
+        run = train_winner(desk, record, best, _searched(search, policy), data, say)
         search = replace(search, run=run)
     _write(search, values)
     say("search", score_words(search))
@@ -186,7 +176,7 @@ def _reading(data: Dataset) -> dict[str, Value]:
     return {name: value for name, value in told.items() if isinstance(value, (int, str))}
 
 
-def judged(task: Task, told: Sequence[Told], ledger: Ledger) -> tuple[Told, Score]:
+def judged(desk: Desk, told: Sequence[Told]) -> tuple[Told, Score]:
     """The best trial, and its accuracy without the luck of being the best.
 
     Only trials with answers for all samples can be the best, so only they are candidates.  A pruned one had lost by
@@ -195,27 +185,25 @@ def judged(task: Task, told: Sequence[Told], ledger: Ledger) -> tuple[Told, Scor
     Raises:
         BadValue: no trial came to its end.
     """
-    ended = [one for one in in_order(told) if one.state == "complete"]
+    task, ended = desk.task, [one for one in in_order(told) if one.state == "complete"]
     if not ended:
         why = next((f"; trial {one.number}: {one.reason}" for one in told if one.state == "failed"), "")
         raise BadValue(f"{task.folder}: none of {counted(len(told), 'trial')} came to its end{why}")
     best = ended[0]
     answers = [Predictions.read(task.trial_folder(one.number) / ANSWERS) for one in ended]
-    part, fingerprint, groups = _judges(task)
+    part, fingerprint, groups = _judges(desk)
     chosen = bbc(np.stack([one.right for one in answers]), groups=groups, seed=task.seed)
     luck = max(0.0, optimism(best.seen, chosen.n) - max(0.0, max(best.seen) - chosen.naive)) if best.seen else 0.0
-    return best, _without(chosen, luck, part, ledger.looks(fingerprint))
+    return best, _without(chosen, luck, part, desk.ledger.looks(fingerprint))
 
 
-def _judges(task: Task) -> tuple[PartName, str, Any]:  # Any: an array of group numbers, or None
+def _judges(desk: Desk) -> tuple[PartName, str, Any]:  # Any: an array of group numbers, or None
     """The part that judges the trials, its fingerprint, and what of it belongs together."""
-    if task.cv is None:
-        part = task.data.validation
+    if desk.task.cv is None:
+        part = desk.task.data.validation
         return "validation", part.fingerprint, _several(part.groups)
-    with Desk.open(task) as desk:
-        pool = desk.pool
-        places = np.unique(np.concatenate([fold.judged for fold in desk.folds]))
-    return "out-of-fold", pool.fingerprint, _several(None if pool.groups is None else pool.groups[places])
+    pool = desk.pool
+    return "out-of-fold", pool.fingerprint, _several(None if pool.groups is None else pool.groups[desk.judged])
 
 
 def _several(groups: Any) -> Any:  # Any: as above
@@ -253,13 +241,12 @@ def _searched(search: Search, policy: Policy) -> Searched:
 def score_words(search: Search) -> str:
     """`accuracy 95.1 % [92.0, 97.1] n=270 on validation, without the luck of ... (seen: 96.3 %)`."""
     score = search.score
-    part = "out of fold" if score.part == "out-of-fold" else "on validation"
     pruned = sum(one.state == "pruned" for one in search.trials)
     were = "was" if pruned == 1 else "were"
     also = f"; {counted(pruned, 'pruned trial')} {were} looked at, too, and had lost by then" if pruned else ""
     ended = f"{search.complete:,} trials that came to their end" if search.complete > 1 else "one"
     return (
-        f"accuracy {score.text} n={score.n:,} {part}, without the luck of being the best of {ended} "
+        f"accuracy {score.text} n={score.n:,} {score.where}, without the luck of being the best of {ended} "
         f"(seen: {100 * score.naive:.1f} %){also}"
     )
 

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluate.interval import Interval
+from .space import Value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
     from .task import Told
 
-Value = float | int | str | bool | None
 LEAST = 10  # trials that came to their end or were pruned; below, nothing is said of dimensions
 BEST = 0.1  # of the trials are the best ones,
 LEAST_BEST = 5  # but so many at least

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..core import BadFile, BadValue, derive
 from ..data import Dataset
-from ..evaluate import Ledger, Score, corrected_resampled, wilson
+from ..evaluate import Ledger, Score, wilson
+from ..evaluate.interval import mean_over_folds
 from ..runs import lines
 from ..runs.folds import Fold, folds_of
 from ..runs.formats import duration
@@ -172,7 +173,6 @@ def _begun(out: Path, asking: Record, part: Dataset) -> Path | None:
 def _mean(folds: Sequence[Outer], looks: int) -> Score:
     """The mean accuracy over the outer folds, with its interval."""
     values = np.array([one.accuracy.value for one in folds])
-    n, mean = sum(one.accuracy.n for one in folds), float(values.mean())
-    low, high = corrected_resampled(values, sum(one.train_n for one in folds), n)
-    least = wilson(mean * n, n)  # folds that happen to agree make no sample larger
-    return Score("accuracy", mean, (min(low, least[0]), max(high, least[1])), n, "out-of-fold", looks)
+    n = sum(one.accuracy.n for one in folds)
+    mean, interval = mean_over_folds(values, sum(one.train_n for one in folds), n, n)
+    return Score("accuracy", mean, interval, n, "out-of-fold", looks)

@@ -56,11 +56,10 @@ def drive(
                 "set HOLDFAST_LEDGER to the URL of a PostgreSQL database, and --out to a folder that all machines see."
             )
         share = machines.share(workers, gpu=task.how.get("device", "auto") != "cpu")
-        progress = Progress(all_told(desk), trials, None, time.monotonic(), say, 0 if say is quiet else 1)
-        flight = _Flight(ray, desk, share, deadline, say, progress)
+        flight = _Flight(ray, desk, share, trials, deadline, say)
         try:
-            with progress:
-                flight.all_trials(trials, workers)
+            with flight.progress:
+                flight.all_trials(workers)
         finally:
             flight.cancel()
     return share.threads
@@ -70,9 +69,9 @@ class _Flight:
     """The trials that workers are carrying out."""
 
     def __init__(
-        self, ray: Any, desk: Desk, share: Portion, deadline: float | None, say: Say, progress: Progress
+        self, ray: Any, desk: Desk, share: Portion, trials: int, deadline: float | None, say: Say
     ) -> None:  # Any: a module without types
-        self.ray, self.desk, self.share, self.say, self.progress = ray, desk, share, say, progress
+        self.ray, self.desk, self.share, self.trials, self.say = ray, desk, share, trials, say
         now = time.monotonic()
         self.deadline = math.inf if deadline is None else deadline
         self.far = self.deadline + max(0.0, self.deadline - now) / 2  # a trial under way then is stopped
@@ -80,17 +79,18 @@ class _Flight:
         options = {"num_cpus": share.cpus, "num_gpus": share.gpus, "max_retries": 0}
         self.work = ray.remote(**options)(_carry_out)
         self.told = all_told(desk)
+        self.progress = Progress(self.told, trials, None, now, say, 0 if say is quiet else 1)
         self.flying = dict[Any, int]()  # Any: what Ray names a task by
         self.seen = dict[int, float]()  # when the checkpoint of a trial was written that its worker began from
         self.deaths = Counter[int]()
 
-    def all_trials(self, trials: int, workers: int) -> None:
+    def all_trials(self, workers: int) -> None:
         """Keeps so many workers busy until there are so many trials, or the time is over."""
         waiting, drawn_all = running(self.desk), False  # of a search that was interrupted
         while True:
             while len(self.flying) < workers and (waiting or not (drawn_all or self.late())):
                 number = waiting.pop(0) if waiting else None
-                if number is None and len(self.told) + len(self.flying) < trials:
+                if number is None and len(self.told) + len(self.flying) < self.trials:
                     number = ask(self.desk, self.desk.task)
                 if number is None:
                     drawn_all = True
@@ -101,7 +101,7 @@ class _Flight:
             done, _ = self.ray.wait(list(self.flying), timeout=WAIT_S)
             waiting += [number for ref in done if (number := self.end(ref)) is not None]
             check_first(self.told)
-            self.progress.show(f"{len(self.told)} of {trials} trials, {len(self.flying)} at work")
+            self.progress.show(f"{len(self.told)} of {self.trials} trials, {len(self.flying)} at work")
             if self.late() and time.monotonic() > self.far + GRACE_S:
                 for number in self.cancel():
                     self.hear(fail(self.desk, number, LATE))

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from ..evaluate import wilson
 from ..runs.again import READING, winner_again
-from ..runs.formats import percent
+from ..runs.formats import percent, setting
 from ..runs.pages.curve import things_of
 from ..runs.pages.diagrams import Scale
 from ..runs.pages.drawing import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Axes, axes_for, round_ticks
 from ..runs.pages.report import rendered
 from .influence import LEAST, at, best_of, counted, in_order, is_number, merits
-from .words import count_words, searched, spelled, usual_words, values_words
+from .words import count_words, searched, usual_words, values_words
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -87,8 +87,6 @@ def page(found: "Search") -> str:
     score, distributions = found.score, found.searched
     told = counted(found.trials, distributions)
     named = [one.name for one in found.influences] or list(distributions)
-    default = found.usual
-    shown = in_order(found.trials)[:SHOWN]
     intervals = {one.number: wilson(one.value * score.n, score.n) for one in found.trials if one.value is not None}
     best = {one.number for one in best_of(told)}
     winner = None if found.run is None else found.run.folder.name
@@ -97,28 +95,25 @@ def page(found: "Search") -> str:
         "record": found.record,
         "score": score,
         "counts": count_words(found.trials),
-        "part": "out of fold" if score.part == "out-of-fold" else "on validation",
         "best_words": values_words(found.best.values),
         "winner": winner,
         "winner_words": _winner_words(found),
-        "default": default,
         "usual_words": usual_words(found.usual, found.best, score),
         "intervals": intervals,
         "scale": Scale(
             [score.value, score.naive, *([found.nested.score.value] if found.nested else [])],
             [score.interval, intervals[found.best.number], *([found.nested.score.interval] if found.nested else [])]
-            + ([intervals[default.number]] if default else []),
+            + ([intervals[found.usual.number]] if found.usual else []),
         ),
         "history": history(found.trials, best),
         "parallel": parallel(told, distributions, named, best),
         "contours": contours(told, distributions, named, best),
-        "nested": found.nested,
         "searched": {name: searched(one) for name, one in distributions.items()},
         "names": named,
-        "trials": shown,
+        "trials": in_order(found.trials)[:SHOWN],
         "best": best,
         "n_told": len(told),
-        "spelled": spelled,
+        "setting": setting,
         "said": values_words,
         "things": things_of(found.record),
         "seconds": sum(one.seconds for one in found.trials),
@@ -238,7 +233,7 @@ def place(value: Any, distribution: Any) -> float:  # Any: a value of this distr
 def _ticks(distribution: Any, most: int = 4) -> list[tuple[float, str]]:  # Any: one with ends or choices
     """Places on an axis and what to write there."""
     if not is_number(distribution):
-        return [(place(choice, distribution), spelled(choice)) for choice in distribution.choices]
+        return [(place(choice, distribution), setting(choice)) for choice in distribution.choices]
     low, high = float(distribution.low), float(distribution.high)
     if not distribution.log:
         whole = isinstance(distribution.low, int)

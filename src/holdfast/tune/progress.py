@@ -7,11 +7,10 @@ from typing import Literal
 
 from ..callbacks.screen import Line, Screen, screen_for
 from ..evaluate import Score, wilson
-from ..runs.formats import duration
+from ..runs.formats import duration, settings
 from ..runs.lines import Say
 from ..training import Begin, Event, StepEnd
-from .space import Value, spelled
-from .task import Told
+from .task import Told, best_of_ended
 
 PATIENCE_S, REDRAW_S = 2.0, 0.2
 
@@ -33,7 +32,7 @@ class Progress:
     ) -> None:
         self.done, self.trials, self.limit, self.began = len(told), trials, limit, began
         self.say, self.verbose = say, verbose
-        self.best = max((one for one in told if one.state == "complete"), key=lambda one: one.order, default=None)
+        self.best = best_of_ended(told)
         self.screen: Screen | None = None
         self.due = time.monotonic() + PATIENCE_S
         self.number, self.epochs = 0, 0
@@ -94,13 +93,9 @@ class Progress:
 
 def trial_words(told: Told, n: int) -> str:
     """A trial in a line: `trial 7: 97.8 % [95.2, 99.0] n=270 in 1.2 s; learning_rate 0.01, filters 16`."""
-    values = ", ".join(f"{name} {_short(value)}" for name, value in told.values.items()) or "nothing chosen"
+    values = settings(told.values) or "nothing chosen"
     if told.value is None:
         return f"trial {told.number}: {told.reason}; {values}"
     accuracy = Score("accuracy", told.value, wilson(told.value * n, n), n, "validation")
     stopped = f", {told.reason} after {told.epochs} epochs" if told.state == "pruned" else ""
     return f"trial {told.number}: {accuracy.text} n={n:,}{stopped} in {duration(told.seconds)}; {values}"
-
-
-def _short(value: Value) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else spelled(value).strip('"')

@@ -18,14 +18,14 @@ from ..models.together import at_once
 from ..runs import lines
 from ..runs.bases import base_words, keep_base, with_what_was_seen
 from ..runs.cluster import check_on
-from ..runs.folder import begin, working
+from ..runs.folder import recorded, working
 from ..runs.folds import folds_of
 from ..runs.formats import duration
 from ..runs.lines import Say
 from ..runs.loading import load_for
 from ..runs.plan import How, ModelChoice, check_settings, compiled_optimizer, fitting, plan, session_for
 from ..runs.record import Record, Settings
-from ..runs.run import LEDGER, check_same, data_of, ledger_of
+from ..runs.run import check_same, data_of, ledger_of
 from ..runs.watch import alone
 from ..training import get_optimizer
 from ..transfer import anew
@@ -34,7 +34,7 @@ from .nested import check_nested, cost_words
 from .progress import Progress
 from .space import Space, as_space
 from .study import Desk, all_told, ask, check_names, pruner_name, running
-from .task import Task, Told, without_test
+from .task import Task, Told, fresh, without_test
 from .told_options import FOLDS, how_from, how_to, model_from, model_to, pairs_from, space_from, space_to, write_pairs
 from .trial import carry_out, carry_out_together, tidy
 
@@ -119,11 +119,7 @@ def search(
     settings, network, how = _decided(data, model, how)
     data = with_what_was_seen(data, settings.base)
     together = _together(data, model, how, **options)  # before there is a folder, for it says what is wrong with cv
-    with ExitStack() as held:
-        ledger = held.enter_context(Ledger.open(Path(out) / LEDGER))
-        folder, record = begin(Path(out), data, settings, network, ledger, kind="tune")
-        held.enter_context(alone(folder))
-        held.enter_context(working(folder, record, ledger))
+    with recorded(Path(out), data, settings, network, kind="tune") as (folder, record, ledger):
         keep_base(network, settings, folder)
         cv = _kept_folds(data, cv, seed, folder)
         record.search = options | {"cv": cv, "together": together, "space": space_to(chosen), "how": how_to(how)}
@@ -250,7 +246,7 @@ def _together(data: Dataset, model: ModelChoice, how: How, **options: Any) -> in
     waits = options["sampler"] not in ("random", "qmc", "grid") or options["pruner"] != "none"
     if waits or options["on"] is not None or check_refit(options["refit"], None) == "same":
         return 1
-    settings, network = plan(data, _fresh(model, seed), how)
+    settings, network = plan(data, fresh(model, seed), how)
     return at_once(session_for(network, data, settings, (), 0)[0], options["trials"])
 
 
@@ -312,7 +308,7 @@ def _carry_on(desk: Desk, record: Record, data: Dataset, say: Say, verbose: Lite
         told = all_told(desk)
         _check_some(told)
         say("trials", _tally(told, options))
-        return conclude(task, record, tuple(told), data, desk.ledger, say, options["refit"])
+        return conclude(desk, record, tuple(told), data, say, options["refit"])
     except KeyboardInterrupt:
         say("go on", f"holdfast tune --resume {lines.quoted(near(task.folder))}")
         raise
@@ -386,7 +382,7 @@ def _check_some(told: list[Told]) -> None:
 def _say_plan(desk: Desk, record: Record, data: Dataset, say: Say) -> None:
     task, options, settings = desk.task, record.search, record.settings
     lines.say_data(say, data)
-    network = plan(task.data, _fresh(task.model, task.seed), task.how)[1]
+    network = plan(task.data, fresh(task.model, task.seed), task.how)[1]
     if isinstance(task.space, Space):  # of a function nobody knows yet
         say("model", lines.model_line(network, settings.batch_size, get_optimizer(settings.optimizer)))
     if base := base_words(network, settings):
@@ -399,10 +395,6 @@ def _say_plan(desk: Desk, record: Record, data: Dataset, say: Say) -> None:
     if (outer := options["nested"]) is not None:
         say("nested", cost_words(outer, options["trials"], options["time_s"]))
     say("search", f"{options['trials']} trials{limit}, drawn by {task.sampler}{stop}, compared on {judge}")
-
-
-def _fresh(model: ModelChoice, seed: int) -> ModelChoice:
-    return anew(model, seed=seed) if isinstance(model, BaseModel) else model
 
 
 def _tally(told: list[Told], options: Mapping[str, Any]) -> str:  # Any: JSON values

@@ -2,7 +2,8 @@
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
@@ -36,10 +37,8 @@ __all__ = [
     "Int",
     "Space",
     "Value",
-    "applies",
     "as_space",
     "read_values",
-    "spelled",
     "write_values",
 ]
 
@@ -101,12 +100,12 @@ class Space:
     def __post_init__(self) -> None:
         settle(self, dimensions=dict(self.dimensions), fixed=dict(self.fixed))
         for name, dimension in self.dimensions.items():
-            with _Named(name):
+            with _named(name):
                 _check_dimension(name, dimension)
                 for other, wanted in dimension.when.items():
                     self._check_when(other, wanted)
         for name, value in self.fixed.items():
-            with _Named(name):
+            with _named(name):
                 _check_value(name, value)
                 if name in self.dimensions:
                     raise BadValue("has a value and a range; keep one of them.")
@@ -123,11 +122,16 @@ class Space:
 
     def suggest(self, trial: "BaseTrial") -> dict[str, Value]:
         """The values of a trial, in the order of the space; dimensions that do not apply are left out."""
+        values = self.chosen(lambda name, dimension: dimension.suggest(name, trial))
+        return {name: values[name] for name in (*self.fixed, *self.dimensions) if name in values}
+
+    def chosen(self, choose: Callable[[str, Dimension], Value]) -> dict[str, Value]:
+        """The fixed values, and what is chosen for each dimension that applies beside those before it."""
         values = dict(self.fixed)
         for name in self.order():
             if applies(self.dimensions[name], values):
-                values[name] = self.dimensions[name].suggest(name, trial)
-        return {name: values[name] for name in (*self.fixed, *self.dimensions) if name in values}
+                values[name] = choose(name, self.dimensions[name])
+        return values
 
     def distributions(self) -> "dict[str, BaseDistribution]":
         """What Optuna draws from, by name, of conditional dimensions, too."""
@@ -150,7 +154,7 @@ class Space:
         """
         tried: dict[str, Sequence[Value]] = {}
         for name in self.order():
-            with _Named(name):
+            with _named(name):
                 tried[name] = self.dimensions[name].grid()
         count = math.prod(map(len, tried.values()))
         if count > MOST_COMBINATIONS:
@@ -256,10 +260,8 @@ def _space_of(given: Mapping[str, Any]) -> Space:  # Any: what the user wrote
     dimensions: dict[str, Dimension] = {}
     fixed: dict[str, Value] = {}
     for name, value in _flat(given):
-        with _Named(name):
-            if name not in WORDS and "." not in name:
-                known = f"; known are {', '.join(WORDS)} and paths such as conv2d.filters"
-                raise UnknownName(f"is nothing that can be chosen{suggestion(name, list(WORDS)) or known}")
+        with _named(name):
+            check_name(name)
             found = _dimension(name, value)
         if isinstance(found, (Categorical, Int, Float)):
             dimensions[name] = found
@@ -313,13 +315,19 @@ def _as_numbers(name: str, dimension: Dimension) -> Dimension:
     return Float(dimension.low, dimension.high, dimension.log, float(dimension.step), dimension.when)
 
 
+def check_name(name: str) -> None:
+    """Raises UnknownName for what is neither a word nor a path; the message suggests the nearest."""
+    if name not in WORDS and "." not in name:
+        known = f"; known are {', '.join(WORDS)} and paths such as conv2d.filters"
+        raise UnknownName(f"{name}: is nothing that can be chosen{suggestion(name, list(WORDS)) or known}")
+
+
 def _check_dimension(name: str, dimension: Dimension) -> None:
     if not isinstance(dimension, (Categorical, Int, Float)):
         raise BadValue(f"must be a Categorical, an Int or a Float, got {dimension!r}.")
     if name == "seed":
         raise BadValue("luck is nothing to choose; give one seed, or see what luck does with `train --seeds 5`.")
-    ends = dimension.choices if isinstance(dimension, Categorical) else (dimension.low, dimension.high)
-    for value in ends:
+    for value in dimension.ends:
         _check_value(name, value)
     if isinstance(dimension, Float) and WORDS.get(name) is int:
         raise BadValue("takes whole numbers; write low and high without a point.")
@@ -337,15 +345,12 @@ def _check_value(name: str, value: Value) -> None:
         raise BadValue(f"takes {KINDS[kind]}, got {spelled(value)}.")
 
 
-class _Named:
+@contextmanager
+def _named(name: str) -> Iterator[None]:
     """Puts the name of a dimension in front of what is wrong with it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, HoldfastError) and not str(error).startswith(f"{self.name}: "):
-            raise type(error)(f"{self.name}: {error}") from error
+    try:
+        yield
+    except HoldfastError as error:
+        if str(error).startswith(f"{name}: "):
+            raise
+        raise type(error)(f"{name}: {error}") from error

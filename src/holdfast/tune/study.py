@@ -389,7 +389,7 @@ def fail(desk: Desk, number: int, reason: str) -> Told:
 def told_of(trial: "FrozenTrial") -> Told | None:
     """What was told of a trial; None while it is running."""
     found = trial.user_attrs.get(TOLD)
-    return None if found is None else Told(**found | {"seen": tuple(found["seen"])})
+    return None if found is None else Told.of(found)
 
 
 def all_told(desk: Desk) -> list[Told]:

@@ -1,11 +1,14 @@
 """What a search is, as all that carry out its trials see it, and what is told of a trial."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from ..data import Dataset, Sealed
+from ..models import BaseModel
 from ..runs.plan import How, ModelChoice
+from ..transfer import anew
 from .candidate import Build
 from .space import Space, Value
 
@@ -76,11 +79,26 @@ class Told:
     reason: str = ""
     seen: tuple[float, ...] = ()
 
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "Told":  # Any: what JSON holds
+        """What `asdict` gave."""
+        return cls(**{**plain, "seen": tuple(plain["seen"])})
+
     @property
     def order(self) -> tuple[float, float, int]:
         """The best trial has the largest: by accuracy, then by log-loss, then the first."""
         known = self.value is not None and self.log_loss is not None
         return (self.value or 0.0, -(self.log_loss or 0.0), -self.number) if known else (-1.0, 0.0, -self.number)
+
+
+def best_of_ended(trials: Iterable[Told]) -> Told | None:
+    """The best of those that came to their end; None before there is one."""
+    return max((one for one in trials if one.state == "complete"), key=lambda one: one.order, default=None)
+
+
+def fresh(model: ModelChoice, seed: int) -> ModelChoice:
+    """What is trained where the space does not say it; of a model that is given a copy with first weights."""
+    return anew(model, seed=seed) if isinstance(model, BaseModel) else model
 
 
 def without_test(data: Dataset) -> Dataset:

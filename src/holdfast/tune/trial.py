@@ -24,18 +24,19 @@ from ..runs.lines import Say, quiet
 from ..runs.loading import load_shown
 from ..runs.plan import converged, fitting, plan, session_for
 from ..runs.predictions import Predictions
+from ..runs.searched import ANSWERS
 from ..runs.watch import Checkpointing, Looking
 from ..training import Callback, EpochEnd, Event, Stop, evaluate
 from ..transfer import anew
 from .candidate import Candidate, candidate_of, check_reading
 from .space import Value
 from .study import RUNGS, STEPS, Desk, all_told, close, objective, reason_of, storage_errors, told_of, worse
-from .task import Task, Told, without_test
+from .task import Task, Told, best_of_ended, without_test
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-CHECKPOINT, ANSWERS = "last.safetensors", "answers.npz"
+CHECKPOINT = "last.safetensors"
 LEAST_S = 1.0  # between two checkpoints: who is killed trains so much again
 PRUNED, LATE = "others looked better", "out of time"
 
@@ -172,8 +173,8 @@ class _Way:
         """Whether the others looked so much better that this one is to stop; with folds, by its answers so far."""
         desk, study = self.desk, self.desk.study
         if judged is not None and answers is not None and desk.task.pruner in ("auto", "wilcoxon"):
-            best = max(all_told(desk), key=lambda told: (told.state == "complete", told.order), default=None)
-            if best is None or best.state != "complete":
+            best = best_of_ended(all_told(desk))
+            if best is None:
                 return False
             theirs = Predictions.read(desk.task.trial_folder(best.number) / ANSWERS).right
             places = np.searchsorted(desk.judged, judged)

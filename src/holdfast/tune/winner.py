@@ -9,26 +9,23 @@ import numpy as np
 
 from ..core import BadValue
 from ..data import Dataset
-from ..evaluate import Ledger
 from ..models import BaseModel
 from ..runs import Run, lines
 from ..runs.bases import keep_base, with_what_was_seen
 from ..runs.folder import begin
-from ..runs.job import carry_out
+from ..runs.job import CHECKPOINT, carry_out
 from ..runs.loading import load_shown
-from ..runs.plan import plan, session_for
+from ..runs.plan import How, plan, session_for
 from ..runs.predictions import Predictions
 from ..runs.record import Record, Settings
 from ..runs.run import VALIDATION, check_same, write_pages
 from ..runs.searched import ANSWERS, Policy, Searched
 from ..runs.watch import alone
 from ..training import Callback, End, Event, Stop
-from ..transfer import anew
 from .candidate import Candidate
 from .space import Space
 from .study import Desk
-from .task import Task, Told
-from .trial import ANSWERS as ANSWERS_OF_TRIAL
+from .task import Task, Told, fresh
 from .trial import chosen
 
 REFITS = ("auto", "same", "all", None)
@@ -51,31 +48,27 @@ def check_refit(refit: str | None, cv: Any) -> Policy | None:  # Any: what folds
     return refit  # type: ignore[return-value]  # the two that are left, or None
 
 
-def train_winner(
-    task: Task, search: Record, told: Told, searched: Searched, data: Dataset, ledger: Ledger, say: lines.Say
-) -> Run:
+def train_winner(desk: Desk, search: Record, told: Told, searched: Searched, data: Dataset, say: lines.Say) -> Run:
     """Trains the best trial anew, as a run beside the search; goes on where that was interrupted.
 
     The run is written down in the record of the search as soon as it has a folder.
 
     Args:
-        task: the search.
+        desk: the open books of the search.
         search: its record, in which the name of the run is written.
         told: of the best trial.
         searched: what the run is to say of it.
         data: with its sealed test part.
-        ledger: of both.
         say: told how it goes.
     """
+    task, ledger = desk.task, desk.ledger
     candidate = _candidate(task, told)
-    with Desk.open(task) as desk:
-        folds = len(desk.folds)
     if candidate.reading:
         data = load_shown(quiet=True, **{**data.origin, **candidate.reading})
-    home, answers = near(task.folder), Predictions.read(task.trial_folder(told.number) / ANSWERS_OF_TRIAL)
+    home, answers = near(task.folder), Predictions.read(task.trial_folder(told.number) / ANSWERS)
     settings, network = plan(data, candidate.model, candidate.how)
     if searched.policy == "all":
-        settings = _whole(settings, told, folds)
+        settings = _whole(settings, told, len(desk.folds))
     data = with_what_was_seen(data, settings.base)
     again = _Again(data, answers)
     heard: tuple[Callback, ...] = () if settings.whole else (again,)
@@ -94,7 +87,7 @@ def train_winner(
             folder = home.parent / name
             record = Record.read(folder)
             check_same(record, data)
-        resumed = name is not None and any((folder / "checkpoints").glob("*"))
+        resumed = name is not None and (folder / CHECKPOINT).exists()
         held.enter_context(alone(folder))
         if record.status == "finished":
             return Run.load(folder)
@@ -133,8 +126,9 @@ def is_usual(task: Task, told: Told) -> bool:
     found = _candidate(task, told)
     if found.reading or not isinstance(task.space, Space):
         return False
-    model = anew(task.model, seed=task.seed) if isinstance(task.model, BaseModel) else task.model
-    trained, usual = plan(task.data, found.model, found.how), plan(task.data, model, {**task.how, "seed": task.seed})
+    usual_how = How(**{**task.how, "seed": task.seed})
+    trained = plan(task.data, found.model, found.how)
+    usual = plan(task.data, fresh(task.model, task.seed), usual_how)
     settings, others = (one.model_dump(exclude={"model"}) for one, _ in (trained, usual))
     return settings == others and list(map(repr, trained[1].layers)) == list(map(repr, usual[1].layers))
 

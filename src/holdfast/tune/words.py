@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..evaluate import Score, wilson
-from ..runs.formats import percent
+from ..runs.formats import interval, percent, setting, settings
 from ..runs.lines import counted
-from .influence import LEAST, Influence, Value, best_of, is_number
+from .influence import LEAST, Influence, best_of, is_number
 from .influence import counted as telling
+from .space import Value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -15,16 +16,9 @@ if TYPE_CHECKING:
     from .task import Told
 
 
-def spelled(value: Value) -> str:
-    """0.0012345 -> "0.00123"; words and whole numbers as they are."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
 def values_words(values: Mapping[str, Value]) -> str:
     """`learning_rate 0.004, optimizer adamw`; of none, what that means."""
-    return ", ".join(f"{name} {spelled(value)}" for name, value in values.items()) or "the defaults of holdfast train"
+    return settings(values) or "the defaults of holdfast train"
 
 
 def usual_words(usual: "Told | None", best: "Told", score: Score) -> str:
@@ -40,11 +34,10 @@ def usual_words(usual: "Told | None", best: "Told", score: Score) -> str:
     if usual.number == best.number:
         return "nothing that was tried beats what holdfast train does by itself"
     n = score.n
-    low, high = wilson(usual.value * n, n)
     more = "; nothing better is left without the luck" if score.value <= usual.value else ""
     return (
-        f"{percent(usual.value)} [{100 * low:.1f}, {100 * high:.1f}] n={n:,}, trial {usual.number}, is what holdfast "
-        f"train reaches by itself{more}"
+        f"{percent(usual.value)} {interval(wilson(usual.value * n, n))} n={n:,}, trial {usual.number}, is what "
+        f"holdfast train reaches by itself{more}"
     )
 
 
@@ -95,17 +88,17 @@ def _lies(one: Influence, distribution: Any) -> str:  # Any: one with ends, or w
     """`learning_rate 0.004 to 0.02 (searched 0.0001 to 0.1)`, `optimizer adamw (of 2)`."""
     if is_number(distribution):
         low, high = one.region
-        where = spelled(low) if low == high else f"{spelled(low)} to {spelled(high)}"
+        where = setting(low) if low == high else f"{setting(low)} to {setting(high)}"
         return f"{one.name} {where} (searched {searched(distribution)})"
-    chosen = _listed([spelled(value) for value in one.region], "or")
+    chosen = _listed([setting(value) for value in one.region], "or")
     return f"{one.name} {chosen} (of {searched(distribution)})"
 
 
 def searched(distribution: Any) -> str:  # Any: as above
     """`0.0001 to 0.1`, or the choices."""
     if is_number(distribution):
-        return f"{spelled(distribution.low)} to {spelled(distribution.high)}"
-    return ", ".join(spelled(value) for value in distribution.choices)
+        return f"{setting(distribution.low)} to {setting(distribution.high)}"
+    return ", ".join(setting(value) for value in distribution.choices)
 
 
 def _listed(words: Sequence[str], last: str = "and") -> str:

@@ -28,7 +28,7 @@ from holdfast.layers import (
     Symbol,
 )
 from holdfast.models import BaseModel, Model, Sequential
-from holdfast.training import SGD, Begin, SparseCategoricalCrossentropy, native
+from holdfast.training import SGD, Begin, EpochEnd, SparseCategoricalCrossentropy, native
 from holdfast.training.passes import fused
 from holdfast.training.passes.chains import calls
 from training.passes.compare import check, errors, fused_kinds, pictures, step, steps
@@ -259,6 +259,22 @@ def test_who_hooks_in_when_training_begins_hears_every_step() -> None:
     assert len(heard) == 3
     for handle in handles:
         handle.remove()
+
+
+def test_who_hooks_in_after_a_step_hears_what_is_judged() -> None:
+    """Steps go on with what was found at the first one; validation asks the model itself."""
+    model, heard = small(), list[bool]()
+    conv = model.module.get_submodule("conv2d")
+
+    def hook(event: object) -> None:
+        if isinstance(event, EpochEnd) and event.epoch == 0:
+            conv.register_forward_hook(lambda module, *_: heard.append(module.training))
+
+    model.compile(SGD(0.01), SparseCategoricalCrossentropy(from_logits=True), precision="float32")
+    x, y = pictures(20, 20, 20, 1), np.arange(20) % 10
+    model.fit(x, y, batch_size=8, epochs=3, validation_split=0.2, callbacks=[hook], measure_train="never", verbose=0)
+
+    assert heard == [False, False]
 
 
 def test_a_module_that_is_no_graph_comes_back() -> None:

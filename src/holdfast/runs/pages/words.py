@@ -17,20 +17,19 @@ def shared_words(data: DataFacts, judged: Report, confidence: Confidence | None)
     """The sentences that all pages share."""
     score = judged.accuracy
     wrong = int(judged.confusion.sum() - np.trace(judged.confusion))
-    part = "out of fold" if score.part == "out-of-fold" else f"on {score.part}"
     return {
         "interval": (
             f"{formats.interval(score.interval)} is the 95 % interval: the score rests on {score.n:,} {data.things}, "
             "and on new ones of the same kind the accuracy may be anywhere inside it; the more, the narrower."
         ),
-        "mistakes": f"Of {wrong:,} {part}, those the model was surest of." if wrong else f"None {part}.",
+        "mistakes": f"Of {wrong:,} {score.where}, those the model was surest of." if wrong else f"None {score.where}.",
         "chance": formats.decimals(math.log(len(data.classes))),
         "duplicates": _duplicates(data.found),
         "near": _near(data.found),
         "groups": "none given" if data.found.groups is None else f"{data.found.groups:,}, none on two sides",
         "test": "sealed",
         "unseen": "sealed",
-        "on": part,
+        "on": score.where,
         "data": _data_in_short(data),
         "confidence": _confidence(confidence) if confidence else "",
     }
@@ -42,7 +41,7 @@ def run_words(facts: Facts) -> dict[str, str]:
     convolves = any("Conv" in row[1] for row in facts.model.rows)
     untwinned = convolves and "dense twin" not in {one.name for one in facts.baselines}
     return {
-        "part": "out of fold" if score.part == "out-of-fold" else "validation",
+        "part": score.part.replace("-", " "),
         "looks": (
             f"{_judged(score)} was looked at {_times(score.looks)}{_chosen_by(facts)} Test is read only when it is "
             "unsealed, and each opening is counted."
@@ -89,8 +88,7 @@ def _searched(search: Searched) -> str:
 
 
 def _values(search: Searched) -> str:
-    told = ((name, f"{value:.3g}" if isinstance(value, float) else str(value)) for name, value in search.values.items())
-    return ", ".join(f"{name} {value}" for name, value in told) or "the defaults"
+    return formats.settings(search.values) or "the defaults"
 
 
 def _judged(score: Score) -> str:

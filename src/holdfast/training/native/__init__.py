@@ -238,27 +238,31 @@ class Norm(torch.autograd.Function):
 
 
 class Dropped(torch.autograd.Function):
-    """x * scale where the draw for a value is at least `least`, else 0; draws follow channels-last order from `seed`.
+    """x * scale where the draw for a value is at least `least`, else 0; draws follow channels-last order from a seed.
 
-    x: (N, C, ...), float32 or bfloat16, of a multiple of 16 values.  The draws are those of `layers.dropout.draws`.
+    x: (N, C, ...), float32 or bfloat16.  Of several seeds each is for as many of the samples; their values are a
+    multiple of 16.  The draws are those of `layers.dropout.draws`.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, seed: int, least: int, scale: float) -> Tensor:
-        ctx.how = c_uint64(seed), c_uint32(least), c_float(scale), CODES[x.dtype], torch.get_num_threads()
-        return dropped(x, ctx.how)
+    def forward(ctx: Any, x: Tensor, seeds: Sequence[int], least: int, scale: float) -> Tensor:
+        ctx.seeds, ctx.how = seeds, (c_uint32(least), c_float(scale), CODES[x.dtype], torch.get_num_threads())
+        return dropped(x, seeds, ctx.how)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        return dropped(gradient, ctx.how), None, None, None
+        return dropped(gradient, ctx.seeds, ctx.how), None, None, None
 
 
-def dropped(x: Tensor, how: tuple[Any, ...]) -> Tensor:  # Any: numbers as ctypes has them
+def dropped(x: Tensor, seeds: Sequence[int], how: tuple[Any, ...]) -> Tensor:  # Any: numbers as ctypes has them
     """What remains of x."""
     x = x.movedim(1, -1).contiguous()
-    y = torch.empty_like(x)
-    call("dropout", x, y, c_int64(x.numel()), *how)
+    y, each = torch.empty_like(x), x.numel() // len(seeds)
+    for number, seed in enumerate(seeds):
+        start = number * each * x.element_size()
+        source, target = c_void_p(x.data_ptr() + start), c_void_p(y.data_ptr() + start)
+        call("dropout", source, target, c_int64(each), c_uint64(seed), *how)
     return y.movedim(-1, 1)
 
 

@@ -24,7 +24,11 @@ class Dropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         module = self.module
-        taken = x.device.type == "cpu" and x.dtype in CODES and x.numel() % 16 == 0 and x.dim() > 1
-        if not (taken and module.training and module.rate):
+        if not self.drops(x, x.numel()):
             return module(x)  # type: ignore[no-any-return]  # torch's own lack
-        return Dropped.apply(x, module.take(x.numel()), module.least, module.scale)  # type: ignore[no-untyped-call,no-any-return]
+        return Dropped.apply(x, (module.take(x.numel()),), module.least, module.scale)  # type: ignore[no-untyped-call,no-any-return]
+
+    def drops(self, x: Tensor, each: int) -> bool:
+        """Whether values are dropped, and the kernel takes x, of which `each` follow from one seed."""
+        taken = x.device.type == "cpu" and x.dtype in CODES and each % 16 == 0 and x.dim() > 1
+        return taken and self.module.training and self.module.rate > 0

@@ -8,7 +8,7 @@ from torch import fx, nn
 from holdfast.core import BadValue
 from holdfast.layers.dropout import DropoutModule
 from holdfast.layers.norm import Affine
-from holdfast.training.stacked import Apart, Denses, Turn, interchangeable, together
+from holdfast.training.passes.several import Apart, Denses, Turn, as_one, interchangeable
 
 MODELS = 3
 
@@ -40,7 +40,7 @@ def test_modules_together_give_what_each_gives_and_their_gradients(
     x = torch.randn(2 * 4, *shape, generator=torch.Generator().manual_seed(1), requires_grad=True)
     mine = x.detach().clone().requires_grad_()
 
-    y = together(parts, turn, grouped=True)(x)
+    y = as_one(parts, turn, grouped=True)(x)
     torch.autograd.backward(y.square().sum())
 
     each = torch.cat([alone[0](mine[:4]), alone[2](mine[4:])])
@@ -75,7 +75,7 @@ def test_a_module_of_the_users_own_sees_the_samples_of_its_model_alone() -> None
 
     parts, x = [Centred(), Centred()], torch.arange(8.0).view(4, 2)
 
-    module = together(parts, Turn([0, 1]), grouped=False)
+    module = as_one(parts, Turn([0, 1]), grouped=False)
 
     torch.testing.assert_close(module(x), torch.cat([parts[0](x[:2]), parts[1](x[2:])]))
 
@@ -83,14 +83,14 @@ def test_a_module_of_the_users_own_sees_the_samples_of_its_model_alone() -> None
 def test_convolutions_are_one_with_groups_only_where_that_is_asked_for() -> None:
     parts = several(lambda: nn.Conv2d(1, 2, 3))
 
-    assert isinstance(together(parts, Turn(), grouped=False), Apart)
-    assert not isinstance(together(parts, Turn(), grouped=True), Apart)
+    assert isinstance(as_one(parts, Turn(), grouped=False), Apart)
+    assert not isinstance(as_one(parts, Turn(), grouped=True), Apart)
 
 
 def test_a_graph_keeps_its_modules_and_calls_theirs_together() -> None:
     graphs: list[nn.Module] = [fx.symbolic_trace(nn.Sequential(nn.Linear(2, 2), nn.ReLU())) for _ in range(2)]
 
-    one = together(graphs, Turn([0, 1]), grouped=False)
+    one = as_one(graphs, Turn([0, 1]), grouped=False)
 
     assert isinstance(one.get_submodule("0"), Denses)
     assert isinstance(graphs[0].get_submodule("0"), nn.Linear)  # it can still be trained alone
@@ -100,13 +100,16 @@ def test_graphs_that_compute_different_things_are_refused() -> None:
     graphs: list[nn.Module] = [fx.symbolic_trace(nn.Sequential(nn.Linear(2, 2), *more)) for more in ([], [nn.ReLU()])]
 
     with pytest.raises(BadValue, match="they compute different things"):
-        together(graphs, Turn([0, 1]), grouped=False)
+        as_one(graphs, Turn([0, 1]), grouped=False)
 
 
 def test_frozen_dense_layers_get_no_gradients() -> None:
     parts = several(lambda: nn.Linear(5, 4).requires_grad_(False))
 
-    y = Denses(parts, Turn([0, 1, 2]))(torch.ones(6, 5, requires_grad=True))
+    x = torch.ones(6, 5, requires_grad=True)
+
+    y = Denses(parts, Turn([0, 1, 2]))(x)
 
     torch.autograd.backward(y.sum())
     assert all(parameter.grad is None for part in parts for parameter in part.parameters())
+    assert x.grad is not None  # what is below may learn all the same
