@@ -204,7 +204,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {  # Any: what p
     "no labels": ({"labels": []}, BadValue, r"pays\(labels=\[\]\): there are none; give shares"),
     "few": ({"labels": [0.001]}, BadValue, "nothing is left to train on; 0.1 %: 1 labels are not one of each"),
     "seeds": ({"seeds": 0}, BadValue, r"pays\(seeds=0\): must be a positive whole number"),
-    "time": ({"time_s": 1e-3}, BadValue, r"one epoch of scratch on 32 samples takes .* s; give so much \(--time\), or"),
+    "time": ({"time_s": 1e-6}, BadValue, r"one epoch of scratch on 32 samples takes .* s; give so much \(--time\), or"),
     "name": ({"model": "dens"}, UnknownName, "did you mean 'dense'"),
     "shape": ({"base": Sequential([Input((5,)), Dense(3), Dense(2)])}, BadShape, "made for"),
     "option": ({"epoch": 3}, UnknownName, "unknown option 'epoch'; did you mean 'epochs'"),

@@ -46,14 +46,16 @@ sys.exit(cli.main())
 
 # A program that trains again and again, once without data.
 AGAIN = """
+import sys
+
 import holdfast
 
 for data in ("small.npz", "missing.npz", "small.npz"):
     try:
         run = holdfast.train(data, "dense", epochs=1, batch_size=16, device="cpu", out="again", verbose=0)
-        print(run.folder.name)
+        sys.stdout.write(f"{run.folder.name}\\n")  # at once: two processes write
     except holdfast.core.HoldfastError as error:
-        print(f"error: {error}")
+        sys.stdout.write(f"error: {error}\\n")
 """
 
 pytestmark = [
