@@ -1,4 +1,4 @@
-"""Claim: eight or more small dense nets are trained in half to three quarters of the time that they take one by one.
+"""Claim: eight or more small dense nets are trained in 0.5 to 0.6 of the time that they take one by one.
 
 The same trainings, which differ in their seeds, three ways: one `fit` after another; together, as seeds and folds are
 trained (`models.together.trained`, whose trial decides whether and in which groups); and `torch.func`'s way of model
@@ -6,7 +6,7 @@ ensembling, stacked weights and `vmap`, by hand and without dropout, validation 
 process, on one thread; a ratio is that of neighbours.  On a CPU its time is taken, not the clock's.  Weights of the
 first two ways agree to 1e-5, which is checked in every turn.
 
-    python benchmarks/stacked.py            # some minutes; writes benchmarks/results/stacked.json
+    python benchmarks/stacked.py            # a quarter of an hour; writes benchmarks/results/stacked.json
     python benchmarks/stacked.py --device cuda
 """
 
