@@ -95,11 +95,11 @@ def test_interrupted_and_killed_searches_lose_and_change_no_trial(
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("ray_session")
 def test_twenty_kills_lose_no_trial(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    alone = searched(tmp_path / "alone", trials=12, epochs=300)
+    alone = searched(tmp_path / "alone", trials=12, epochs=1000)
     monkeypatch.setenv("HOLDFAST_LEDGER", where)
 
     with killed(20, tmp_path / "ray") as done:
-        found = searched(tmp_path / "ray", trials=12, epochs=300, on="ray", workers=2)
+        found = searched(tmp_path / "ray", trials=12, epochs=1000, on="ray", workers=2)
 
     assert all(done)
     assert answers(found) == answers(alone)
