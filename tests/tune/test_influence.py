@@ -70,6 +70,14 @@ def test_what_matters_is_found_and_what_does_not_is_not_invented() -> None:
     assert found["momentum"].n < found["units"].n == 60  # only some trials have it
 
 
+@pytest.mark.parametrize("n", [10, 11, 16])
+def test_an_interval_holds_the_share_also_of_few_trials(n: int) -> None:
+    """Of 16 trials that of the learning rate lay above what all but one bootstrap sample in forty have."""
+    found = influences(searched(n), SPACE)
+
+    assert all(one.interval[0] <= one.importance <= one.interval[1] for one in found)
+
+
 def test_a_choice_is_found_beside_the_dimension_that_hangs_on_it() -> None:
     found = {one.name: one for one in influences(searched(60, optimizer=0.3), SPACE)}
 

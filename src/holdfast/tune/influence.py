@@ -35,7 +35,7 @@ class Influence:
         name: of the dimension.
         n: trials that had it.
         importance: its share in what sets the best tenth of the trials apart: PED-ANOVA; all together make 1.
-        interval: 95 %, over bootstrap samples of the trials.
+        interval: 95 %, over bootstrap samples of the trials, widened to the share itself where they all miss it.
         p: how often chance alone would tie it as closely to the accuracy, beside all other dimensions.
         clear: whether that is too seldom to be chance, for as many dimensions as there are.
         region: of the best trials: (low, high) of a number, else the choices among them, the commonest first.
@@ -115,7 +115,7 @@ def influences(
             name,
             sum(name in one.values for one in used),
             importance.get(name, 0.0),
-            _ends([bag.get(name, 0.0) for bag in bags]),
+            _ends(importance.get(name, 0.0), [bag.get(name, 0.0) for bag in bags]),
             chances[name],
             clear,
             _region([one.values[name] for one in best if name in one.values], distribution),
@@ -127,11 +127,11 @@ def influences(
     return tuple(sorted(found, key=lambda one: -one.importance))
 
 
-def _ends(values: Sequence[float]) -> Interval:
-    if not values:
+def _ends(share: float, drawn: Sequence[float]) -> Interval:
+    if not drawn:
         return 1.0, 1.0  # the only dimension
-    low, high = np.quantile(values, (0.025, 0.975))
-    return float(low), float(high)
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return min(float(low), share), max(float(high), share)
 
 
 def _importances(
