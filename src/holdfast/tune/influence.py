@@ -35,7 +35,7 @@ class Influence:
         name: of the dimension.
         n: trials that had it.
         importance: its share in what sets the best tenth of the trials apart: PED-ANOVA; all together make 1.
-        interval: 95 %, over bootstrap samples of the trials, widened to the share itself where they all miss it.
+        interval: 95 %, over bootstrap samples of the trials, widened where it takes that to hold the share itself.
         p: how often chance alone would tie it as closely to the accuracy, beside all other dimensions.
         clear: whether that is too seldom to be chance, for as many dimensions as there are.
         region: of the best trials: (low, high) of a number, else the choices among them, the commonest first.
