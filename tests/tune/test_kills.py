@@ -183,7 +183,7 @@ def undisturbed(folder: Path, **how: Any) -> tuple[Setting, float]:  # Any: of S
 def test_what_a_trial_left_that_was_killed_when_it_had_been_told_is_removed(tmp_path: Path) -> None:
     task = task_in(tmp_path)
     with Desk.open(task) as desk:
-        number = ask(desk, task)
+        number = ask(desk)
         assert number is not None
         carry_out(task, number, desk=desk)
         left = task.trial_folder(number) / CHECKPOINT  # as it was until a moment ago

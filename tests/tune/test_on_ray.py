@@ -20,7 +20,6 @@ from holdfast.tune import found, on_ray
 from holdfast.tune.found import Search
 from holdfast.tune.search import resume_search, search
 from holdfast.tune.study import Desk, ask
-from holdfast.tune.task import Task
 from holdfast.tune.trial import carry_out
 from ray_session import at_work, kill_one
 from runs.small import arrays
@@ -155,10 +154,10 @@ def test_the_winner_is_trained_again_with_as_many_threads(tmp_path: Path, monkey
     """With others its answers were no longer those of the trial, bit for bit."""
     own, heard = torch.get_num_threads(), list[int]()
 
-    def drive(task: Task, desk: Desk, *others: object) -> int:
-        number = ask(desk, task)
+    def drive(desk: Desk, *others: object) -> int:
+        number = ask(desk)
         assert number is not None
-        carry_out(task, number, desk=desk)
+        carry_out(desk.task, number, desk=desk)
         return own + 1
 
     pytest.importorskip("ray", reason="ray is not installed: pip install 'holdfast[ray]'")

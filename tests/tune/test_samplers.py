@@ -52,7 +52,7 @@ def drive(task: Task, trials: int, worth: Callable[[Values], float]) -> list[flo
         space = task.space
         assert isinstance(space, Space)
         while len(all_told(desk)) < trials:
-            number = ask(desk, task)
+            number = ask(desk)
             if number is None:
                 break
             values = {**(desk.trial(number).params or DEFAULTS), **space.fixed}

@@ -51,7 +51,7 @@ def drawn(task: Task, trials: int) -> list[dict[str, Value]]:
     """The values of the first trials; each is told a score that follows from its number."""
     with Desk.open(task) as desk:
         for _ in range(trials):
-            number = ask(desk, task)
+            number = ask(desk)
             if number is None:
                 break
             close(desk, told(number, value=(7 * number % 10) / 10))
@@ -104,7 +104,7 @@ def test_a_function_that_fails_gives_a_failed_trial_and_no_running_one(tmp_path:
 
     task = task_in(tmp_path, space=broken)
     with Desk.open(task) as desk:
-        ask(desk, task)
+        ask(desk)
 
         assert running(desk) == []
         assert [(one.state, one.reason) for one in all_told(desk)] == [("failed", "LookupError: no such thing")]
@@ -114,7 +114,7 @@ def test_what_was_told_is_told_again(tmp_path: Path) -> None:
     task = task_in(tmp_path)
     given = Told(0, {"units": 8}, "complete", 0.75, 0.5, 3, 1.5, seen=(0.5, 0.75))
     with Desk.open(task) as desk:
-        ask(desk, task)
+        ask(desk)
         assert running(desk) == [0]
         close(desk, given)
 
@@ -126,7 +126,7 @@ def test_what_was_told_is_told_again(tmp_path: Path) -> None:
 def test_a_trial_can_be_given_up(tmp_path: Path) -> None:
     task = task_in(tmp_path)
     with Desk.open(task) as desk:
-        ask(desk, task)
+        ask(desk)
 
         assert fail(desk, 0, "its worker died 5 times").state == "failed"
         assert [one.reason for one in all_told(desk)] == ["its worker died 5 times"]
@@ -137,7 +137,7 @@ def test_a_trial_that_has_told_its_end_is_not_given_up(tmp_path: Path, *, ended:
     """A worker may be killed behind either of the two writes of `close`."""
     task = task_in(tmp_path)
     with Desk.open(task) as desk:
-        ask(desk, task)
+        ask(desk)
         if ended:
             close(desk, told(0))
         else:
@@ -171,7 +171,7 @@ def test_a_trial_is_worse_when_more_than_chance_speaks_against_it() -> None:
 
 def reported(desk: Desk, task: Task, value: float, step: int = 1) -> bool:
     """Whether a new trial that reports this is stopped."""
-    number = ask(desk, task)
+    number = ask(desk)
     assert number is not None
     trial = desk.trial(number)
     desk.storage.set_trial_intermediate_value(trial._trial_id, step, value)

@@ -44,7 +44,7 @@ class Counting:
 def first(task: Task, **options: Any) -> Told:  # Any: of carry_out
     """Draws a trial and carries it out."""
     with Desk.open(task) as desk:
-        number = ask(desk, task)
+        number = ask(desk)
         assert number is not None
         return carry_out(task, number, desk=desk, **options)
 
@@ -165,7 +165,7 @@ def test_a_trial_that_looks_worse_than_the_others_is_stopped(tmp_path: Path) -> 
     task = task_in(tmp_path, pruner="asha", how={"epochs": 9, "device": "cpu", "precision": "float32"})
     with Desk.open(task) as desk:
         for _ in range(6):
-            number = ask(desk, task)
+            number = ask(desk)
             assert number is not None
             carry_out(task, number, desk=desk)
         told = all_told(desk)
@@ -242,7 +242,7 @@ def test_folds_stop_a_trial_that_is_worse_than_the_best(tmp_path: Path) -> None:
     task = task_in(tmp_path, cv=3, space=units, pruner="wilcoxon", how=how)
     with Desk.open(task) as desk:
         for _ in range(2):
-            number = ask(desk, task)
+            number = ask(desk)
             assert number is not None
             carry_out(task, number, desk=desk)
         states = [(one.state, one.epochs) for one in all_told(desk)]
@@ -271,7 +271,7 @@ def test_folds_that_are_trained_together_give_nearly_the_same_and_go_on_together
     first(alone)
     expected = first(together)
     with Desk.open(parts) as desk:
-        ask(desk, parts)
+        ask(desk)
     heard, number = Counting(), iter([False, False])
 
     def over() -> bool:

@@ -19,20 +19,17 @@ from .task import Task, Told
 from .trial import LATE, carry_out
 
 DEATHS = 5  # of the workers of one trial, without a checkpoint between them, after which it has failed
-GRACE_S = 60.0  # behind the end of the time, in which trials are to notice that
+GRACE_S = 60.0  # in which trials are to notice that the time is over, and workers to end that were cancelled
 WAIT_S = 1.0
 
 
-def drive(
-    task: Task, desk: Desk, trials: int, deadline: float | None, say: Say, on: str = "ray", workers: int = 1
-) -> int:
+def drive(desk: Desk, trials: int, deadline: float | None, say: Say, on: str = "ray", workers: int = 1) -> int:
     """Carries out the trials of a search on the workers of a cluster, until there are so many or the time is over.
 
     A trial whose worker dies goes on from its checkpoint in another one.  However this ends, no task is left.
 
     Args:
-        task: the search.
-        desk: its open books.
+        desk: the open books of the search.
         trials: how many there are to be, with those that have ended.
         deadline: of `time.monotonic`, after which no trial begins; those under way end, unless they take half as
             long again as there was time.  None: none.
@@ -49,6 +46,7 @@ def drive(
         MissingExtra: Ray is not installed.
     """
     ray = need("ray", extra="ray")
+    task = desk.task
     with cluster(on) as machines:
         if machines.elsewhere and task.storage.startswith("sqlite"):
             raise BadValue(
@@ -91,7 +89,7 @@ class _Flight:
             while len(self.flying) < workers and (waiting or not (drawn_all or self.late())):
                 number = waiting.pop(0) if waiting else None
                 if number is None and len(self.told) + len(self.flying) < self.trials:
-                    number = ask(self.desk, self.desk.task)
+                    number = ask(self.desk)
                 if number is None:
                     drawn_all = True
                 else:

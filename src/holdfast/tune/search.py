@@ -303,7 +303,7 @@ def _carry_on(desk: Desk, record: Record, data: Dataset, say: Say, verbose: Lite
 
             limit, spent = options["time_s"], _spent(desk)
             deadline = None if limit is None else time.monotonic() + limit - spent
-            threads = drive(task, desk, options["trials"], deadline, say, options["on"], options["workers"])
+            threads = drive(desk, options["trials"], deadline, say, options["on"], options["workers"])
             torch.set_num_threads(threads)  # the winner is trained again, and sums of others are rounded differently
         told = all_told(desk)
         _check_some(told)
@@ -354,7 +354,7 @@ def _next(desk: Desk, waiting: list[int], trials: int) -> list[int]:
     first = (waiting[0] if waiting else count) // size * size
     numbers = list(range(first, min(first + size, count)))
     while len(numbers) < size and first + len(numbers) < trials:
-        number = ask(desk, desk.task)
+        number = ask(desk)
         if number is None:
             break
         numbers.append(number)

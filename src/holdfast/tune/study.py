@@ -147,7 +147,7 @@ def _no_storage(error: BaseException) -> str:
     return f"cannot keep the search in the ledger's database: {reason}; once it can be used, go on with --resume."
 
 
-def ask(desk: Desk, task: Task) -> int | None:
+def ask(desk: Desk) -> int | None:
     """Draws the values of the next trial, and writes it as running, whole or not at all.
 
     Returns:
@@ -155,7 +155,7 @@ def ask(desk: Desk, task: Task) -> int | None:
     """
     from optuna.trial import TrialState, create_trial
 
-    known = desk.trials()
+    task, known = desk.task, desk.trials()
     if task.sampler == "grid":
         drawn = _next_of_grid(task, len(known))
         if drawn is None:
